@@ -1,0 +1,243 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway's configuration, `ombud.toml`: what runs where, and within which bounds."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from ombud_gateway.problems import ConfigInvalid, Problem, problems_of
+from ombud_gateway.systems import Name
+
+_LARGEST_FILE = 1 << 20
+MIB = 1 << 20
+
+
+def _beside_file(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be a path")
+    base: Path = (info.context or {}).get("base", Path())
+    return base / Path(value).expanduser()
+
+
+def _existing_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"must be a file; there is none at {path}")
+    return path
+
+
+def _existing_folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError(f"must be a folder; there is none at {path}")
+    return path
+
+
+def _database(value: Any, info: ValidationInfo) -> str:
+    """A path stands for an SQLite file."""
+    if isinstance(value, str) and "://" in value:
+        return value
+    return f"sqlite:///{_beside_file(value, info).absolute()}"
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") != host.endswith("]") or (":" in host and not host.startswith("[")):
+        raise ValueError("must be host:port, with an IPv6 host in brackets")
+    if not host.strip("[]") or not port.isascii() or not port.isdigit() or not int(port) <= 65_535:
+        raise ValueError("must be host:port, with a port of 0 to 65535")
+    return text
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    return text
+
+
+AnyPath = Annotated[Path, BeforeValidator(_beside_file)]
+ExistingFile = Annotated[AnyPath, AfterValidator(_existing_file)]
+ExistingFolder = Annotated[AnyPath, AfterValidator(_existing_folder)]
+Database = Annotated[str, Field(max_length=1_000), BeforeValidator(_database)]
+Address = Annotated[str, Field(max_length=300), AfterValidator(_address)]
+HttpUrl = Annotated[str, Field(max_length=1_000), AfterValidator(_http_url)]
+OriginPart = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+Seconds = Annotated[float, Field(strict=False, gt=0, le=86_400, allow_inf_nan=False)]
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether a host:port can only be reached from this host."""
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ServerTls(_Section):
+    """The door's certificate. With `client_ca`, callers must present a certificate that it signed."""
+
+    certificate: ExistingFile
+    key: ExistingFile
+    client_ca: ExistingFile | None = None
+
+
+class GatewaySection(_Section):
+    """Where the gateway listens."""
+
+    listen: Address = "127.0.0.1:8080"
+    allow_plaintext: bool = False
+    drain_seconds: Seconds = 30.0
+    max_message_bytes: int = Field(default=64 * MIB, ge=1_024, le=1_024 * MIB)
+    tls: ServerTls | None = None
+
+    @model_validator(mode="after")
+    def _sealed_or_local(self) -> Self:
+        if self.tls is None and not self.allow_plaintext and not is_loopback(self.listen):
+            raise ValueError(
+                f"listen is {self.listen!r}: beyond loopback, give [gateway.tls] or allow_plaintext = true"
+            )
+        return self
+
+
+class UpstreamTls(_Section):
+    """How the gateway trusts an upstream, and what it presents to it."""
+
+    ca: ExistingFile | None = None
+    certificate: ExistingFile | None = None
+    key: ExistingFile | None = None
+    server_name: str | None = Field(default=None, min_length=1, max_length=253)
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key must be given together")
+        return self
+
+
+class UpstreamSection(_Section):
+    """A model server."""
+
+    address: Address
+    timeout_seconds: Seconds = 30.0
+    retries: int = Field(default=2, ge=0, le=10)
+    tls: UpstreamTls | None = None
+
+
+class LedgerSection(_Section):
+    """Where the ledger lives and who writes it."""
+
+    path: AnyPath
+    operator: OriginPart
+    deployment: OriginPart
+    replica: OriginPart = "r0"
+    seal_entries: int = Field(default=65_536, ge=16, le=65_536)
+    seal_age_seconds: Annotated[float, Field(strict=False, ge=1, le=7 * 86_400, allow_inf_nan=False)] = (
+        3_600.0
+    )
+
+
+class PolicySection(_Section):
+    """The bundle that is asked. With `watch`, changes in its folder are validated, not activated."""
+
+    bundle: ExistingFolder
+    watch: bool = False
+
+
+class IdentitySection(_Section):
+    """How callers are recognised."""
+
+    tokens: AnyPath | None = None
+    mtls_principal_type: Literal["Agent", "Workflow", "Service", "User"] = "Service"
+
+
+class ReviewSection(_Section):
+    """Where reviews wait, and the key that encrypts parked answers. `database` becomes an SQLAlchemy URL."""
+
+    database: Database
+    key_file: AnyPath
+    expiry_seconds: Annotated[float, Field(strict=False, ge=1, le=90 * 86_400, allow_inf_nan=False)] = (
+        86_400.0
+    )
+
+
+class LimitsSection(_Section):
+    """Calls worked on at once, and calls that may wait for their turn; past both, calls are shed."""
+
+    in_flight: int = Field(default=256, ge=1, le=65_536)
+    queue: int = Field(default=1_024, ge=0, le=1_048_576)
+
+
+class TelemetrySection(_Section):
+    """Where spans and metrics go, and how much is logged."""
+
+    otlp_endpoint: HttpUrl | None = None
+    prometheus: Address | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(_Section):
+    """All of `ombud.toml`. Relative paths are resolved against the folder of the file."""
+
+    systems: ExistingFolder
+    gateway: GatewaySection = GatewaySection()
+    upstreams: Annotated[dict[Name, UpstreamSection], Field(min_length=1, max_length=256)]
+    ledger: LedgerSection
+    policy: PolicySection
+    review: ReviewSection
+    identity: IdentitySection = IdentitySection()
+    limits: LimitsSection = LimitsSection()
+    telemetry: TelemetrySection = TelemetrySection()
+
+    @model_validator(mode="after")
+    def _metrics_stay_home(self) -> Self:
+        page = self.telemetry.prometheus
+        if page is not None and not self.gateway.allow_plaintext and not is_loopback(page):
+            raise ValueError(
+                f"telemetry.prometheus is {page!r}: the page is plaintext; bind it to loopback, "
+                "or set gateway.allow_plaintext = true"
+            )
+        return self
+
+
+def load_config(path: Path) -> Config:
+    """Read `ombud.toml`; raise `ConfigInvalid` with everything that is wrong in it."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigInvalid([Problem(str(path), "", "", f"must be readable: {error.strerror}")]) from error
+    if len(raw) > _LARGEST_FILE:
+        raise ConfigInvalid([Problem(str(path), "", "", f"must be at most {_LARGEST_FILE} bytes")])
+    return parse_config(raw, file=path)
+
+
+def parse_config(raw: bytes, *, file: Path) -> Config:
+    """Parse the bytes of a configuration file that lies, or would lie, at `file`."""
+    try:
+        return Config.model_validate(tomllib.loads(raw.decode()), context={"base": file.absolute().parent})
+    except (UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigInvalid([Problem(str(file), "", "", f"must be TOML in UTF-8: {error}")]) from error
+    except ValidationError as error:
+        raise ConfigInvalid(problems_of(file, error)) from error

@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Types what goes into a model and comes out of it: tensors in, values for policy and facts out."""
+
+from ombud_gateway.contract.compiled import Contract, Typed
+from ombud_gateway.contract.errors import Breach, TensorInvalid
+from ombud_gateway.contract.spec import ContractSpec, FieldSpec
+from ombud_gateway.contract.tensor import Element, Tensor, raw_tensor, shared_tensor, typed_tensor
+
+__all__ = [
+    "Breach",
+    "Contract",
+    "ContractSpec",
+    "Element",
+    "FieldSpec",
+    "Tensor",
+    "TensorInvalid",
+    "Typed",
+    "raw_tensor",
+    "shared_tensor",
+    "typed_tensor",
+]

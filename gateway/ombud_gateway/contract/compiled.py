@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""A contract, compiled once and read on every call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ombud_gateway.contract.errors import TensorInvalid
+from ombud_gateway.contract.plan import Source, plan, refuse_absence
+from ombud_gateway.contract.spec import ContractSpec, FieldSpec
+from ombud_gateway.contract.tensor import Tensor
+from ombud_gateway.contract.values import ContextValue, FactValue
+
+_COLUMNS = {"decimal": "double", "integer": "bigint", "boolean": "boolean", "string": "varchar"}
+_FORMAT = "ombud-contract/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One side of a call as its contract types it.
+
+    `context` is for policy, without subject and protected fields; `facts` has every field, exactly. Fields of
+    tensors in shared memory are in neither.
+    """
+
+    context: Mapping[str, ContextValue]
+    facts: Mapping[str, FactValue]
+    subject: str | None
+
+
+class Contract:
+    """Types the tensors of a system's calls."""
+
+    def __init__(self, spec: ContractSpec) -> None:
+        self.spec = spec
+        self._inputs = plan(spec.inputs)
+        self._outputs = plan(spec.outputs)
+        self._subject = next((field.name for field in spec.inputs if field.role == "subject"), None)
+        self._bytes = _to_bytes(spec)
+        self.digest = hashlib.sha256(self._bytes).hexdigest()
+        self.required_outputs = frozenset(field.source for field in spec.outputs if not field.optional)
+
+    def inputs(self, tensors: Iterable[Tensor]) -> Typed:
+        """Type a request's tensors; raise `Breach`, or `TensorInvalid` where bytes contradict themselves."""
+        context, facts = _read(self._inputs, tensors)
+        subject = None if self._subject is None else facts.get(self._subject)
+        return Typed(context, facts, None if subject is None else str(subject))
+
+    def outputs(self, tensors: Iterable[Tensor]) -> Typed:
+        """Type an answer's tensors; raise as `inputs` does."""
+        context, facts = _read(self._outputs, tensors)
+        return Typed(context, facts, None)
+
+    def to_bytes(self) -> bytes:
+        """Return the contract as canonical JSON, for the ledger's `objects/`; `digest` is its SHA-256."""
+        return self._bytes
+
+
+def _read(
+    sources: Sequence[Source], tensors: Iterable[Tensor]
+) -> tuple[dict[str, ContextValue], dict[str, FactValue]]:
+    given: dict[str, Tensor] = {}
+    for tensor in tensors:
+        if tensor.name in given:
+            raise TensorInvalid(f"tensor {tensor.name!r} is given twice")
+        given[tensor.name] = tensor
+    context: dict[str, ContextValue] = {}
+    facts: dict[str, FactValue] = {}
+    for source in sources:
+        found = given.get(source.tensor)
+        if found is None:
+            refuse_absence(source.fields)
+        elif not found.shared_memory:
+            source.read(found, context, facts)
+    return context, facts
+
+
+def _to_bytes(spec: ContractSpec) -> bytes:
+    """Canonical JSON knows no floats and no null: bounds are text, what is not declared is left out."""
+    body = {
+        "format": _FORMAT,
+        "columns": [
+            {"name": field.name, "type": _COLUMNS[field.type]} for field in (*spec.inputs, *spec.outputs)
+        ],
+        "inputs": [_declared(field) for field in spec.inputs],
+        "outputs": [_declared(field) for field in spec.outputs],
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _declared(field: FieldSpec) -> dict[str, Any]:
+    body: dict[str, Any] = field.model_dump(by_alias=True, exclude_none=True, mode="json")
+    body["tensor"] = field.source
+    if field.type == "decimal":
+        body["digits"] = field.decimal_digits
+    if field.type == "string":
+        body["max_bytes"] = field.text_bytes
+    for key in ("range", "values"):
+        if key in body:
+            body[key] = [str(value) for value in body[key]]
+    return body
