@@ -1,0 +1,7 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures shared by the tests against real servers."""
+
+from integration.triton import embedded, prepared, triton, triton_client
+
+__all__ = ["embedded", "prepared", "triton", "triton_client"]
