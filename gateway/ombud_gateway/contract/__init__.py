@@ -3,7 +3,7 @@
 """Types what goes into a model and comes out of it: tensors in, values for policy and facts out."""
 
 from ombud_gateway.contract.compiled import Contract, Typed
-from ombud_gateway.contract.errors import Breach, TensorInvalid
+from ombud_gateway.contract.errors import Breach, TensorInvalid, shown
 from ombud_gateway.contract.spec import ContractSpec, FieldSpec
 from ombud_gateway.contract.tensor import Element, Tensor, raw_tensor, shared_tensor, typed_tensor
 
@@ -18,5 +18,6 @@ __all__ = [
     "Typed",
     "raw_tensor",
     "shared_tensor",
+    "shown",
     "typed_tensor",
 ]

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ombud_gateway.contract.errors import TensorInvalid
-from ombud_gateway.contract.plan import Source, plan, refuse_absence
+from ombud_gateway.contract.errors import TensorInvalid, shown
+from ombud_gateway.contract.plan import plan, refuse_absence
 from ombud_gateway.contract.spec import ContractSpec, FieldSpec
 from ombud_gateway.contract.tensor import Tensor
 from ombud_gateway.contract.values import ContextValue, FactValue
@@ -38,8 +38,8 @@ class Contract:
 
     def __init__(self, spec: ContractSpec) -> None:
         self.spec = spec
-        self._inputs = plan(spec.inputs)
-        self._outputs = plan(spec.outputs)
+        self._inputs = _Side(spec.inputs)
+        self._outputs = _Side(spec.outputs)
         self._subject = next((field.name for field in spec.inputs if field.role == "subject"), None)
         self._bytes = _to_bytes(spec)
         self.digest = hashlib.sha256(self._bytes).hexdigest()
@@ -47,13 +47,13 @@ class Contract:
 
     def inputs(self, tensors: Iterable[Tensor]) -> Typed:
         """Type a request's tensors; raise `Breach`, or `TensorInvalid` where bytes contradict themselves."""
-        context, facts = _read(self._inputs, tensors)
+        context, facts = self._inputs.read(tensors)
         subject = None if self._subject is None else facts.get(self._subject)
         return Typed(context, facts, None if subject is None else str(subject))
 
     def outputs(self, tensors: Iterable[Tensor]) -> Typed:
         """Type an answer's tensors; raise as `inputs` does."""
-        context, facts = _read(self._outputs, tensors)
+        context, facts = self._outputs.read(tensors)
         return Typed(context, facts, None)
 
     def to_bytes(self) -> bytes:
@@ -61,23 +61,34 @@ class Contract:
         return self._bytes
 
 
-def _read(
-    sources: Sequence[Source], tensors: Iterable[Tensor]
-) -> tuple[dict[str, ContextValue], dict[str, FactValue]]:
-    given: dict[str, Tensor] = {}
-    for tensor in tensors:
-        if tensor.name in given:
-            raise TensorInvalid(f"tensor {tensor.name!r} is given twice")
-        given[tensor.name] = tensor
-    context: dict[str, ContextValue] = {}
-    facts: dict[str, FactValue] = {}
-    for source in sources:
-        found = given.get(source.tensor)
-        if found is None:
-            refuse_absence(source.fields)
-        elif not found.shared_memory:
-            source.read(found, context, facts)
-    return context, facts
+class _Side:
+    """Inputs or outputs, ready to read."""
+
+    def __init__(self, fields: Sequence[FieldSpec]) -> None:
+        self._sources = tuple((source.tensor, source, source.lone_cell()) for source in plan(fields))
+
+    def read(self, tensors: Iterable[Tensor]) -> tuple[dict[str, ContextValue], dict[str, FactValue]]:
+        given: dict[str, Tensor] = {}
+        for tensor in tensors:
+            if tensor.name in given:
+                raise TensorInvalid(f"tensor {shown(tensor.name)} is given twice")
+            given[tensor.name] = tensor
+        context: dict[str, ContextValue] = {}
+        facts: dict[str, FactValue] = {}
+        for name, source, cell in self._sources:
+            found = given.get(name)
+            if found is None:
+                refuse_absence(source.fields)
+            elif found.shared_memory:
+                continue
+            elif cell is not None and found.size == 1 and found.datatype in cell.readers:
+                # What `source.read` comes down to for one field in a tensor of one element.
+                typed, facts[cell.name] = cell.readers[found.datatype](found)
+                if cell.to_context:
+                    context[cell.name] = typed
+            else:
+                source.read(found, context, facts)
+        return context, facts
 
 
 def _to_bytes(spec: ContractSpec) -> bytes:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from ombud_gateway.contract.json_path import ABSENT, JsonError, Path, follow, pa
 from ombud_gateway.contract.spec import FieldSpec
 from ombud_gateway.contract.tensor import DATATYPES, Tensor
 from ombud_gateway.contract.values import JSON, ContextValue, Converter, FactValue, converter
+
+CellReader = Callable[[Tensor], tuple[ContextValue, FactValue]]
 
 _ONLY_FACTS = ("subject", "protected")
 
@@ -26,7 +28,7 @@ class Cell:
     field: FieldSpec
     position: int
     to_context: bool
-    readers: Mapping[str, tuple[ElementReader, Converter]]
+    readers: Mapping[str, CellReader]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,15 @@ class Source:
             if reader is None:
                 expected = f"in a tensor of {', '.join(cell.readers)}"
                 raise Breach(cell.name, f"in a tensor of {tensor.datatype}", expected)
-            typed, facts[cell.name] = reader[1](reader[0](tensor))
+            typed, facts[cell.name] = reader(tensor)
             if cell.to_context:
                 context[cell.name] = typed
         for document in self.documents:
             document.read(tensor, context, facts)
+
+    def lone_cell(self) -> Cell | None:
+        """Return the only cell, where the tensor carries one field and no more: the common case."""
+        return self.cells[0] if self.single and len(self.fields) == len(self.cells) else None
 
     def _not_one_row(self, tensor: Tensor) -> Breach:
         rows = tensor.shape[0] if tensor.shape else 1
@@ -121,11 +127,15 @@ def refuse_absence(fields: Iterable[FieldSpec]) -> None:
 def _cell(field: FieldSpec) -> Cell:
     position = field.position or 0
     readers = {
-        datatype: (element_reader(datatype, position), convert)
+        datatype: _cell_reader(element_reader(datatype, position), convert)
         for datatype in sorted(DATATYPES)
         if (convert := converter(field, datatype)) is not None
     }
     return Cell(field.name, field, position, field.role not in _ONLY_FACTS, readers)
+
+
+def _cell_reader(read: ElementReader, convert: Converter) -> CellReader:
+    return lambda tensor: convert(read(tensor))
 
 
 def _documents(fields: Sequence[FieldSpec]) -> tuple[Document, ...]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -17,8 +16,8 @@ Role = Literal["feature", "label", "score", "confidence", "subject", "protected"
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 # Words of Cedar's grammar, and the ledger's own columns beside which a field's column stands.
-_CEDAR_WORDS = ("else", "false", "has", "if", "in", "is", "like", "then", "true")
-_LEDGER_WORDS = (
+_CEDAR_WORDS = {"else", "false", "has", "if", "in", "is", "like", "then", "true"}
+_LEDGER_WORDS = {
     "chain",
     "contract",
     "facts",
@@ -31,7 +30,10 @@ _LEDGER_WORDS = (
     "seq",
     "system",
     "ts",
-)
+}
+RESERVED_NAMES = frozenset(_CEDAR_WORDS | _LEDGER_WORDS)
+"""Names that no field can have."""
+
 _MOST_TEXT = 128 * 1024
 
 
@@ -75,7 +77,7 @@ class FieldSpec(BaseModel):
     @field_validator("name")
     @classmethod
     def _free(cls, name: str) -> str:
-        if name in _CEDAR_WORDS or name in _LEDGER_WORDS:
+        if name in RESERVED_NAMES:
             raise ValueError("must not be a word of Cedar or a column of the ledger")
         return name
 
@@ -89,7 +91,7 @@ class FieldSpec(BaseModel):
     @field_validator("range")
     @classmethod
     def _ordered(cls, pair: tuple[float, float] | None) -> tuple[float, float] | None:
-        if pair is not None and not (all(map(math.isfinite, pair)) and pair[0] <= pair[1]):
+        if pair is not None and not (all(abs(bound) < 1e300 for bound in pair) and pair[0] <= pair[1]):
             raise ValueError("must be two finite numbers, the lower one first")
         return pair
 

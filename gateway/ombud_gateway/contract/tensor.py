@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from ombud_gateway.contract.errors import TensorInvalid
+from ombud_gateway.contract.errors import TensorInvalid, shown
 
 Element = bool | int | float | bytes
 
@@ -65,16 +66,15 @@ def raw_tensor(name: str, datatype: str, shape: tuple[int, ...], raw: bytes) -> 
     Raises `TensorInvalid` where shape and size disagree. The lengths inside a BYTES tensor are checked when
     the contract reads one (`elements.text`), not for tensors that nobody reads.
     """
-    count = _count(name, shape)
-    size = SIZES.get(datatype)
-    if size is None:
-        _known(name, datatype)
+    count = _count(shape)
+    width = SIZES.get(datatype)
+    if width is None or count < 0 or len(raw) != count * width:
+        _check(name, datatype, shape)
+        if width is not None:
+            wanted = f"shape {shown(list(shape))} of {datatype} takes {count * width}"
+            raise TensorInvalid(f"tensor {shown(name)}: {len(raw)} bytes, but {wanted}")
         if len(raw) < 4 * count:
-            raise TensorInvalid(f"tensor {name!r}: {len(raw)} bytes cannot hold {count} BYTES elements")
-    elif len(raw) != count * size:
-        raise TensorInvalid(
-            f"tensor {name!r}: {len(raw)} bytes, but shape {list(shape)} of {datatype} takes {count * size}"
-        )
+            raise TensorInvalid(f"tensor {shown(name)}: {len(raw)} bytes cannot hold {count} BYTES elements")
     return Tensor(name, datatype, shape, count, raw)
 
 
@@ -84,34 +84,40 @@ def typed_tensor(name: str, datatype: str, shape: tuple[int, ...], values: Seque
     Raises `TensorInvalid` where the number of elements is not the shape's, or an integer does not fit the
     datatype: a model server would cut it to other bits than policy saw.
     """
-    count = _count(name, shape)
-    _known(name, datatype)
+    _check(name, datatype, shape)
+    count = _count(shape)
     if len(values) != count:
-        raise TensorInvalid(f"tensor {name!r}: {len(values)} elements, but shape {list(shape)} takes {count}")
+        raise TensorInvalid(
+            f"tensor {shown(name)}: {len(values)} elements, but shape {shown(list(shape))} takes {count}"
+        )
     bounds = _INTEGER_BOUNDS.get(datatype)
     if bounds and count and not (bounds[0] <= min(values) and max(values) <= bounds[1]):  # type: ignore[operator]
-        raise TensorInvalid(f"tensor {name!r}: an element does not fit {datatype}")
+        raise TensorInvalid(f"tensor {shown(name)}: an element does not fit {datatype}")
     return Tensor(name, datatype, shape, count, values=values)
 
 
 def shared_tensor(name: str, datatype: str, shape: tuple[int, ...]) -> Tensor:
     """Make a tensor whose data lies in memory shared with the upstream, out of the gateway's sight."""
-    _known(name, datatype)
-    return Tensor(name, datatype, shape, _count(name, shape), shared_memory=True)
+    _check(name, datatype, shape)
+    return Tensor(name, datatype, shape, _count(shape), shared_memory=True)
 
 
-def _count(name: str, shape: tuple[int, ...]) -> int:
+@lru_cache(maxsize=1_024)  # a client sends the same few shapes again and again
+def _count(shape: tuple[int, ...]) -> int:
+    """Return the number of elements; -1 where the shape is none."""
     if len(shape) > _MOST_DIMENSIONS or (shape and min(shape) < 0):
-        raise TensorInvalid(
-            f"tensor {name!r}: shape must be at most {_MOST_DIMENSIONS} dimensions, none negative"
-        )
+        return -1
     return math.prod(shape)
 
 
-def _known(name: str, datatype: str) -> None:
+def _check(name: str, datatype: str, shape: tuple[int, ...]) -> None:
     if datatype not in DATATYPES:
         known = ", ".join(sorted(DATATYPES))
-        raise TensorInvalid(f"tensor {name!r}: datatype {datatype[:32]!r} is none of {known}")
+        raise TensorInvalid(f"tensor {shown(name)}: datatype {shown(datatype)} is none of {known}")
+    if _count(shape) < 0:
+        raise TensorInvalid(
+            f"tensor {shown(name)}: shape must be at most {_MOST_DIMENSIONS} dimensions, none negative"
+        )
 
 
 _SCALARS = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ombud_gateway.contract import Tensor, TensorInvalid, raw_tensor, shared_tensor, typed_tensor
+from ombud_gateway.contract import Tensor, TensorInvalid, raw_tensor, shared_tensor, shown, typed_tensor
 
 _REGION = "shared_memory_region"
 _CONTENTS = {
@@ -47,29 +47,26 @@ def response_tensors(response: Any) -> tuple[Tensor, ...]:
 
 def _tensors(messages: Sequence[Any], raw: Sequence[bytes], *, slot_each: bool) -> tuple[Tensor, ...]:
     found: list[Tensor] = []
-    names: set[str] = set()
     slots = len(raw)
     slot = 0
     for message in messages:
-        name = message.name
-        names.add(name)
-        shape = tuple(message.shape)
-        if message.HasField("contents") and (slots or _REGION in message.parameters):
-            raise TensorInvalid(f"tensor {name!r}: typed contents beside raw contents or shared memory")
-        if _REGION in message.parameters:
-            found.append(shared_tensor(name, message.datatype, shape))
+        name, datatype = message.name, message.datatype
+        shape = tuple(message.shape[:])  # a slice is made in C; iterating a protobuf list costs twice as much
+        shared = _REGION in message.parameters
+        if (slots or shared) and message.HasField("contents"):
+            raise TensorInvalid(f"tensor {shown(name)}: typed contents beside raw contents or shared memory")
+        if shared:
+            found.append(shared_tensor(name, datatype, shape))
             slot += slot_each
         elif slots:
             if slot == slots:
-                raise TensorInvalid(f"raw contents: {slots}, fewer than tensors that need one")
-            found.append(raw_tensor(name, message.datatype, shape, raw[slot]))
+                raise TensorInvalid(f"raw contents: {slots}, fewer than the tensors that need one")
+            found.append(raw_tensor(name, datatype, shape, raw[slot]))
             slot += 1
         else:
-            found.append(_typed(name, message.datatype, shape, message.contents))
+            found.append(_typed(name, datatype, shape, message.contents))
     if slot != slots:
-        raise TensorInvalid(f"raw contents: {slots}, but only {slot} tensors need one")
-    if len(names) != len(found):
-        raise TensorInvalid("tensor names: each once")
+        raise TensorInvalid(f"raw contents: {slots}, but {slot} tensors need one")
     return tuple(found)
 
 
@@ -81,6 +78,6 @@ def _typed(name: str, datatype: str, shape: tuple[int, ...], contents: Any) -> T
     if len(given) > 1 or given[0][0].name != wanted:
         used = ", ".join(descriptor.name for descriptor, _ in given)
         raise TensorInvalid(
-            f"tensor {name!r}: {datatype[:32]} belongs in {wanted or 'raw contents'}, found {used}"
+            f"tensor {shown(name)}: {shown(datatype)} belongs in {wanted or 'raw contents'}, found {used}"
         )
     return typed_tensor(name, datatype, shape, given[0][1])
