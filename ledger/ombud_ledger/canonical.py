@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Canonical JSON, strict: the one byte string for a value, and the refusal of every other (FORMAT.md, "Record").
+
+A subset of RFC 8785: objects, arrays, strings, true, false, integers within 2^53-1. No null, no floats.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from json.encoder import encode_basestring  # type: ignore[attr-defined]
+from typing import Any, Final, NoReturn
+
+from ombud_ledger.errors import RecordInvalid
+
+MAX_RECORD: Final = 16 * 1024
+MAX_FACTS: Final = 256 * 1024
+MAX_INTEGER: Final = 2**53 - 1
+MAX_DEPTH: Final = 16
+MAX_KEY: Final = 64
+
+JSON = Any  # bool | int | str | list[JSON] | dict[str, JSON]; recursive aliases cost readers more than they give
+
+_KEY: Final = re.compile(r"[a-z0-9_]{1,64}")
+
+
+def encode(value: Mapping[str, JSON], *, limit: int, longest: int | None = None) -> bytes:
+    """Return the canonical bytes of an object, validating every part of it on the way.
+
+    `limit` bounds the bytes of the whole, `longest` the characters of any one string.
+    Raises RecordInvalid naming the key at fault, never its value, which may be personal.
+    """
+    try:
+        data = _object(value, 1, limit if longest is None else longest).encode()
+    except UnicodeEncodeError as error:
+        raise RecordInvalid("a string holds a lone surrogate: not Unicode text") from error
+    except TypeError as error:
+        raise RecordInvalid("keys must be strings of [a-z0-9_]") from error
+    if len(data) > limit:
+        raise RecordInvalid(f"{len(data)} bytes: at most {limit} allowed")
+    return data
+
+
+def parse(data: bytes, *, limit: int) -> dict[str, JSON]:
+    """Return the object that `data` is the canonical encoding of; raise RecordInvalid if it is not exactly that."""
+    # 1. Size first, so that nothing below works on unbounded input.
+    if len(data) > limit:
+        raise RecordInvalid(f"{len(data)} bytes: at most {limit} allowed")
+    # 2. UTF-8, JSON, without what the subset leaves out.
+    try:
+        value = _decoder().decode(data.decode())
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise RecordInvalid(f"not JSON of the subset: {error}") from error
+    if type(value) is not dict:
+        raise RecordInvalid("not a JSON object")
+    # 3. Printing it again must give the same bytes: refuses spaces, order, escapes, duplicates, -0, long forms.
+    if encode(value, limit=limit) != data:
+        raise RecordInvalid("not canonical: printing it again gives other bytes")
+    return value
+
+
+def _object(value: Mapping[str, JSON], depth: int, longest: int) -> str:
+    if depth > MAX_DEPTH:
+        raise RecordInvalid(f"nested deeper than {MAX_DEPTH}")
+    parts: list[str] = []
+    add = parts.append
+    for key in sorted(value):
+        item = value[key]
+        kind = type(item)
+        if kind is str:
+            if len(item) > longest:
+                raise RecordInvalid(f"{key}: string of {len(item)} characters, at most {longest} allowed")
+            add(_key(key) + encode_basestring(item))
+        elif kind is int:
+            if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                raise RecordInvalid(f"{key}: integer beyond 2^53-1")
+            add(f"{_key(key)}{item}")
+        else:
+            add(_key(key) + _value(key, item, depth, longest))
+    text = "".join(parts)
+    return "{" + text[1:] + "}"
+
+
+def _value(key: str, item: JSON, depth: int, longest: int) -> str:
+    kind = type(item)
+    if kind is str:
+        if len(item) > longest:
+            raise RecordInvalid(f"{key}: string of {len(item)} characters, at most {longest} allowed")
+        text: str = encode_basestring(item)
+        return text
+    if kind is int:
+        if not -MAX_INTEGER <= item <= MAX_INTEGER:
+            raise RecordInvalid(f"{key}: integer beyond 2^53-1")
+        return str(item)
+    if kind is bool:
+        return "true" if item else "false"
+    if kind is dict:
+        return _object(item, depth + 1, longest)
+    if kind is list or kind is tuple:
+        if depth >= MAX_DEPTH:
+            raise RecordInvalid(f"nested deeper than {MAX_DEPTH}")
+        return "[" + ",".join([_value(key, part, depth + 1, longest) for part in item]) + "]"
+    raise RecordInvalid(f"{key}: {kind.__name__} is not of the subset (no null, no floats)")
+
+
+@lru_cache(maxsize=4096)
+def _key(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise RecordInvalid(f"key {key[:80]!r}: must be 1 to {MAX_KEY} of [a-z0-9_]")
+    return f',"{key}":'
+
+
+@lru_cache(maxsize=1)
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text[:32]} is not an integer")

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong with a ledger, named by what the caller should do about it."""
+
+
+class LedgerError(Exception):
+    """Base of every error this package raises."""
+
+
+class RecordInvalid(LedgerError):  # noqa: N818 - named for the caller's remedy, like its siblings
+    """The record or facts break the format: fix the call. Nothing was stored."""
+
+
+class OriginMismatch(LedgerError):  # noqa: N818
+    """The folder holds another log than the one named: fix the configuration."""
+
+
+class ObjectMissing(LedgerError):  # noqa: N818
+    """No object with this digest is stored."""
+
+
+class LedgerOverloaded(LedgerError):  # noqa: N818
+    """The queue is full: back off. Nothing was stored."""
+
+
+class LedgerUnavailable(LedgerError):  # noqa: N818
+    """The entry could not be made durable: refuse the call, retry later. It may surface after recovery."""
+
+
+class LedgerClosed(LedgerUnavailable):
+    """The ledger is closed or closing."""
+
+
+class LedgerLocked(LedgerError):  # noqa: N818
+    """Another process holds the log: stop it first, or ask it."""
+
+
+class LedgerBroken(LedgerError):  # noqa: N818
+    """Stored bytes contradict each other: stop and call an auditor."""
+
+
+class LedgerUnreadable(LedgerError):  # noqa: N818
+    """Stored bytes cannot be read, or are of a format or kind this version does not know."""
+
+
+class QueryRefused(LedgerError):  # noqa: N818
+    """The statement is not a single read-only SELECT."""

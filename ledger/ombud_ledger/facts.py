@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Facts: what policy saw and the model answered, typed by a contract, committed to by salt and hash."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ombud_ledger import canonical
+from ombud_ledger.canonical import JSON
+from ombud_ledger.errors import LedgerUnreadable, RecordInvalid
+
+TYPES: Final = ("bigint", "boolean", "double", "varchar")
+MAX_COLUMNS: Final = 512
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+_NAME: Final = re.compile(r"[a-z0-9_]{1,64}")
+# The facts file's own columns, which no contract may shadow.
+RESERVED: Final = frozenset({"seq", "salt", "facts", "log", "ts", "kind", "contract", "chain"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of one entry.
+
+    `contract` is the SHA-256 (hex) of a stored contract object, or None. `values` are flat and typed by that
+    contract, floats as shortest round-trip strings (`repr`). `extra` holds further keys, free text among them.
+    """
+
+    contract: str | None
+    values: Mapping[str, JSON]
+    extra: Mapping[str, JSON] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes that are stored and committed to. Raises RecordInvalid."""
+        if "values" in self.extra:
+            raise RecordInvalid("facts: `extra` may not hold the key `values`")
+        return canonical.encode({**self.extra, "values": dict(self.values)}, limit=canonical.MAX_FACTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One typed facts column, as a contract declares it."""
+
+    name: str
+    type: str
+
+
+def contract_columns(contract: bytes) -> tuple[Column, ...]:
+    """Return the columns a contract object declares. Raises LedgerUnreadable if it declares none properly."""
+    try:
+        document = json.loads(contract)
+        columns = tuple(Column(str(each["name"]), str(each["type"])) for each in document["columns"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerUnreadable(f"contract object without a proper `columns` list: {error!r}") from error
+    names = [column.name for column in columns]
+    for column in columns:
+        if column.type not in TYPES:
+            raise LedgerUnreadable(f"contract column {column.name}: type {column.type!r}, not one of {TYPES}")
+        if not _NAME.fullmatch(column.name) or column.name in RESERVED:
+            raise LedgerUnreadable(f"contract column {column.name[:80]!r}: name is malformed or reserved")
+    if len(set(names)) != len(names) or len(names) > MAX_COLUMNS:
+        raise LedgerUnreadable(f"contract columns: names must be distinct, at most {MAX_COLUMNS}")
+    return columns
+
+
+def project(values: Mapping[str, JSON], columns: tuple[Column, ...]) -> list[Any]:
+    """Return the typed column values of one row; what is absent or of another type is None (SQL NULL)."""
+    return [_PROJECT[column.type](values.get(column.name)) for column in columns]
+
+
+def _double(value: JSON) -> float | None:
+    if type(value) is int:
+        return float(value)
+    if type(value) is str and len(value) <= 64 and _NUMBER.fullmatch(value):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    return None
+
+
+def _bigint(value: JSON) -> int | None:
+    return value if type(value) is int else None
+
+
+def _boolean(value: JSON) -> bool | None:
+    return value if type(value) is bool else None
+
+
+def _varchar(value: JSON) -> str | None:
+    return value if type(value) is str else None
+
+
+_PROJECT: Final[Mapping[str, Callable[[JSON], Any]]] = {
+    "bigint": _bigint,
+    "boolean": _boolean,
+    "double": _double,
+    "varchar": _varchar,
+}

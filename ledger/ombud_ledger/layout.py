@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where everything lies: pure functions from names to paths and back (FORMAT.md, "Files")."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+NO_CONTRACT: Final = "0" * 16
+_LOG: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_RANGE: Final = re.compile(r"(\d{12})-(\d{12})\.parquet")
+_HOT: Final = re.compile(r"(\d{12})-(\d{6})\.sqlite")
+_CONTRACT: Final = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HotFile:
+    """One SQLite file of the hot tail: the entries from `first` on, in its `generation`-th copy."""
+
+    first: int
+    generation: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SealedFile:
+    """One sealed Parquet file, by the range of its segment; `name` is its path inside the log."""
+
+    first: int
+    last: int
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LogLayout:
+    """The paths of one log."""
+
+    folder: Path
+
+    @property
+    def hot(self) -> Path:
+        """Folder of the unsealed tail."""
+        return self.folder / "hot"
+
+    @property
+    def staging(self) -> Path:
+        """Folder of segments being sealed; nothing in it counts before its seal entry."""
+        return self.folder / "staging"
+
+    @property
+    def lock(self) -> Path:
+        """File whose flock makes one writer."""
+        return self.folder / "LOCK"
+
+    def hot_path(self, first: int, generation: int) -> Path:
+        """Return the path of a hot file."""
+        return self.hot / f"{first:012d}-{generation:06d}.sqlite"
+
+    def hot_files(self) -> list[HotFile]:
+        """Return the newest generation of every hot file, by first entry."""
+        newest: dict[int, HotFile] = {}
+        for file in sorted(self.all_hot_files()):
+            newest[file.first] = file
+        return list(newest.values())
+
+    def all_hot_files(self) -> list[HotFile]:
+        """Return every hot file of every generation."""
+        found = []
+        for path in self.hot.glob("*.sqlite"):
+            match = _HOT.fullmatch(path.name)
+            if match:
+                found.append(HotFile(int(match[1]), int(match[2]), path))
+        return found
+
+    def entries_files(self) -> list[SealedFile]:
+        """Return the sealed entries files, in order."""
+        return _sealed(self.folder, self.folder / "entries")
+
+    def facts_files(self) -> list[SealedFile]:
+        """Return the sealed facts files of all contracts, in order of range."""
+        found: list[SealedFile] = []
+        for folder in sorted((self.folder / "facts").glob("*")):
+            if _CONTRACT.fullmatch(folder.name):
+                found.extend(_sealed(self.folder, folder))
+        return sorted(found)
+
+
+def _sealed(log: Path, folder: Path) -> list[SealedFile]:
+    found = []
+    for path in folder.glob("*.parquet"):
+        match = _RANGE.fullmatch(path.name)
+        if match:
+            found.append(SealedFile(int(match[1]), int(match[2]), str(path.relative_to(log)), path))
+    return sorted(found)
+
+
+def entries_name(first: int, last: int) -> str:
+    """Return the path, inside the log, of the entries file of a segment."""
+    return f"entries/{first:012d}-{last:012d}.parquet"
+
+
+def facts_name(contract: str | None, first: int, last: int) -> str:
+    """Return the path, inside the log, of a segment's facts file for a contract digest."""
+    return f"facts/{(contract or NO_CONTRACT)[:16]}/{first:012d}-{last:012d}.parquet"
+
+
+def log_layout(root: Path, log: str) -> LogLayout:
+    """Return the layout of a log under the ledger's root. Raises ValueError for a name unfit for a folder."""
+    if not _LOG.fullmatch(log):
+        raise ValueError(f"log name {log[:80]!r}: must match {_LOG.pattern}")
+    return LogLayout(root / "logs" / log)
+
+
+def log_names(root: Path) -> list[str]:
+    """Return the names of the logs under the root, sorted."""
+    logs = root / "logs"
+    if not logs.is_dir():
+        return []
+    return sorted(path.name for path in logs.iterdir() if path.is_dir() and _LOG.fullmatch(path.name))
+
+
+def objects_folder(root: Path) -> Path:
+    """Return the folder of content-addressed objects, beside the logs."""
+    return root / "objects"

@@ -1,0 +1,305 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""One log, open for writing: the ledger's face to a process that records."""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+from ombud_ledger.canonical import JSON
+from ombud_ledger.durable import Durable, Lock, act_now, make_folder
+from ombud_ledger.entry import Pending, Position, check_body, encode_entry, encode_facts, is_substantive
+from ombud_ledger.errors import LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
+from ombud_ledger.facts import Facts, contract_columns
+from ombud_ledger.hashing import SALT_BYTES
+from ombud_ledger.kinds import FORMAT
+from ombud_ledger.latest import latest
+from ombud_ledger.layout import log_layout, objects_folder
+from ombud_ledger.objects import Objects
+from ombud_ledger.options import Options
+from ombud_ledger.recover import recover
+from ombud_ledger.seal import Frozen, Sealed, Sealer
+from ombud_ledger.segment import Progress
+from ombud_ledger.writer import Writer
+
+_LOG: Final = logging.getLogger(__name__)
+_CONTRACTS_KEPT: Final = 1_024
+_SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
+_SEAL_BACKOFF_MOST: Final = 60.0
+
+
+def microseconds() -> int:
+    """Return the wall clock in microseconds UTC."""
+    return time.time_ns() // 1_000
+
+
+class Ledger:
+    """A log open for writing. Make it with `Ledger.open`; every method may be called from any thread."""
+
+    def __init__(self, root: Path, log: str, origin: str, options: Options, parts: "_Parts") -> None:
+        self.root = root
+        self.log = log
+        self.origin = origin
+        self.on_state: Callable[[str], None] | None = parts.on_state
+        self.seal_error: Exception | None = None
+        self._options = options
+        self._randomness = parts.randomness
+        self._layout = log_layout(root, log)
+        make_folder(self._layout.folder)
+        # 1. One writer per log.
+        self._lock = Lock(self._layout.lock)
+        try:
+            make_folder(objects_folder(root))
+            self._objects = Objects(objects_folder(root), parts.durable)
+            # 2. Find the log's true end, in a file written just now.
+            tail, frozen = recover(self._layout, origin=origin, durable=parts.durable)
+        except BaseException:
+            self._lock.release()
+            raise
+        # 3. Serve.
+        self._contracts: dict[str, str] = {}
+        self._seal_lock = threading.Lock()
+        self._frozen = self._freeze(frozen.path, frozen.first, tail.first) if frozen else None
+        self._closing = threading.Event()
+        clean, size = tail.clean, tail.size
+        self._writer = Writer(
+            tail,
+            log=log,
+            options=options,
+            clock=parts.clock,
+            recover=lambda: self._recover_again(parts.durable),
+            on_state=self._say_state,
+        )
+        self._sealer = Sealer(
+            self._layout,
+            log=log,
+            objects=objects_folder(root),
+            append=self.append_blocking,
+            durable=parts.durable,
+            timeout=options.seal_timeout,
+        )
+        self._writer.start()
+        # 4. The first entry of a log is its genesis; of every later opening, a boot.
+        software = {"software": options.software} if options.software else {}
+        try:
+            if size == 0:
+                self.append_blocking("genesis", {"format": FORMAT, "origin": origin, **software})
+            else:
+                self.append_blocking("boot", {"clean": clean, **software})
+        except BaseException:
+            self._writer.stop(timeout=options.close_timeout)
+            self._lock.release()
+            raise
+        self._keeper = threading.Thread(target=self._keep, name=f"ledger-seal-{log}", daemon=True)
+        if options.seal_automatically:
+            self._keeper.start()
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        log: str,
+        origin: str,
+        options: Options = Options(),  # noqa: B008 - frozen
+        clock: Callable[[], int] = microseconds,
+        randomness: Callable[[int], bytes] = os.urandom,
+        durable: Durable = act_now,
+        on_state: Callable[[str], None] | None = None,
+    ) -> "Ledger":
+        """Open or create the log `log` under `root`, recover it, and begin to write.
+
+        `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail.
+        Raises LedgerLocked, OriginMismatch, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
+        """
+        try:
+            return cls(Path(root), log, origin, options, _Parts(clock, randomness, durable, on_state))
+        except OSError as error:
+            raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
+
+    async def append(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:
+        """Record one entry; return its position once it, with its facts, is durable.
+
+        Raises RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (may surface after recovery).
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Position] = loop.create_future()
+        self._admit(kind, body, facts, loop, future)
+        return await future
+
+    def append_blocking(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:
+        """Record one entry from a thread without an event loop; like `append`."""
+        future: Future[Position] = Future()
+        self._admit(kind, body, facts, None, future)
+        return future.result()
+
+    def put_object(self, data: bytes) -> str:
+        """Store an immutable object; return its SHA-256 in hex once it is durable."""
+        return self._objects.put(data)
+
+    def get_object(self, digest: str) -> bytes:
+        """Return a stored object. Raises ObjectMissing, LedgerBroken."""
+        return self._objects.get(digest)
+
+    def latest(self, kind: str, where: Mapping[str, JSON] | None = None) -> dict[str, Any] | None:
+        """Return this log's newest record of `kind` whose fields equal `where`, or None."""
+        return latest(self._layout, kind, where or {})
+
+    async def seal(self, progress: Progress | None = None) -> Sealed | None:
+        """Seal what is in the hot tail; None if that is nothing but housekeeping. Raises LedgerUnavailable."""
+        return await asyncio.to_thread(self.seal_blocking, progress)
+
+    def seal_blocking(self, progress: Progress | None = None) -> Sealed | None:
+        """Seal from a thread; like `seal`."""
+        with self._seal_lock:
+            # 1. A segment left frozen by a crash or a failed attempt comes first.
+            sealed = None
+            if self._frozen is not None:
+                sealed = self._sealer.seal(self._frozen, progress)
+                self._frozen = None
+            # 2. Freeze the hot file: what is appended from now on goes to the next.
+            rolled = self._writer.roll()
+            if rolled is None:
+                return sealed
+            self._frozen = Frozen(*rolled)
+            # 3. Seal it while appends go on.
+            sealed = self._sealer.seal(self._frozen, progress)
+            self._frozen = None
+            return sealed
+
+    def close(self, *, seal: bool = False) -> None:
+        """Record what is queued, append `close`, let the log go. Harmless when closed already."""
+        if self._closing.is_set():
+            return
+        try:
+            if seal:
+                self.seal_blocking()
+        finally:
+            self._closing.set()
+            self._sealer.stop()
+            if self._keeper.is_alive():
+                self._keeper.join(self._options.close_timeout)
+            try:
+                if self._writer.state == "serving":
+                    self.append_blocking("close", {})
+            except LedgerUnavailable as error:
+                _LOG.warning("log %s: closes without its close entry: %r", self.log, error)
+            finally:
+                self._writer.stop(timeout=self._options.close_timeout)
+                self._lock.release()
+
+    @property
+    def state(self) -> str:
+        """Either "serving", "recovering" (appends are refused) or "closed"."""
+        return self._writer.state
+
+    @property
+    def size(self) -> int:
+        """Durable entries in this log."""
+        return self._writer.tail.size
+
+    @property
+    def head(self) -> bytes:
+        """Chain value of the last durable entry."""
+        return self._writer.tail.head
+
+    @property
+    def hot_entries(self) -> int:
+        """Entries in the hot file."""
+        tail = self._writer.tail
+        return tail.size - tail.first
+
+    @property
+    def depth(self) -> int:
+        """Entries queued and not yet taken by the writer."""
+        return self._writer.depth
+
+    def _admit(
+        self,
+        kind: str,
+        body: Mapping[str, JSON],
+        facts: Facts | None,
+        loop: asyncio.AbstractEventLoop | None,
+        future: "asyncio.Future[Position] | Future[Position]",
+    ) -> None:
+        check_body(kind, body)
+        held: tuple[str | None, bytes, bytes] | None = None
+        if facts is not None:
+            if facts.contract is not None:
+                self._check_contract(facts.contract)
+            held = (facts.contract, self._randomness(SALT_BYTES), encode_facts(facts))
+        longest = self._options.longest_string
+
+        def make(ts: int) -> Pending:
+            record = encode_entry(kind, body, held, ts, longest)
+            salt, data = (held[1], held[2]) if held else (None, None)
+            return Pending(record, salt, data, ts, is_substantive(kind), loop, future)
+
+        self._writer.admit(make)
+
+    def _check_contract(self, contract: str) -> None:
+        known = self._contracts.get(contract[:16])
+        if known == contract:
+            return
+        if known is not None:
+            raise RecordInvalid(f"facts: contract {contract} shares its first 16 digits with {known}")
+        try:
+            contract_columns(self._objects.get(contract))
+        except (ObjectMissing, LedgerError) as error:
+            raise RecordInvalid(f"facts: contract {contract[:80]!r}: {error}") from error
+        if len(self._contracts) >= _CONTRACTS_KEPT:
+            self._contracts.clear()
+        self._contracts[contract[:16]] = contract
+
+    def _say_state(self, state: str) -> None:
+        if self.on_state is not None:
+            self.on_state(state)
+
+    def _recover_again(self, durable: Durable) -> Any:
+        tail, frozen = recover(self._layout, origin=self.origin, durable=durable)
+        # Recovery copied a frozen file too: seal that copy, and find the chain there.
+        self._frozen = self._freeze(frozen.path, frozen.first, tail.first) if frozen else None
+        return tail, frozen
+
+    @staticmethod
+    def _freeze(path: Path, first: int, size: int) -> Frozen:
+        return Frozen(path, first, size)
+
+    def _keep(self) -> None:
+        delay = _SEAL_CHECK
+        while not self._closing.wait(delay):
+            if self._frozen is None and not self._writer.due():
+                continue
+            try:
+                self.seal_blocking()
+            except (LedgerError, OSError) as error:
+                if self._closing.is_set():
+                    return
+                self.seal_error = error
+                delay = min(delay * 2, _SEAL_BACKOFF_MOST)
+                _LOG.warning("log %s: sealing failed, next try in %.1f s: %r", self.log, delay, error)
+            else:
+                self.seal_error = None
+                delay = _SEAL_CHECK
+
+
+class _Parts:
+    """What a ledger is given rather than makes."""
+
+    def __init__(
+        self,
+        clock: Callable[[], int],
+        randomness: Callable[[int], bytes],
+        durable: Durable,
+        on_state: Callable[[str], None] | None,
+    ) -> None:
+        self.clock = clock
+        self.randomness = randomness
+        self.durable = durable
+        self.on_state = on_state

@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Seal a frozen hot file into a segment, off the hot path, so that a crash at any point is finished by doing it again."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, Final
+
+from ombud_ledger import hot
+from ombud_ledger.durable import Durable, make_folder, publish, retire
+from ombud_ledger.errors import LedgerClosed, LedgerUnavailable
+from ombud_ledger.layout import LogLayout
+from ombud_ledger.segment import Progress, StagedFile
+
+FILES_PER_ENTRY: Final = 32  # a seal entry stays well under 16 KiB; more files take more seal entries
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A hot file that takes no more entries."""
+
+    path: Path
+    first: int
+    size: int  # entries in the log up to its end
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed segment."""
+
+    log: str
+    first: int
+    last: int
+    files: tuple[str, ...]
+
+
+class Sealer:
+    """Carries out the steps of sealing; one segment at a time."""
+
+    def __init__(
+        self,
+        layout: LogLayout,
+        *,
+        log: str,
+        objects: Path,
+        append: Callable[[str, Mapping[str, Any]], object],
+        durable: Durable,
+        timeout: float,
+    ) -> None:
+        self._layout = layout
+        self._log = log
+        self._objects = objects
+        self._append = append
+        self._durable = durable
+        self._timeout = timeout
+        self._child: subprocess.Popen[bytes] | None = None
+        self._child_lock = threading.Lock()
+        self._stopped = False
+
+    def seal(self, frozen: Frozen, progress: Progress | None = None) -> Sealed:
+        """Seal the frozen file. Raises LedgerUnavailable; doing it again goes on where it stopped."""
+        first, last = frozen.first, frozen.size - 1
+        try:
+            # 1. Stage the Parquet files in a process of its own; each is fsynced, then read again and hashed. A crash
+            #    here leaves files in staging/ that count for nothing.
+            self._empty_staging()
+            files: list[StagedFile] = []
+            self._durable("seal.stage", lambda: files.extend(self._stage(frozen, progress)))
+            # 2. Say so in the log: path, digest and range of every file, and the chain's head. Once this is durable the
+            #    digests bind; a crash after it makes recovery stage again and log the digests again if they differ.
+            logged = self._logged(frozen)
+            todo = [file for file in files if logged.get(file.name) != file.sha256]
+            for start in range(0, len(todo), FILES_PER_ENTRY):
+                self._append("seal", self._body(frozen, todo[start : start + FILES_PER_ENTRY]))
+            # 3. Move them into place, the entries file last: its presence says that the segment is complete. A crash
+            #    between renames leaves facts files that the next attempt writes over with the same bytes.
+            for file in reversed(files):
+                target = self._layout.folder / file.name
+                make_folder(target.parent)
+                publish(self._layout.staging / file.name, target, self._durable, "seal")
+            # 4. Retire the hot file. A crash before this leaves both; readers and recovery prefer the sealed one.
+            for suffix in ("-wal", "-shm", ""):
+                retire(frozen.path.with_name(frozen.path.name + suffix), self._durable, "seal")
+        except OSError as error:
+            raise LedgerUnavailable(f"log {self._log}: sealing {first} to {last}: {error}") from error
+        return Sealed(self._log, first, last, tuple(file.name for file in files))
+
+    def stop(self) -> None:
+        """End a running child and refuse further work."""
+        with self._child_lock:
+            self._stopped = True
+            if self._child is not None:
+                self._child.terminate()
+
+    def _stage(self, frozen: Frozen, progress: Progress | None) -> list[StagedFile]:
+        job = {
+            "source": str(frozen.path),
+            "first": frozen.first,
+            "last": frozen.size - 1,
+            "folder": str(self._layout.staging),
+            "objects": str(self._objects),
+        }
+        with self._child_lock:
+            if self._stopped:
+                raise LedgerClosed(f"log {self._log} is closing")
+            child = self._child = subprocess.Popen(
+                [sys.executable, "-m", "ombud_ledger.stage"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        # The child is bounded in time; a timer ends it, which closes the pipes read below.
+        timer = threading.Timer(self._timeout, child.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            with child:
+                assert child.stdin and child.stdout and child.stderr  # noqa: S101 - pipes were asked for
+                child.stdin.write(json.dumps(job).encode())
+                child.stdin.close()
+                answer: list[dict[str, Any]] | None = None
+                for line in child.stdout:
+                    message = json.loads(line)
+                    if "progress" in message and progress:
+                        progress(*message["progress"])
+                    answer = message.get("files", answer)
+                complaint = child.stderr.read(65_536).decode(errors="replace").strip()
+        finally:
+            timer.cancel()
+            with self._child_lock:
+                self._child = None
+        if child.returncode or answer is None:
+            raise LedgerUnavailable(f"log {self._log}: staging failed ({child.returncode}): {complaint[-500:]}")
+        return [StagedFile(**each) for each in answer]
+
+    def _body(self, frozen: Frozen, files: list[StagedFile]) -> dict[str, Any]:
+        with hot.reading(frozen.path) as db:
+            (chain,) = db.execute("SELECT chain FROM entries WHERE seq = ?", (frozen.size - 1,)).fetchone()
+        return {
+            "first": frozen.first,
+            "last": frozen.size - 1,
+            "chain": chain.hex(),
+            "files": [
+                {
+                    "path": file.name,
+                    "sha256": file.sha256,
+                    "bytes": file.size,
+                    "rows": file.rows,
+                    "first": file.first,
+                    "last": file.last,
+                }
+                for file in files
+            ],
+        }
+
+    def _logged(self, frozen: Frozen) -> dict[str, str]:
+        # Only entries after the frozen file can seal it, and they are all in the live one.
+        found: dict[str, str] = {}
+        for file in self._layout.hot_files():
+            if file.first >= frozen.size:
+                with hot.reading(file.path) as db:
+                    for row in hot.rows(db):
+                        if b'"kind":"seal"' in row.record:
+                            record = json.loads(row.record)
+                            if record["kind"] == "seal":
+                                found |= {each["path"]: each["sha256"] for each in record["files"]}
+        return found
+
+    def _empty_staging(self) -> None:
+        for folder, _, names in os.walk(self._layout.staging, topdown=False):
+            for name in names:
+                (Path(folder) / name).unlink()
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The tail in the writer's hands: the open hot file, the chain's head, and one way to commit a batch to it."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ombud_ledger import hot
+from ombud_ledger.durable import Durable
+from ombud_ledger.hashing import chain_next, leaf_hash
+from ombud_ledger.layout import LogLayout
+
+_COLUMNS = 5
+_STEP = 256  # rows per INSERT: one statement, one release of the interpreter lock; within SQLite's variable limit
+
+
+@dataclass(slots=True)
+class Tail:
+    """State of the log's end. Only the writer thread changes it; others may read the integers."""
+
+    layout: LogLayout
+    durable: Durable
+    db: sqlite3.Connection
+    path: Path
+    first: int
+    size: int  # entries in the whole log
+    head: bytes  # chain value of the last entry, or the chain's start
+    last_ts: int
+    substantive: int  # entries in this file that are not housekeeping
+    stored: int  # bytes of records and facts in this file
+    born: float  # monotonic time of the file's first substantive entry
+    clean: bool  # the last entry is `close`
+
+    def commit(self, batch: Sequence[tuple[bytes, bytes | None, bytes | None]]) -> list[tuple[int, bytes, bytes]]:
+        """Make (record, salt, facts) triples durable, in order; return each one's seq, leaf and chain.
+
+        Raises sqlite3.Error or OSError: then the tail is poisoned and must go through recovery.
+        """
+        # 1. Chain the batch onto the head. Nothing is stored yet; a crash here loses only unacknowledged entries.
+        done = []
+        values: list[object] = []
+        seq, chain, stored = self.size, self.head, 0
+        for record, salt, facts in batch:
+            leaf = leaf_hash(record)
+            chain = chain_next(chain, leaf)
+            done.append((seq, leaf, chain))
+            values += (seq, record, chain, salt, facts)
+            stored += len(record) + (len(facts) if facts is not None else 0)
+            seq += 1
+        # 2. One transaction. A crash before COMMIT returns leaves all of the batch or none of it, unacknowledged.
+        self.db.execute("BEGIN IMMEDIATE")
+        for start in range(0, len(values), _STEP * _COLUMNS):
+            part = values[start : start + _STEP * _COLUMNS]
+            marks = ",".join(["(?,?,?,?,?)"] * (len(part) // _COLUMNS))
+            self.db.execute(f"INSERT INTO entries VALUES {marks}", part)  # noqa: S608 - only question marks
+        # 3. COMMIT returns after the WAL frame is fsynced: the batch is durable, with its facts.
+        self.durable("hot.commit", lambda: self.db.execute("COMMIT"))
+        # 4. Only now does the head move.
+        self.size, self.head, self.stored = seq, chain, self.stored + stored
+        return done
+
+    def count(self, substantive: int) -> None:
+        """Note that the last batch held so many entries other than housekeeping."""
+        if substantive and not self.substantive:
+            self.born = time.monotonic()
+        self.substantive += substantive
+
+    def roll(self) -> Path:
+        """Start the next hot file and return the one now frozen. The tail is unchanged if this raises."""
+        # 1. An empty file for what comes next, durable under its name. A crash after this leaves two hot files,
+        #    the older one complete: recovery seals it.
+        path = self.layout.hot_path(self.size, 0)
+        hot.create(path, (), self.durable)
+        db = hot.open_writer(path)
+        # 2. Switch. Closing the old connection folds its WAL into the file.
+        old_db, old_path = self.db, self.path
+        self.db, self.path, self.first = db, path, self.size
+        self.substantive, self.stored, self.born = 0, 0, time.monotonic()
+        old_db.close()
+        return old_path
+
+    def close(self) -> None:
+        """Let the file go."""
+        self.db.close()

@@ -1,0 +1,265 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The writer thread: takes whatever is queued, commits it once, wakes the waiters. No timer sets the pace."""
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+
+from ombud_ledger.entry import Pending, Position, encode_entry, settle
+from ombud_ledger.errors import LedgerClosed, LedgerError, LedgerOverloaded, LedgerUnavailable
+from ombud_ledger.layout import HotFile
+from ombud_ledger.options import Options
+from ombud_ledger.tail import Tail
+
+_LOG: Final = logging.getLogger(__name__)
+_FAILURES: Final = (sqlite3.Error, OSError, LedgerError)
+
+Recover = Callable[[], tuple[Tail, HotFile | None]]
+
+
+class _Roll:
+    """Asks the writer to freeze its file; the future gives (frozen path, first, size)."""
+
+    def __init__(self) -> None:
+        self.future: Future[tuple[Path, int, int] | None] = Future()
+
+
+class _Stop:
+    """Asks the writer to end."""
+
+
+class Writer:
+    """Owns the tail. Everything that changes it happens in this object's one thread.
+
+    `on_state` is called in the writer's thread with "serving", "recovering" or "closed".
+    """
+
+    def __init__(
+        self,
+        tail: Tail,
+        *,
+        log: str,
+        options: Options,
+        clock: Callable[[], int],
+        recover: Recover,
+        on_state: Callable[[str], None],
+    ) -> None:
+        self.tail = tail
+        self.state = "serving"
+        self._log = log
+        self._options = options
+        self._clock = clock
+        self._recover = recover
+        self._on_state = on_state
+        self._lock = threading.Lock()  # over admission: state, clock and queue order agree
+        self._queue: queue.SimpleQueue[Pending | _Roll | _Stop] = queue.SimpleQueue()
+        self._queued_bytes = 0
+        self._last_ts = tail.last_ts
+        self._refused = 0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"ledger-{log}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    @property
+    def depth(self) -> int:
+        """Entries queued and not yet taken by the writer."""
+        return self._queue.qsize()
+
+    def admit(self, make: Callable[[int], Pending]) -> None:
+        """Queue the entry that `make` builds for the given ts. Raises LedgerOverloaded, LedgerUnavailable, RecordInvalid.
+
+        The order of the queue is the order of `ts`, and of seq.
+        """
+        with self._lock:
+            if self.state != "serving":
+                if self.state == "closed":
+                    raise LedgerClosed(f"log {self._log} is closed")
+                self._refused += 1
+                raise LedgerUnavailable(f"log {self._log} is recovering from a failed commit")
+            if self._queue.qsize() >= self._options.queue_entries or self._queued_bytes > self._options.queue_bytes:
+                raise LedgerOverloaded(f"log {self._log}: {self._queue.qsize()} entries are waiting")
+            ts = self._clock()
+            if ts < self._last_ts:  # A clock set back must not put time in disorder.
+                ts = self._last_ts
+            pending = make(ts)
+            self._last_ts = ts
+            self._queued_bytes += pending.size
+            self._queue.put(pending)
+
+    def roll(self) -> tuple[Path, int, int] | None:
+        """Freeze the hot file if it holds more than housekeeping; return its path and range. Raises LedgerUnavailable."""
+        request = _Roll()
+        with self._lock:
+            if self.state != "serving":
+                raise LedgerUnavailable(f"log {self._log} is {self.state}")
+            self._queue.put(request)
+        return request.future.result()
+
+    def stop(self, *, timeout: float) -> None:
+        """Refuse new entries, commit what is queued, end the thread."""
+        with self._lock:
+            was, self.state = self.state, "closed"
+        self._closing.set()
+        self._queue.put(_Stop())
+        self._thread.join(timeout)
+        if was != "closed":
+            self._on_state("closed")
+
+    def _run(self) -> None:
+        # 1. Wait for one, then take whatever else is there: the slower the disk, the larger the batch.
+        running = True
+        while running:
+            batch: list[Pending] = []
+            item = self._queue.get()
+            while True:
+                if isinstance(item, Pending):
+                    batch.append(item)
+                    if len(batch) >= self._options.batch_entries:
+                        self._commit(batch)
+                        batch = []
+                else:
+                    # 2. Control comes in its place in the order: what was queued before it is committed first.
+                    self._commit(batch)
+                    batch = []
+                    if isinstance(item, _Roll):
+                        self._do_roll(item)
+                    else:
+                        running = False
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            self._commit(batch)
+        self.tail.close()
+
+    def _commit(self, batch: list[Pending]) -> None:
+        if not batch:
+            return
+        with self._lock:
+            self._queued_bytes -= sum(each.size for each in batch)
+            poisoned = self.state == "recovering"
+        if poisoned:
+            self._fail(batch, "the log is recovering from a failed commit")
+            return
+        # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the tail is
+        #    poisoned, and recovery finds out.
+        try:
+            done = self.tail.commit([(each.record, each.salt, each.facts) for each in batch])
+        except _FAILURES as error:
+            self._poison(batch, error)
+            return
+        self.tail.count(sum(each.substantive for each in batch))
+        # 4. Durable: wake the waiters.
+        settle(
+            batch,
+            [
+                Position(self._log, seq, each.ts, leaf, chain)
+                for (seq, leaf, chain), each in zip(done, batch, strict=True)
+            ],
+        )
+
+    def _fail(self, batch: list[Pending], reason: str) -> None:
+        self._refused += len(batch)
+        settle(batch, LedgerUnavailable(f"log {self._log}: {reason}"))
+
+    def _poison(self, batch: list[Pending], error: Exception) -> None:
+        _LOG.error("log %s: commit failed, recovering: %r", self._log, error)
+        from_ts = self._last_ts
+        # 5. Refuse at once from here on, and fail what is queued.
+        with self._lock:
+            closing = self.state == "closed"
+            if not closing:
+                self.state = "recovering"
+        self._on_state("recovering")
+        self._fail(batch, "the commit failed")
+        # 6. Start-up recovery, again and again with backoff, until the disk gives a tail that can be trusted.
+        delay = self._options.backoff_first
+        while True:
+            self._fail_queued()
+            if self._closing.wait(delay):
+                return
+            try:
+                tail, _ = self._recover()
+                self._say_gap(tail, from_ts)
+            except _FAILURES as failure:
+                _LOG.warning("log %s: recovery failed, next try in %.2f s: %r", self._log, delay, failure)
+                delay = min(delay * 2, self._options.backoff_most)
+                continue
+            break
+        # 7. Serve again from the new file. The old connection's file is gone; closing it changes nothing that counts.
+        old, self.tail = self.tail, tail
+        old.close()
+        with self._lock:
+            if self.state == "recovering":
+                self.state = "serving"
+        self._on_state(self.state)
+
+    def _say_gap(self, tail: Tail, from_ts: int) -> None:
+        with self._lock:
+            ts = max(self._clock(), self._last_ts, tail.last_ts)
+            self._last_ts = ts
+            refused = self._refused
+        body = {"refused": refused, "from_ts": from_ts, "to_ts": ts, "reason": "commit failed"}
+        try:
+            tail.commit([(encode_entry("gap", body, None, ts, self._options.longest_string), None, None)])
+        except _FAILURES:
+            tail.close()
+            raise
+        with self._lock:
+            self._refused -= refused
+
+    def _fail_queued(self) -> None:
+        # Admission is shut, so this ends; requests to roll fail with the rest, a request to stop is kept.
+        batch: list[Pending] = []
+        stops: list[_Stop] = []
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if isinstance(item, Pending):
+                batch.append(item)
+            elif isinstance(item, _Roll):
+                item.future.set_exception(LedgerUnavailable(f"log {self._log} is recovering"))
+            else:
+                stops.append(item)
+        if batch:
+            with self._lock:
+                self._queued_bytes -= sum(each.size for each in batch)
+            self._fail(batch, "the log is recovering from a failed commit")
+        for stop in stops:
+            self._queue.put(stop)
+
+    def _do_roll(self, request: _Roll) -> None:
+        if self.state == "recovering" or not self.tail.substantive:
+            request.future.set_result(None)
+            return
+        first, size = self.tail.first, self.tail.size
+        try:
+            path = self.tail.roll()
+        except _FAILURES as error:
+            # Nothing moved: the old file goes on. Only this attempt to seal fails.
+            request.future.set_exception(LedgerUnavailable(f"log {self._log}: next hot file: {error}"))
+            return
+        request.future.set_result((path, first, size))
+
+    def due(self) -> bool:
+        """Say whether the hot file has reached the size or age at which it is sealed."""
+        tail, options = self.tail, self._options
+        if not tail.substantive or self.state != "serving":
+            return False
+        return (
+            tail.size - tail.first >= options.segment_entries
+            or tail.stored >= options.segment_bytes
+            or time.monotonic() - tail.born >= options.segment_age
+        )
