@@ -26,12 +26,13 @@ class Breach(Invalid):
     """A value that the contract does not allow.
 
     `message`, for the caller, names field, value and bound. `str()`, for logs, and `breach`, for the record,
-    leave the value out: it may be personal, and neither of them can be erased.
+    leave the value out: it may be personal, and neither of them can be erased. A value that is text is passed
+    through `shown` by who raises, so that it is told from words such as absent.
     """
 
     def __init__(self, field: str, value: object, bound: str) -> None:
         self.field = field
-        self.value = shown(value)
+        self.value = value if isinstance(value, str) else shown(value)
         self.bound = bound
         super().__init__(
             "CONTRACT",

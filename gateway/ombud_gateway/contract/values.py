@@ -15,7 +15,7 @@ from collections.abc import Callable
 from decimal import Context, Decimal
 from typing import Any
 
-from ombud_gateway.contract.errors import Breach
+from ombud_gateway.contract.errors import Breach, shown
 from ombud_gateway.contract.spec import FieldSpec
 from ombud_gateway.contract.tensor import FLOATS
 
@@ -88,7 +88,7 @@ def _integer(field: FieldSpec, datatype: str) -> Converter:
             raise _out_of_range(field, element)
         number = int(element)
         if number != element:
-            raise Breach(field.name, element, "a whole number")
+            raise Breach(field.name, shown(element), "a whole number")
         if field.values is not None and number not in field.values:
             raise Breach(field.name, number, _one_of(field))
         return number, number if -_SAFE <= number <= _SAFE else str(number)
@@ -100,7 +100,7 @@ def _boolean(field: FieldSpec, *, only_bool: bool) -> Converter:
     def convert(element: Any) -> tuple[ContextValue, FactValue]:
         # Other bytes than 0 and 1 in a BOOL tensor are true to one reader and undefined to the next.
         if element not in (0, 1) or (only_bool and not isinstance(element, bool)):
-            raise Breach(field.name, element, "true or false")
+            raise Breach(field.name, shown(element), "true or false")
         truth = bool(element)
         return truth, truth
 
@@ -115,11 +115,11 @@ def _string(field: FieldSpec) -> Converter:
             raw = element.encode() if isinstance(element, str) else element
             text = raw.decode()
         except (UnicodeError, AttributeError):
-            raise Breach(field.name, element, "text in UTF-8") from None
+            raise Breach(field.name, shown(element), "text in UTF-8") from None
         if len(raw) > largest:
             raise Breach(field.name, f"{len(raw)} bytes long", f"at most {largest} bytes")
         if field.values is not None and text not in field.values:
-            raise Breach(field.name, text, _one_of(field))
+            raise Breach(field.name, shown(text), _one_of(field))
         return text, text
 
     return convert
@@ -127,7 +127,7 @@ def _string(field: FieldSpec) -> Converter:
 
 def _want_number(field: FieldSpec, element: Any) -> None:
     if isinstance(element, bool) or not isinstance(element, int | float):
-        raise Breach(field.name, element, "a number")
+        raise Breach(field.name, shown(element), "a number")
 
 
 def _held_range(field: FieldSpec, datatype: str, low: float, high: float) -> tuple[float, float]:

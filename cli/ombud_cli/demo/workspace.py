@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration's folder: configuration, system, policies, tokens, ledger; made anew by every run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import ombud_policies
+from ombud_gateway.identity import TokenFile, parse_principal
+
+PRINCIPALS = {
+    "loan-intake": 'Agent::"loan-intake"',
+    "stranger": 'Agent::"stranger"',
+    "underwriter": 'User::"uma"',
+    "operator": 'User::"olga"',
+}
+"""Who acts in the demonstration. The stranger has a valid token, but no policy knows it."""
+
+_CONFIG = """\
+# The demonstration's gateway. Made by `ombud demo`; every run makes it anew.
+systems = "systems"
+
+[gateway]
+listen = "127.0.0.1:{port}"
+
+[upstreams.triton]
+address = "{upstream}"
+
+[ledger]
+path = "ledger"
+operator = "demonstration.example"
+deployment = "credit"
+
+[policy]
+bundle = "policies/credit"
+
+[identity]
+tokens = "tokens.toml"
+
+[review]
+database = "state/reviews.sqlite"
+key_file = "state/reviews.key"
+
+[telemetry]
+prometheus = "127.0.0.1:{metrics}"
+log_level = "info"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Paths below the demonstration's folder, and the bearer token of each principal."""
+
+    root: Path
+    tokens: Mapping[str, str]
+
+    @property
+    def config(self) -> Path:
+        """The gateway's configuration file."""
+        return self.root / "ombud.toml"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger that the run leaves behind."""
+        return self.root / "ledger"
+
+    def log(self, name: str) -> Path:
+        """Where a process of the demonstration writes what it has to say."""
+        return self.root / "logs" / f"{name}.log"
+
+    def token_file(self, name: str) -> Path:
+        """A file (mode 0600) with one principal's token, for the command line."""
+        return self.root / "clients" / f"{name}.token"
+
+
+def lay_out(root: Path, *, port: int, metrics: int, upstream: str) -> Workspace:
+    """Make the folder; what an earlier run left is removed, all but the model server's cache."""
+    for name in ("ledger", "attacks", "state", "systems", "policies", "clients", "logs"):
+        shutil.rmtree(root / name, ignore_errors=True)
+    for name in ("ombud.toml", "tokens.toml"):
+        (root / name).unlink(missing_ok=True)
+    for name in ("state", "systems", "policies", "clients", "logs"):
+        (root / name).mkdir(parents=True, mode=0o700)
+    (root / "ombud.toml").write_text(_CONFIG.format(port=port, metrics=metrics, upstream=upstream))
+    (root / "systems" / "credit.yaml").write_bytes(_system().read_bytes())
+    shutil.copytree(_bundles() / "credit", root / "policies" / "credit")
+    accepted = TokenFile(root / "tokens.toml")
+    tokens = {
+        name: accepted.create(parse_principal(principal), note=name) for name, principal in PRINCIPALS.items()
+    }
+    workspace = Workspace(root, tokens)
+    for name, token in tokens.items():
+        descriptor = os.open(workspace.token_file(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(token + "\n")
+    return workspace
+
+
+def _bundles() -> Path:
+    """The starter bundles: inside the package once installed, beside it in a checkout."""
+    package = Path(str(files(ombud_policies)))
+    installed = package / "bundles"
+    return installed if installed.is_dir() else package.parent / "bundles"
+
+
+def _system() -> Path:
+    package = Path(str(files("ombud_cli.demo")))
+    installed = package / "systems" / "credit.yaml"
+    return installed if installed.is_file() else package.parents[2] / "systems" / "credit.yaml"

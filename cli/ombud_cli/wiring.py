@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Builds a gateway from its configuration. Every collaborator is made here and handed on as an argument."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from ombud_gateway.activation import ActivePolicy, starting_policy
+from ombud_gateway.admission import Admission
+from ombud_gateway.call import Upstream
+from ombud_gateway.config import Config, UpstreamSection
+from ombud_gateway.doors.control import CONTROL, ControlDoor
+from ombud_gateway.doors.kserve import KServeDoor
+from ombud_gateway.identity import Bearer, Certificates, Identify
+from ombud_gateway.ids import Ids
+from ombud_gateway.pipeline import Pipeline
+from ombud_gateway.recorder import Recorder
+from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
+from ombud_gateway.server import Server
+from ombud_gateway.systems import Systems, load_systems
+from ombud_gateway.telemetry import Gauges, Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.upstreams.control import ControlUpstream
+from ombud_gateway.upstreams.kserve import KServeUpstream
+from ombud_ledger import Ledger, Options
+from ombud_policies import Bundle
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that serves: where, under which policies, into which ledger."""
+
+    port: int
+    policy: ActivePolicy
+    ledger: Ledger
+    systems: Systems
+
+
+def now_us() -> int:
+    """Microseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000
+
+
+@asynccontextmanager
+async def serving(config: Config) -> AsyncIterator[Gateway]:
+    """Serve for the length of a with block; leaving it drains calls and closes the ledger.
+
+    Raises what is wrong with configuration, bundle or ledger before anything listens.
+    """
+    async with AsyncExitStack() as stack:
+        # 1. What is declared: systems and policies. Nothing is opened if they do not hold.
+        systems = load_systems(config.systems, upstreams=config.upstreams)
+        bundle = await asyncio.to_thread(Bundle.load, config.policy.bundle)
+        # 2. The ledger: locked and recovered; what decisions depend on is kept in it by digest.
+        ledger = await asyncio.to_thread(open_ledger, config)
+        stack.push_async_callback(asyncio.to_thread, ledger.close)
+        await asyncio.to_thread(declare_systems, ledger, systems)
+        policy = await asyncio.to_thread(starting_policy, ledger, bundle)
+        if policy.engine.bundle.digest != bundle.digest:
+            _LOG.warning(
+                "the active bundle is %s; %s holds %s, which `ombud policy activate` would put in force",
+                policy.engine.bundle.digest[:16],
+                config.policy.bundle,
+                bundle.digest[:16],
+            )
+        # 3. Reviews.
+        store = await asyncio.to_thread(ReviewStore, config.review.database)
+        stack.callback(store.close)
+        reviews = Reviews(
+            store,
+            ParkedAnswers(key_from_file(config.review.key_file)),
+            ledger,
+            lifetime_us=int(config.review.expiry_seconds * 1e6),
+            clock=now_us,
+        )
+        # 4. Where calls go, and how they are watched.
+        admission = Admission(config.limits.in_flight, config.limits.queue)
+        telemetry = _telemetry(config, admission, ledger)
+        stack.callback(telemetry.close)
+        upstreams: dict[str, Upstream] = {CONTROL: ControlUpstream(reviews, policy, ledger)}
+        for name, section in config.upstreams.items():
+            upstream = KServeUpstream(_channel(section, config), section.timeout_seconds)
+            stack.push_async_callback(upstream.close)
+            upstreams[name] = upstream
+        # 5. The pipeline and its doors.
+        recorder = Recorder(ledger, now_us)
+        pipeline = Pipeline(
+            identity=_identity(config),
+            engine=lambda: policy.engine,
+            reviews=reviews,
+            recorder=recorder,
+            upstreams=upstreams,
+            admission=admission,
+            telemetry=telemetry,
+        )
+        ids, tls = Ids(now_us), config.gateway.tls is not None
+        server = Server(
+            [
+                KServeDoor(
+                    pipeline,
+                    systems,
+                    ids,
+                    upstream=next(iter(config.upstreams)),
+                    message_bytes=config.gateway.max_message_bytes,
+                    tls=tls,
+                ),
+                ControlDoor(pipeline, reviews, lambda: policy.engine.bundle.digest, ids, tls=tls),
+            ],
+            reviews=reviews,
+            recorder=recorder,
+            listen=config.gateway.listen,
+            tls=config.gateway.tls,
+            message_bytes=config.gateway.max_message_bytes,
+            drain_seconds=config.gateway.drain_seconds,
+        )
+        _follow(ledger, server, reviews)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        yield Gateway(server.port, policy, ledger, systems)
+
+
+def open_ledger(config: Config) -> Ledger:
+    """Open the log of this gateway process: one worker of one replica."""
+    section = config.ledger
+    return Ledger.open(
+        section.path,
+        log=f"{section.replica}-0",
+        origin=f"{section.operator}/{section.deployment}/{section.replica}",
+        options=Options(segment_entries=section.seal_entries, segment_age=section.seal_age_seconds),
+        clock=now_us,
+    )
+
+
+def declare_systems(ledger: Ledger, systems: Systems) -> None:
+    """Keep every system and contract by digest, and record those that are new or have changed."""
+    for system in systems:
+        contract = ledger.put_object(system.contract.to_bytes())
+        digest = ledger.put_object(system.to_bytes())
+        last = ledger.latest("system", {"event": "declared", "system": system.name})
+        if last is None or last["digest"] != digest:
+            body = {"event": "declared", "system": system.name, "digest": digest, "contract": contract}
+            ledger.append_blocking("system", body, None)
+
+
+def _identity(config: Config) -> Identify:
+    tokens = config.identity.tokens
+    certificates = Certificates(config.identity.mtls_principal_type) if config.gateway.tls else None
+    return Identify(Bearer(tokens) if tokens else None, certificates)
+
+
+def _telemetry(config: Config, admission: Admission, ledger: Ledger) -> Telemetry:
+    gauges: Gauges = {
+        "ombud_calls_in_flight": lambda: admission.active,
+        "ombud_calls_waiting": lambda: admission.waiting,
+        "ombud_ledger_queue": lambda: ledger.depth,
+        "ombud_hot_tail_entries": lambda: ledger.hot_entries,
+    }
+    sinks: list[Metrics] = []
+    tracing = Tracing()
+    endpoint, page = config.telemetry.otlp_endpoint, config.telemetry.prometheus
+    if endpoint:
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+        insecure = endpoint.startswith("http://")
+        tracing = Tracing(OTLPSpanExporter(endpoint=endpoint, insecure=insecure))
+        sinks.append(OtlpMetrics(endpoint, gauges, insecure=insecure))
+    if page:
+        host, _, port = page.rpartition(":")
+        sinks.append(PrometheusMetrics((host.strip("[]"), int(port)), gauges))
+    return Telemetry(tracing, tuple(sinks))
+
+
+def _channel(section: UpstreamSection, config: Config) -> grpc.aio.Channel:
+    options: list[tuple[str, int | str]] = [
+        ("grpc.max_receive_message_length", config.gateway.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.enable_retries", 0),
+    ]
+    tls = section.tls
+    if tls is None:
+        return grpc.aio.insecure_channel(section.address, options)
+    if tls.server_name:
+        options.append(("grpc.ssl_target_name_override", tls.server_name))
+    credentials = grpc.ssl_channel_credentials(_bytes(tls.ca), _bytes(tls.key), _bytes(tls.certificate))
+    return grpc.aio.secure_channel(section.address, credentials, options)
+
+
+def _bytes(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path else None
+
+
+def _follow(ledger: Ledger, server: Server, reviews: Reviews) -> None:
+    """Let health follow the ledger, and settle claims once a failed ledger is back."""
+    loop = asyncio.get_running_loop()
+
+    async def changed(state: str) -> None:
+        await server.say_serving(serving=state == "serving")
+        if state == "serving":
+            await reviews.recover()
+
+    def from_any_thread(state: str) -> None:
+        if state != "closed":
+            loop.call_soon_threadsafe(lambda: asyncio.ensure_future(changed(state)))
+
+    ledger.on_state = from_any_thread

@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Door: the control plane (`ombud.v1`). Its calls go the way of any other: identified, judged, recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
+from ombud_policies import Uid, Value, bundle_digest
+
+from ombud_gateway.call import Call, Correlation
+from ombud_gateway.doors import metadata as md
+from ombud_gateway.doors.methods import canonical
+from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
+from ombud_gateway.errors import Invalid, Refusal, UpstreamFailed
+from ombud_gateway.ids import Ids
+from ombud_gateway.pipeline import Pipeline
+from ombud_gateway.reviews import Reviews
+
+CONTROL = "control"
+"""Name of the upstream that carries control calls out."""
+GATEWAY = Uid("Gateway", "ombud")
+Context = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    request: type[Message]
+    action: str
+    about: Callable[[ControlDoor, Any], Awaitable[tuple[Uid, Context]]] | None = None
+
+
+class ControlDoor(grpc.GenericRpcHandler):
+    """Serves ReviewService, PolicyService and LedgerService through the pipeline."""
+
+    def __init__(
+        self, pipeline: Pipeline, reviews: Reviews, active: Callable[[], str], ids: Ids, *, tls: bool
+    ) -> None:
+        self._pipeline = pipeline
+        self._reviews = reviews
+        self._active = active
+        self._ids = ids
+        self._tls = tls
+        self._handlers = {
+            f"/ombud.v1.{name}": grpc.unary_unary_rpc_method_handler(self._unary(name.replace("/", "."), one))
+            for name, one in OPERATIONS.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """Return the handler of a method; None for other services."""
+        return self._handlers.get(handler_call_details.method)
+
+    def _unary(
+        self, name: str, operation: _Operation
+    ) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+        async def handle(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            decision, _ = drawn = self._ids.new()
+            try:
+                call = await self._call(name, operation, body, context, drawn)
+                reply = await self._pipeline.judge(call)
+            except Refusal as refusal:
+                await refuse(context, refusal, decision)
+            except UpstreamFailed as failure:
+                await pass_failure(context, failure, decision)
+            context.set_trailing_metadata(((DECISION_ID, reply.id), ("ombud-position", reply.position)))
+            return reply.answer.body
+
+        return handle
+
+    async def _call(
+        self,
+        name: str,
+        operation: _Operation,
+        body: bytes,
+        context: grpc.aio.ServicerContext,
+        drawn: tuple[str, int],
+    ) -> Call:
+        decision, received = drawn
+        metadata = dict(context.invocation_metadata() or ())
+        problem: Refusal | None = None
+        resource, about, state, resume = GATEWAY, dict[str, Value](), Correlation(), ""
+        request = operation.request()
+        try:
+            state = md.correlation(metadata)
+            resume = md.text(metadata, "ombud-resume")
+            request = operation.request.FromString(body)
+            if operation.about is not None:
+                resource, found = await operation.about(self, request)
+                about.update(found)
+        except DecodeError:
+            problem = Invalid("MALFORMED", f"request bytes are no {operation.request.DESCRIPTOR.full_name}")
+        except Refusal as refusal:
+            problem = refusal
+        remaining = context.time_remaining()
+        return Call(
+            id=decision,
+            received=received,
+            door="control-grpc",
+            method=name,
+            action=operation.action,
+            resource=resource,
+            upstream=CONTROL,
+            body=body,
+            credentials=md.credentials(metadata, context, tls=self._tls),
+            canonical=lambda: canonical(request),
+            context=about,
+            problem=problem,
+            resume=resume,
+            correlation=state,
+            deadline=None if remaining is None else time.monotonic() + remaining,
+        )
+
+    async def about_verdict(self, request: Any) -> tuple[Uid, Context]:
+        """What policy sees of an approval or a rejection."""
+        review = await self._reviews.get(request.id)
+        rejects = isinstance(request, review_pb2.RejectReviewRequest)
+        return Uid("Review", review.id), {
+            "system": review.system,
+            "group": review.group(request.group),
+            "requester": Uid.parse(review.principal),
+            "stage": review.stage,
+            "decision": "reject" if rejects else "approve",
+        }
+
+    async def about_activation(self, request: Any) -> tuple[Uid, Context]:
+        """What policy sees of an activation: which bundle would give way to which."""
+        return GATEWAY, {"old": self._active(), "new": bundle_digest(dict(request.files))}
+
+
+OPERATIONS = {
+    "ReviewService/ListReviews": _Operation(review_pb2.ListReviewsRequest, "read"),
+    "ReviewService/GetReview": _Operation(review_pb2.GetReviewRequest, "read"),
+    "ReviewService/ApproveReview": _Operation(
+        review_pb2.ApproveReviewRequest, "approve", ControlDoor.about_verdict
+    ),
+    "ReviewService/RejectReview": _Operation(
+        review_pb2.RejectReviewRequest, "approve", ControlDoor.about_verdict
+    ),
+    "PolicyService/GetActivePolicy": _Operation(policy_pb2.GetActivePolicyRequest, "read"),
+    "PolicyService/ActivatePolicy": _Operation(
+        policy_pb2.ActivatePolicyRequest, "activate", ControlDoor.about_activation
+    ),
+    "LedgerService/GetHead": _Operation(ledger_pb2.GetHeadRequest, "read"),
+    "LedgerService/SealLedger": _Operation(ledger_pb2.SealLedgerRequest, "administer"),
+}

@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Door: Triton's `inference.GRPCInferenceService`, so that any Triton client works by changing the address.
+
+Request and response bytes travel as they are; they are parsed only to be read. Wire facts: KServe v2 and
+Triton's `grpc_service.proto`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from ombud_policies import Uid
+from tritonclient.grpc import service_pb2 as wire
+
+from ombud_gateway.call import AnswerView, Call, Correlation
+from ombud_gateway.contract import Tensor, TensorInvalid
+from ombud_gateway.doors import metadata as md
+from ombud_gateway.doors.kserve_stream import converse
+from ombud_gateway.doors.methods import METHODS, SERVICE, Method, canonical
+from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
+from ombud_gateway.doors.tensors import request_tensors, response_tensors
+from ombud_gateway.errors import Invalid, Refusal, TooLarge, UpstreamFailed
+from ombud_gateway.ids import Ids
+from ombud_gateway.pipeline import Pipeline
+from ombud_gateway.systems import Systems
+
+_REGION = "shared_memory_region"
+_STREAM = "ModelStreamInfer"
+
+
+class KServeDoor(grpc.GenericRpcHandler):
+    """Serves the twenty methods through the pipeline. `upstream` is where models of no system live."""
+
+    def __init__(
+        self, pipeline: Pipeline, systems: Systems, ids: Ids, *, upstream: str, message_bytes: int, tls: bool
+    ) -> None:
+        self._pipeline = pipeline
+        self._systems = systems
+        self._ids = ids
+        self._upstream = upstream
+        self._most = message_bytes
+        self._tls = tls
+        self._handlers = {
+            f"/{SERVICE}/{name}": grpc.stream_stream_rpc_method_handler(self._stream)
+            if name == _STREAM
+            else grpc.unary_unary_rpc_method_handler(self._unary(method))
+            for name, method in METHODS.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """Return the handler of a method, raw bytes in and out; None for other services."""
+        return self._handlers.get(handler_call_details.method)
+
+    def _unary(self, method: Method) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+        async def handle(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            decision, received = self._ids.new()
+            try:
+                reply = await self._pipeline.judge(self._call(method, body, context, decision, received))
+            except Refusal as refusal:
+                await refuse(context, refusal, decision)
+            except UpstreamFailed as failure:
+                await pass_failure(context, failure, decision)
+            if reply.answer.initial:
+                await context.send_initial_metadata(reply.answer.initial)
+            context.set_trailing_metadata(
+                (*reply.answer.trailing, (DECISION_ID, reply.id), ("ombud-position", reply.position))
+            )
+            return reply.answer.body
+
+        return handle
+
+    async def _stream(
+        self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[bytes]:
+        stream, _ = self._ids.new()
+
+        def call(body: bytes, number: int) -> Call:
+            _, received = self._ids.new()
+            one = self._call(METHODS[_STREAM], body, context, f"{stream}.{number}", received)
+            # Metadata speaks once for the whole stream, so only its first request can resume a review.
+            return one if number == 1 else replace(one, resume="")
+
+        async for message in converse(self._pipeline, requests, context, stream, call):
+            yield message
+
+    def _call(
+        self, method: Method, body: bytes, context: grpc.aio.ServicerContext, decision: str, received: int
+    ) -> Call:
+        entries = context.invocation_metadata() or ()
+        metadata = dict(entries)
+        problem: Refusal | None = None
+        request = None
+        state, resume, digest = Correlation(), "", ""
+        try:
+            state = md.correlation(metadata)
+            resume = md.text(metadata, "ombud-resume")
+            digest = md.text(metadata, "ombud-declared-digest")
+            if len(body) > self._most:
+                raise TooLarge("TOO_LARGE", f"request has {len(body)} bytes, at most {self._most} are taken")
+            request = method.parse(body)
+        except (Invalid, TooLarge) as error:
+            problem = error
+        model = getattr(request, method.model_field) if request is not None and method.model_field else ""
+        version = getattr(request, _version_field(method), "") if request is not None else ""
+        if len(model.encode()) > md.LONGEST or len(version.encode()) > md.LONGEST:
+            problem = Invalid("MALFORMED", f"model name and version must have at most {md.LONGEST} bytes")
+            model = version = ""
+        found = self._systems.of_model(model) if model else None
+        system, entry = found or (None, None)
+        upstream = entry.upstream if entry else self._upstream
+        infers = request is not None and method.request is wire.ModelInferRequest
+        tensors: tuple[Tensor, ...] | None = None
+        if infers and problem is None:
+            try:
+                tensors = request_tensors(request)
+            except TensorInvalid as error:
+                problem = error
+        remaining = context.time_remaining()
+        return Call(
+            id=decision,
+            received=received,
+            door="kserve-grpc",
+            method=method.name,
+            action=method.action(request) if request is not None else method.action(method.request()),
+            resource=Uid("Model", model) if model else Uid("Upstream", upstream),
+            upstream=upstream,
+            body=body,
+            credentials=md.credentials(metadata, context, tls=self._tls),
+            canonical=lambda: canonical(request),
+            model=model,
+            model_version=version,
+            tensors=tensors,
+            shared_memory=infers and _uses_shared_memory(request),
+            declared_digest=digest,
+            requested_outputs=frozenset(output.name for output in request.outputs) if infers else frozenset(),
+            system=system,
+            entry=entry,
+            problem=problem,
+            resume=resume,
+            correlation=state,
+            deadline=None if remaining is None else time.monotonic() + remaining,
+            metadata=md.passed_on(entries),
+            read_answer=_READERS.get(method.name, _nothing),
+        )
+
+
+def _version_field(method: Method) -> str:
+    return "model_version" if method.request is wire.ModelInferRequest else "version"
+
+
+def _uses_shared_memory(request: Any) -> bool:
+    return any(_REGION in tensor.parameters for tensor in (*request.inputs, *request.outputs))
+
+
+def _nothing(_body: bytes) -> AnswerView:
+    return AnswerView()
+
+
+def _infer_answer(body: bytes) -> AnswerView:
+    return _view(_parsed(wire.ModelInferResponse, body))
+
+
+def _stream_answer(body: bytes) -> AnswerView:
+    message = _parsed(wire.ModelStreamInferResponse, body)
+    if message.error_message:
+        return AnswerView(model_version=message.infer_response.model_version, error=message.error_message)
+    return _view(message.infer_response)
+
+
+def _parsed(kind: Any, body: bytes) -> Any:
+    try:
+        return kind.FromString(body)
+    except DecodeError as error:
+        raise UpstreamFailed(13, "the upstream's answer is not a KServe v2 message") from error
+
+
+def _view(response: Any) -> AnswerView:
+    final = response.parameters.get("triton_final_response")
+    empty = not response.outputs and final is not None and final.bool_param
+    return AnswerView(response_tensors(response), response.model_version, empty=empty)
+
+
+_READERS = {"ModelInfer": _infer_answer, _STREAM: _stream_answer}

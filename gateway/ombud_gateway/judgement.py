@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the pipeline knows of one call while it is under way, and how that becomes a record and its facts."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any
+
+from ombud_ledger import Facts
+from ombud_policies import Engine, Verdict
+
+from ombud_gateway.call import Call
+from ombud_gateway.contract import Typed
+from ombud_gateway.identity import Principal
+from ombud_gateway.telemetry import Telemetry
+
+MOST_POLICIES = 32
+"""Determining policies named in a record; their number is always given."""
+_STRICTEST_FIRST = ("none", "digest", "features")
+
+
+@dataclass(slots=True)
+class Judgement:
+    """One call under judgement. Each step writes what it found; nothing is taken back."""
+
+    call: Call
+    telemetry: Telemetry
+    engine: Engine
+    principal: Principal | None = None
+    inputs: Typed | None = None
+    outputs: Typed | None = None
+    verdict: Verdict | None = None
+    admitted: Verdict | None = None
+    stage: str = ""
+    review: str = ""
+    approval: str = ""
+    model_version: str = ""
+    config_digest: str = ""
+    response: bytes | None = None
+    intended: bool = False
+    part: int = 0
+    steps: dict[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    def step(self, name: str) -> Step:
+        """Time one step, with a span where tracing is on."""
+        return Step(self, name)
+
+    def settle(self, verdict: Verdict, stage: str) -> None:
+        """Keep what policy said at a stage; what let the call in stays named when its answer is let out."""
+        if verdict.kind == "allow":
+            verdict = _joined(self.admitted, verdict) if self.admitted else verdict
+            self.admitted = self.admitted if stage == "release" else verdict
+        self.verdict, self.stage = verdict, stage
+
+    def total_us(self) -> int:
+        """Microseconds since the call was received."""
+        return int((time.perf_counter() - self.started) * 1e6)
+
+
+class Step:
+    """Context manager behind `Judgement.step`; a step entered twice adds up."""
+
+    __slots__ = ("_judged", "_name", "_span", "_start")
+
+    def __init__(self, judged: Judgement, name: str) -> None:
+        self._judged = judged
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._span = self._judged.telemetry.tracing.step(self._name)
+        self._start = time.perf_counter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        spent = time.perf_counter() - self._start
+        steps = self._judged.steps
+        steps[self._name] = steps.get(self._name, 0) + int(spent * 1e6)
+        if self._span is not None:
+            self._span.end()
+
+
+def decision(
+    judged: Judgement, *, outcome: str, status: str, reason: str = "", **more: Any
+) -> dict[str, Any]:
+    """Body of a `decision`: who, what, verdict and outcome in one entry."""
+    return {**_who_and_what(judged), **_verdict(judged), **_end(judged, outcome, status, reason), **more}
+
+
+def intent(judged: Judgement) -> dict[str, Any]:
+    """Body of an `intent`: durable before anything is forwarded."""
+    return {**_who_and_what(judged), **_verdict(judged), "steps": dict(judged.steps)}
+
+
+def outcome(judged: Judgement, *, outcome: str, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
+    """Body of an `outcome`: what became of an intent; a stream has one per answer."""
+    call = judged.call
+    body: dict[str, Any] = {"id": call.id, "action": call.action, "method": call.method}
+    _put(body, "system", call.system.name if call.system else "")
+    _put(body, "model", call.model)
+    return {**body, **_verdict(judged), **_end(judged, outcome, status, reason), **more}
+
+
+def facts(judged: Judgement, **extra: Any) -> Facts | None:
+    """Erasable facts of a call, as far as the determining permits let them be kept."""
+    capture = judged.verdict.capture if judged.verdict else "features"
+    if capture == "none":
+        return None
+    held: dict[str, Any] = {"request_sha256": hashlib.sha256(judged.call.body).hexdigest(), **extra}
+    if judged.response is not None:
+        held["response_sha256"] = hashlib.sha256(judged.response).hexdigest()
+    values: dict[str, str | int | bool] = {}
+    if capture == "features":
+        redact = judged.verdict.redact if judged.verdict else frozenset()
+        for typed in (judged.inputs, judged.outputs):
+            if typed is None:
+                continue
+            values.update({name: value for name, value in typed.facts.items() if name not in redact})
+    contract = judged.call.system.contract.digest if judged.call.system and values else None
+    return Facts(contract=contract, values=values, extra=held)
+
+
+def _who_and_what(judged: Judgement) -> dict[str, Any]:
+    call, correlation = judged.call, judged.call.correlation
+    body: dict[str, Any] = {
+        "id": call.id,
+        "door": call.door,
+        "action": call.action,
+        "method": call.method,
+        "resource": str(call.resource),
+        "attempt": correlation.attempt,
+        "request_bytes": len(call.body),
+    }
+    if judged.principal is not None:
+        body["principal"] = str(judged.principal)
+        body["principal_type"] = judged.principal.type
+    _put(body, "system", call.system.name if call.system else "")
+    _put(body, "model", call.model)
+    _put(body, "correlation_id", correlation.correlation_id)
+    _put(body, "run_id", correlation.run_id)
+    _put(body, "trace_id", judged.telemetry.tracing.trace_id(correlation.traceparent))
+    _put(body, "declared_digest", call.declared_digest)
+    if judged.call.system is not None and call.action == "infer":
+        body["contract"] = judged.call.system.contract.digest
+    if call.entry is not None:
+        body["artifact_digest"] = call.entry.artifact_digest or "not supplied"
+    return body
+
+
+def _verdict(judged: Judgement) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    verdict = judged.verdict
+    if verdict is not None:
+        body["verdict"] = verdict.kind
+        body["stage"] = judged.stage
+        body["policies"] = list(verdict.policies[:MOST_POLICIES])
+        body["policies_total"] = len(verdict.policies)
+        body["bundle"] = verdict.bundle
+        body["entities"] = verdict.entities
+        if verdict.errors:
+            body["policy_errors"] = len(verdict.errors)
+    _put(body, "review", judged.review)
+    _put(body, "approval", judged.approval)
+    return body
+
+
+def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str, Any]:
+    total, forwarded = judged.total_us(), judged.steps.get("forward", 0)
+    body: dict[str, Any] = {
+        "outcome": outcome,
+        "status": status,
+        "steps": dict(judged.steps),
+        "added_us": max(total - forwarded, 0),
+        "forward_us": forwarded,
+    }
+    _put(body, "reason", reason)
+    _put(body, "model_version", judged.model_version)
+    _put(body, "config_digest", judged.config_digest)
+    if judged.response is not None:
+        body["response_bytes"] = len(judged.response)
+    if judged.part:
+        body["part"] = judged.part
+    call = judged.call
+    if forwarded and call.entry is not None and call.entry.cost_micros is not None:
+        body["cost_micros"] = call.entry.cost_micros
+        _put(body, "currency", call.entry.currency or "")
+    return body
+
+
+def _put(body: dict[str, Any], key: str, value: str) -> None:
+    if value:
+        body[key] = value
+
+
+def _joined(first: Verdict, second: Verdict) -> Verdict:
+    """Two verdicts that both let through: all policies that did, and the stricter of what may be kept."""
+    return replace(
+        second,
+        policies=tuple(sorted({*first.policies, *second.policies})),
+        capture=min(first.capture, second.capture, key=_STRICTEST_FIRST.index),
+        redact=first.redact | second.redact,
+    )

@@ -1,0 +1,324 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The way of a call: identify, contract, decide, forward, decide release, record, reply.
+
+The pipeline holds no rule of its own. Cedar allows and denies; the contract types; the review desk parks; the
+ledger remembers. A reply leaves only after its record is durable, and a refusal after identification is
+recorded like an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from ombud_policies import Engine, Verdict
+
+from ombud_gateway import questions
+from ombud_gateway.admission import Admission
+from ombud_gateway.call import Answer, Call, Passage, Reply, Upstream, Withheld
+from ombud_gateway.contract import Breach
+from ombud_gateway.errors import (
+    GRPC_CODES,
+    Conflict,
+    Denied,
+    Internal,
+    Invalid,
+    NeedsReview,
+    Overloaded,
+    Refusal,
+    Unauthenticated,
+    Unavailable,
+    UpstreamFailed,
+    code_of,
+)
+from ombud_gateway.identity import Credentials, Principal
+from ombud_gateway.judgement import Judgement
+from ombud_gateway.parking import digest_of, park, waiting
+from ombud_gateway.recorder import Recorder
+from ombud_gateway.reviews import Claimed, Reviews
+from ombud_gateway.telemetry import Telemetry
+
+_LOG = logging.getLogger(__name__)
+_READS = frozenset({"infer", "read"})
+"""Actions that need no intent before they are forwarded: asking twice does no harm."""
+
+
+class Identifies(Protocol):
+    """Tells who calls."""
+
+    def principal(self, credentials: Credentials, *, anonymous: bool) -> Principal:
+        """Return the principal; raise `Unauthenticated` where nobody is recognised nor welcome."""
+
+
+class Pipeline:
+    """Judges calls. `engine` is read once a call, so that no call is decided by a mix of bundles."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identifies,
+        engine: Callable[[], Engine],
+        reviews: Reviews,
+        recorder: Recorder,
+        upstreams: Mapping[str, Upstream],
+        admission: Admission,
+        telemetry: Telemetry,
+    ) -> None:
+        self._identity = identity
+        self._engine = engine
+        self._reviews = reviews
+        self._recorder = recorder
+        self._upstreams = upstreams
+        self._admission = admission
+        self._telemetry = telemetry
+
+    async def judge(self, call: Call) -> Reply:
+        """Judge one call and answer it; raise `Refusal` or `UpstreamFailed`, already recorded."""
+        async with self._case(call) as judged:
+            # 1. Identify, contract, decide; an effect or a used approval is durable before it happens.
+            claimed = await self._let_in(judged, intend=call.action not in _READS)
+            # 2. Forward, unless the answer has been waiting here for a human.
+            if claimed is not None and claimed.answer is not None:
+                answer = Answer(claimed.answer)
+            else:
+                answer = await self._forward(judged)
+                # 3. May the answer leave?
+                await self._release(judged, answer)
+            # 4. Durable first, then the reply. A crash here loses a reply, never a record.
+            position = await self._recorder.end(judged, "answered", "OK")
+            return Reply(call.id, answer, f"{position.log}:{position.seq}")
+
+    async def stream(self, call: Call) -> AsyncIterator[Reply | Withheld]:
+        """Judge one request of a stream and yield its answers, each recorded before it leaves.
+
+        How many there will be is not known beforehand: the request has an intent and every answer an outcome,
+        the last of them marked final.
+        """
+        async with self._case(call) as judged:
+            claimed = await self._let_in(judged, intend=True)
+            if claimed is not None and claimed.answer is not None:
+                position = await self._recorder.end(judged, "answered", "OK", final=True)
+                yield Reply(call.id, Answer(claimed.answer), f"{position.log}:{position.seq}")
+                return
+            single = not (
+                await self._upstreams[call.upstream].describe(call.model, call.model_version)
+            ).decoupled
+            ended = False
+            async for answer in self._answers(judged):
+                judged.part += 1
+                ended = single
+                try:
+                    await self._release(judged, answer)
+                except Refusal as refusal:
+                    await self._record_refusal(judged, refusal, final=ended)
+                    yield Withheld(call.id, refusal)
+                    continue
+                failed = call.read_answer(answer.body).error
+                outcome, status = ("failed", "UNKNOWN") if failed else ("answered", "OK")
+                position = await self._recorder.end(judged, outcome, status, final=ended)
+                yield Reply(call.id, answer, f"{position.log}:{position.seq}", single)
+            if not ended:
+                judged.response = None
+                await self._recorder.end(judged, "ended", "OK", final=True)
+
+    @asynccontextmanager
+    async def _case(self, call: Call) -> AsyncIterator[Judgement]:
+        """Open a call's judgement, and see that whatever ends it is recorded or counted."""
+        try:
+            async with self._admission:
+                judged = Judgement(call, self._telemetry, self._engine())
+                state = call.correlation
+                with self._telemetry.tracing.call(call.method, state.traceparent, state.tracestate, call.id):
+                    try:
+                        yield judged
+                    except (Unauthenticated, Overloaded):
+                        raise
+                    except Refusal as refusal:
+                        await self._record_refusal(judged, refusal)
+                        raise
+                    except UpstreamFailed as failure:
+                        await self._recorder.end(judged, "failed", GRPC_CODES[failure.code], "UPSTREAM")
+                        raise
+                    except (asyncio.CancelledError, GeneratorExit):
+                        self._recorder.later(
+                            self._recorder.end(judged, "cancelled", "CANCELLED", "CANCELLED")
+                        )
+                        raise
+                    except Exception as error:
+                        _LOG.exception("call %s failed inside the gateway", call.id)
+                        internal = Internal(
+                            "INTERNAL", "the gateway failed; its log has the detail under this id"
+                        )
+                        await self._record_refusal(judged, internal)
+                        raise internal from error
+        except (Unauthenticated, Overloaded) as refusal:
+            self._recorder.count(refusal.reason)
+            raise
+
+    async def _let_in(self, judged: Judgement, *, intend: bool) -> Claimed | None:
+        call = judged.call
+        # 1. Who calls?
+        with judged.step("identify"):
+            welcome = judged.engine.permits_anonymous
+            judged.principal = self._identity.principal(call.credentials, anonymous=welcome)
+        # 2. Is the request well-formed, and within the contract?
+        with judged.step("contract"):
+            _read_inputs(judged)
+        # 3. Policy decides. An approval is locked for this one call before the policies see it, and given
+        #    back where they still say no.
+        claimed = await self._claim(judged) if call.resume else None
+        try:
+            with judged.step("decide"):
+                await self._decide(judged, claimed)
+        except BaseException:
+            if claimed is not None:
+                await self._reviews.unclaim(claimed, call.id)
+            raise
+        # 4. Durable before any effect. A crash after this leaves an intent without an outcome; the approval
+        #    it names counts as used.
+        if claimed is not None:
+            await self._use(judged, claimed)
+        elif intend:
+            await self._recorder.intent(judged)
+        return claimed
+
+    async def _claim(self, judged: Judgement) -> Claimed:
+        call = judged.call
+        claimed = await self._reviews.claim(call.resume, str(judged.principal), digest_of(judged), call.id)
+        judged.approval = claimed.review.id
+        return claimed
+
+    async def _decide(self, judged: Judgement, claimed: Claimed | None) -> None:
+        call, engine = judged.call, judged.engine
+        approval = claimed.approval if claimed else None
+        if claimed is not None and claimed.answer is not None:
+            judged.model_version = claimed.review.model_version
+            judged.config_digest = claimed.review.config_digest
+            _read_outputs(judged, Answer(claimed.answer))
+            question = questions.about_release(judged, approval)
+        else:
+            question = questions.about_call(judged, approval)
+        verdict = engine.decide(question)
+        judged.settle(verdict, question.action)
+        if verdict.kind == "review" and claimed is None:
+            raise await park(self._reviews, judged, answer=None)
+        if verdict.kind != "allow":
+            raise _refused(verdict)
+        if call.shared_memory:
+            verdict = engine.decide(questions.about_shared_memory(judged))
+            judged.settle(verdict, "administer")
+            if verdict.kind != "allow":
+                raise _refused(verdict)
+        if claimed is None and call.action == "infer":
+            await waiting(self._reviews, judged)
+
+    async def _use(self, judged: Judgement, claimed: Claimed) -> None:
+        async def intend_and_use() -> None:
+            try:
+                await self._recorder.intent(judged)
+            except Unavailable:  # stored or not: only recovery can tell
+                self._reviews.leave(judged.call.id)
+                raise
+            await self._reviews.use(claimed, judged.call.id)
+
+        # A caller that leaves now must not tear intent and use apart.
+        task = asyncio.ensure_future(intend_and_use())
+        self._recorder.follow(task)
+        await asyncio.shield(task)
+
+    async def _forward(self, judged: Judgement) -> Answer:
+        call = judged.call
+        with judged.step("forward"):
+            answer = await self._upstreams[call.upstream].forward(call, self._passage(judged))
+        judged.response = answer.body
+        return answer
+
+    async def _answers(self, judged: Judgement) -> AsyncIterator[Answer]:
+        call = judged.call
+        answers = self._upstreams[call.upstream].stream(call, self._passage(judged))
+        while True:
+            with judged.step("forward"):
+                answer = await anext(answers, None)
+            if answer is None:
+                return
+            judged.response = answer.body
+            yield answer
+
+    async def _release(self, judged: Judgement, answer: Answer) -> None:
+        if judged.call.action != "infer":
+            return
+        with judged.step("release"):
+            _read_outputs(judged, answer)
+            described = await self._upstreams[judged.call.upstream].describe(
+                judged.call.model, judged.model_version
+            )
+            judged.config_digest = described.config_digest
+            verdict = judged.engine.decide(questions.about_release(judged, None))
+            judged.settle(verdict, "release")
+            if verdict.kind == "review":
+                raise await park(self._reviews, judged, answer=answer.body)
+            if verdict.kind != "allow":
+                raise _refused(verdict)
+
+    def _passage(self, judged: Judgement) -> Passage:
+        call, state = judged.call, judged.call.correlation
+        if judged.principal is None:
+            raise AssertionError("nothing is forwarded before its caller is known")
+        traced = self._telemetry.tracing.outgoing(state.traceparent, state.tracestate)
+        return Passage(judged.principal, (*call.metadata, *traced, ("ombud-decision-id", call.id)))
+
+    async def _record_refusal(self, judged: Judgement, refusal: Refusal, **more: Any) -> None:
+        if refusal.reason == "LEDGER_UNAVAILABLE":  # there is nowhere to write it; the count is told later
+            self._recorder.count(refusal.reason)
+            return
+        if judged.stage == "release" or judged.response is not None:
+            outcome = "held" if isinstance(refusal, NeedsReview) else "withheld"
+        else:
+            outcome = "refused"
+        if isinstance(refusal, Invalid) and refusal.breach:
+            more["breach"] = dict(refusal.breach)
+        if isinstance(refusal, Breach):
+            more["offending"] = {refusal.field: refusal.value}
+        if isinstance(refusal, NeedsReview):
+            judged.review = refusal.ticket.id
+        await self._recorder.end(judged, outcome, code_of(refusal), refusal.reason, **more)
+
+
+def _read_inputs(judged: Judgement) -> None:
+    call = judged.call
+    if call.problem is not None:
+        raise call.problem
+    if call.system is None or call.tensors is None:
+        return
+    contract = call.system.contract
+    judged.inputs = contract.inputs(call.tensors)
+    missing = contract.required_outputs - call.requested_outputs if call.requested_outputs else ()
+    for name in missing:
+        raise Breach("outputs", ", ".join(sorted(call.requested_outputs)), f"a list that includes {name!r}")
+    if call.shared_memory and not call.declared_digest:
+        raise Breach("ombud-declared-digest", "missing", "the SHA-256 of what is passed by shared memory")
+
+
+def _read_outputs(judged: Judgement, answer: Answer) -> None:
+    call = judged.call
+    view = call.read_answer(answer.body)
+    judged.model_version = view.model_version or judged.model_version
+    if call.system is not None and not view.error and not view.empty:
+        judged.outputs = call.system.contract.outputs(view.tensors)
+
+
+def _refused(verdict: Verdict) -> Refusal:
+    if verdict.kind == "review":
+        return Conflict(
+            "REVIEW_INSUFFICIENT",
+            f"the approval does not cover what policies ask now: {', '.join(verdict.groups)}",
+        )
+    if verdict.errors:
+        return Denied("DENIED", "denied: a policy could not be evaluated")
+    if not verdict.policies:
+        return Denied("DENIED", "denied: no policy permits this call")
+    return Denied("DENIED", f"denied by policy {', '.join(verdict.policies)}")

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes judged calls to the ledger, and counts what was refused before it could be judged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ombud_ledger import Facts, Ledger, LedgerError, Position
+
+from ombud_gateway import judgement
+from ombud_gateway.errors import Unavailable
+from ombud_gateway.judgement import Judgement
+
+_LOG = logging.getLogger(__name__)
+_EVERY = 1.0
+"""Seconds between two `refused` entries: a flood must not fill the disk."""
+
+
+class Recorder:
+    """The only place where the pipeline touches the ledger. A record that cannot be made refuses the call."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], int]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._refused: Counter[str] = Counter()
+        self._since = 0
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def intent(self, judged: Judgement) -> Position:
+        """Make an intent durable; after this an effect may happen."""
+        position = await self._append("intent", judgement.intent(judged), judgement.facts(judged))
+        judged.intended = True
+        return position
+
+    async def end(
+        self, judged: Judgement, outcome: str, status: str, reason: str = "", **more: Any
+    ) -> Position:
+        """Make the end of a call durable; after this its reply may leave."""
+        offending = more.pop("offending", None)
+        extra = {"offending": offending} if offending else {}
+        body_of = judgement.outcome if judged.intended else judgement.decision
+        body = body_of(judged, outcome=outcome, status=status, reason=reason, **more)
+        judged.telemetry.count(
+            body["action"], body.get("verdict", "none"), outcome, body["steps"], body["added_us"]
+        )
+        return await self._append(
+            "outcome" if judged.intended else "decision", body, judgement.facts(judged, **extra)
+        )
+
+    def count(self, reason: str) -> None:
+        """Count a call that was refused before it had a principal or a place."""
+        if not self._refused:
+            self._since = self._clock()
+        self._refused[reason.lower()] += 1
+
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Let a record be made although its caller has gone; `drain` waits for it."""
+        self.follow(asyncio.get_running_loop().create_task(work))
+
+    def follow(self, task: asyncio.Task[Any]) -> None:
+        """Keep a task alive until it is done."""
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def flush_refused(self) -> None:
+        """Write the counts since the last `refused` entry, if any."""
+        if not self._refused:
+            return
+        counts, self._refused = self._refused, Counter()
+        body = {"counts": dict(counts), "from_ts": self._since, "to_ts": self._clock()}
+        try:
+            await self._append("refused", body, None)
+        except Unavailable:
+            self._refused.update(counts)  # they are told once the ledger works again
+
+    async def run(self) -> None:
+        """Flush refusal counts for as long as the gateway serves."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            await self.flush_refused()
+
+    async def drain(self) -> None:
+        """Finish what is under way."""
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+        await self.flush_refused()
+
+    async def _append(self, kind: str, body: dict[str, Any], facts: Facts | None) -> Position:
+        try:
+            return await self._ledger.append(kind, body, facts)
+        except LedgerError as error:
+            _LOG.error("record of call %s failed: %s", body.get("id", "-"), error)
+            raise Unavailable(
+                "LEDGER_UNAVAILABLE", "the call could not be recorded, so it is refused"
+            ) from error

@@ -1,0 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Calls and answers that wait for a human: one review per exact call, expiring, used once."""
+
+from ombud_gateway.reviews.desk import Claimed, Reviews, call_digest
+from ombud_gateway.reviews.parked import ParkedAnswers
+from ombud_gateway.reviews.store import NewReview, Review, ReviewStore
+
+__all__ = ["Claimed", "NewReview", "ParkedAnswers", "Review", "ReviewStore", "Reviews", "call_digest"]

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Calls, verdicts, latency by step and gauges: as a Prometheus page, by OTLP, or both.
+
+The Prometheus client records a value in under a microsecond, the OpenTelemetry SDK in about six; the page is
+therefore served from the former and the SDK is loaded only where an OTLP end point is configured (ADR 0004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import prometheus_client
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+Gauges = Mapping[str, Callable[[], int]]
+"""Name -> reader of the value now."""
+
+SECONDS = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
+"""Upper bounds of the latency buckets."""
+
+
+class Metrics(Protocol):
+    """Where finished calls are counted."""
+
+    def count(self, action: str, verdict: str, outcome: str, steps: Mapping[str, int], added_us: int) -> None:
+        """Count one finished call; times in microseconds."""
+
+    def close(self) -> None:
+        """Flush and stop."""
+
+
+class PrometheusMetrics:
+    """Metrics on an HTTP page at `address` (host, port)."""
+
+    def __init__(self, address: tuple[str, int], gauges: Gauges) -> None:
+        registry = prometheus_client.CollectorRegistry()
+        self._calls = prometheus_client.Counter(
+            "ombud_calls", "Judged calls", ("action", "verdict", "outcome"), registry=registry
+        )
+        self._steps = prometheus_client.Histogram(
+            "ombud_step_duration_seconds", "Time by step", ("step",), buckets=SECONDS, registry=registry
+        )
+        self._added = prometheus_client.Histogram(
+            "ombud_added_seconds",
+            "Time in the gateway, the upstream's left out",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._children: dict[Any, Any] = {}
+        registry.register(_GaugePage(gauges))
+        self._server, self._thread = prometheus_client.start_http_server(
+            address[1], addr=address[0], registry=registry
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that was bound."""
+        return int(self._server.server_port)
+
+    def count(self, action: str, verdict: str, outcome: str, steps: Mapping[str, int], added_us: int) -> None:
+        self._child(self._calls, action, verdict, outcome).inc()
+        for name, spent in steps.items():
+            self._child(self._steps, name).observe(spent / 1e6)
+        self._added.observe(added_us / 1e6)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _child(self, family: Any, *labels: str) -> Any:
+        key = (family, labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = family.labels(*labels)
+        return child
+
+
+class OtlpMetrics:
+    """The same figures through the OpenTelemetry SDK."""
+
+    def __init__(self, endpoint: str, gauges: Gauges, *, insecure: bool) -> None:
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+        from opentelemetry.metrics import Observation
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+        from opentelemetry.sdk.resources import Resource
+
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint, insecure=insecure))
+        self._provider = MeterProvider([reader], resource=Resource.create({"service.name": "ombud"}))
+        meter = self._provider.get_meter("ombud")
+        bounds = list(SECONDS)
+        self._calls = meter.create_counter("ombud.calls")
+        self._steps = meter.create_histogram(
+            "ombud.step.duration", unit="s", explicit_bucket_boundaries_advisory=bounds
+        )
+        self._added = meter.create_histogram(
+            "ombud.added", unit="s", explicit_bucket_boundaries_advisory=bounds
+        )
+        for name, read in gauges.items():
+            meter.create_observable_gauge(
+                name.replace("_", "."), callbacks=[lambda _options, read=read: [Observation(read())]]
+            )
+
+    def count(self, action: str, verdict: str, outcome: str, steps: Mapping[str, int], added_us: int) -> None:
+        self._calls.add(1, {"action": action, "verdict": verdict, "outcome": outcome})
+        for name, spent in steps.items():
+            self._steps.record(spent / 1e6, {"step": name})
+        self._added.record(added_us / 1e6)
+
+    def close(self) -> None:
+        self._provider.shutdown()
+
+
+class _GaugePage(Collector):
+    def __init__(self, gauges: Gauges) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        for name, read in self._gauges.items():
+            yield GaugeMetricFamily(name, name.replace("_", " "), value=read())

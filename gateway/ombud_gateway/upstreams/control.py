@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Upstream: the gateway itself. Carries out control calls that policy let through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from google.protobuf.message import Message
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
+from ombud_ledger import Ledger
+
+from ombud_gateway.activation import ActivePolicy, checked
+from ombud_gateway.call import Answer, Call, Description, Passage
+from ombud_gateway.reviews import Review, Reviews
+
+_MOST_LISTED = 1000
+_LISTED = 100
+
+
+class ControlUpstream:
+    """Reviews, policies and the ledger, as targets of judged calls."""
+
+    def __init__(self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger) -> None:
+        self._reviews = reviews
+        self._policy = policy
+        self._ledger = ledger
+        self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
+            "ReviewService.ListReviews": self._list,
+            "ReviewService.GetReview": self._get,
+            "ReviewService.ApproveReview": self._approve,
+            "ReviewService.RejectReview": self._reject,
+            "PolicyService.GetActivePolicy": self._active,
+            "PolicyService.ActivatePolicy": self._activate,
+            "LedgerService.GetHead": self._head,
+            "LedgerService.SealLedger": self._seal,
+        }
+
+    async def forward(self, call: Call, passage: Passage) -> Answer:
+        """Carry a control call out; what it cannot do is a `Refusal`, recorded by the pipeline."""
+        message = await self._operations[call.method](call.body, str(passage.principal))
+        return Answer(message.SerializeToString())
+
+    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+        """Yield the one answer; control calls do not stream."""
+        yield await self.forward(call, passage)
+
+    async def describe(self, model: str, version: str) -> Description:
+        """Say that there is no model here."""
+        return Description("not supplied", decoupled=False)
+
+    async def _list(self, body: bytes, _by: str) -> Message:
+        request = review_pb2.ListReviewsRequest.FromString(body)
+        limit = min(request.page_size, _MOST_LISTED) if request.page_size > 0 else _LISTED
+        found = await self._reviews.list(request.state, request.system, limit)
+        return review_pb2.ListReviewsResponse(reviews=[_message(review) for review in found])
+
+    async def _get(self, body: bytes, _by: str) -> Message:
+        request = review_pb2.GetReviewRequest.FromString(body)
+        review = await self._reviews.get(request.id)
+        return review_pb2.GetReviewResponse(review=_message(review, facts=True))
+
+    async def _approve(self, body: bytes, by: str) -> Message:
+        request = review_pb2.ApproveReviewRequest.FromString(body)
+        review = await self._settle(request, "approved", by)
+        return review_pb2.ApproveReviewResponse(review=_message(review))
+
+    async def _reject(self, body: bytes, by: str) -> Message:
+        request = review_pb2.RejectReviewRequest.FromString(body)
+        review = await self._settle(request, "rejected", by)
+        return review_pb2.RejectReviewResponse(review=_message(review))
+
+    async def _settle(self, request: Any, verdict: str, by: str) -> Review:
+        review = await self._reviews.get(request.id)
+        return await self._reviews.settle(review.id, verdict, review.group(request.group), by, request.reason)
+
+    async def _active(self, _body: bytes, _by: str) -> Message:
+        bundle = self._policy.engine.bundle
+        return policy_pb2.GetActivePolicyResponse(
+            digest=bundle.digest, entities_digest=bundle.entities_digest, policies=bundle.policy_ids
+        )
+
+    async def _activate(self, body: bytes, by: str) -> Message:
+        request = policy_pb2.ActivatePolicyRequest.FromString(body)
+        bundle = await checked(dict(request.files))
+        old, new = await self._policy.activate(bundle, by=by, source="control", reason=request.reason)
+        return policy_pb2.ActivatePolicyResponse(old_digest=old, new_digest=new)
+
+    async def _head(self, _body: bytes, _by: str) -> Message:
+        head = self._ledger.head
+        return ledger_pb2.GetHeadResponse(log=head.log, size=head.seq + 1, chain=head.chain)
+
+    async def _seal(self, _body: bytes, _by: str) -> Message:
+        sealed = await self._ledger.seal()
+        head = self._ledger.head
+        return ledger_pb2.SealLedgerResponse(
+            log=head.log, entries=sealed.entries if sealed else 0, size=head.seq + 1, chain=head.chain
+        )
+
+
+def _message(review: Review, *, facts: bool = False) -> review_pb2.Review:
+    return review_pb2.Review(
+        id=review.id,
+        state=review.state,
+        stage=review.stage,
+        system=review.system,
+        requester=review.principal,
+        action=review.action,
+        resource=review.resource,
+        groups=review.groups,
+        approved_groups=review.approved_groups,
+        policies=review.policies,
+        opened_us=review.opened,
+        expires_us=review.expires,
+        facts_json=review.facts if facts else "",
+        correlation_id=review.correlation_id,
+    )

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Upstream: a model server that speaks KServe v2 over gRPC, such as Triton. Bytes go and come as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from tritonclient.grpc import service_pb2 as wire
+
+from ombud_gateway.call import Answer, Call, Description, Passage
+from ombud_gateway.errors import UpstreamFailed
+from ombud_gateway.hops import passed_on
+
+_LOG = logging.getLogger(__name__)
+_SERVICE = "/inference.GRPCInferenceService/"
+_DESCRIPTIONS = 1024
+_FRESH_SECONDS = 60.0
+_MAY_QUOTE_CODE = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+_NOT_SUPPLIED = Description("not supplied", decoupled=False)
+
+
+class KServeUpstream:
+    """One model server behind a gRPC channel. `timeout` bounds a call in seconds, beside its own deadline."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, timeout: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._channel = channel
+        self._timeout = timeout
+        self._clock = clock
+        self._methods: dict[str, Any] = {}
+        self._descriptions: OrderedDict[tuple[str, str], tuple[float, Description]] = OrderedDict()
+
+    async def forward(self, call: Call, passage: Passage) -> Answer:
+        """Send one request; raise `UpstreamFailed` with the upstream's own status."""
+        if call.method in {"RepositoryModelLoad", "RepositoryModelUnload"}:
+            self._descriptions.clear()
+        under_way = self._method(call.method)(call.body, timeout=self._left(call), metadata=passage.metadata)
+        try:
+            body = await under_way
+            return Answer(
+                body,
+                passed_on(await under_way.initial_metadata() or ()),
+                passed_on(await under_way.trailing_metadata() or ()),
+            )
+        except grpc.aio.AioRpcError as error:
+            raise _failed(error) from error
+
+    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+        """Send one request on a stream of its own and yield its answers as they come."""
+        rpc = self._channel.stream_stream(_SERVICE + call.method)
+        under_way = rpc(timeout=self._left(call), metadata=passage.metadata)
+        try:
+            await under_way.write(call.body)
+            await under_way.done_writing()
+            while (body := await under_way.read()) is not grpc.aio.EOF:
+                yield Answer(body)
+        except grpc.aio.AioRpcError as error:
+            raise _failed(error) from error
+        finally:
+            under_way.cancel()
+
+    async def describe(self, model: str, version: str) -> Description:
+        """Tell a model's configuration digest and whether it is decoupled; asked again after a minute.
+
+        "not supplied" where the server has no `ModelConfig`, "unavailable" where it does not answer.
+        """
+        key = (model, version)
+        known = self._descriptions.get(key)
+        if known is not None and known[0] > self._clock():
+            return known[1]
+        request = wire.ModelConfigRequest(name=model, version=version)
+        try:
+            body = await self._method("ModelConfig")(request.SerializeToString(), timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in {grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND}:
+                return self._keep(key, _NOT_SUPPLIED)
+            _LOG.warning("configuration of model %s is unavailable: %s", model, error.code().name)
+            return Description("unavailable", decoupled=False)
+        config = wire.ModelConfigResponse.FromString(body).config
+        digest = hashlib.sha256(config.SerializeToString(deterministic=True)).hexdigest()
+        return self._keep(key, Description(digest, config.model_transaction_policy.decoupled))
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+    def _keep(self, key: tuple[str, str], description: Description) -> Description:
+        self._descriptions[key] = (self._clock() + _FRESH_SECONDS, description)
+        if len(self._descriptions) > _DESCRIPTIONS:
+            self._descriptions.popitem(last=False)
+        return description
+
+    def _method(self, name: str) -> Any:
+        method = self._methods.get(name)
+        if method is None:
+            method = self._methods[name] = self._channel.unary_unary(_SERVICE + name)
+        return method
+
+    def _left(self, call: Call) -> float:
+        if call.deadline is None:
+            return self._timeout
+        return max(min(self._timeout, call.deadline - self._clock()), 0.001)
+
+
+def _failed(error: grpc.aio.AioRpcError) -> UpstreamFailed:
+    code, metadata = error.code(), passed_on(tuple(error.trailing_metadata() or ()))
+    message = error.details() or code.name.lower()
+    if code in _MAY_QUOTE_CODE and "\n" in message:
+        # Triton's Python backend puts the stack of a failing model, with paths, below the first line.
+        _LOG.warning("upstream failed: %s", message)
+        message = message.split("\n", 1)[0]
+    return UpstreamFailed(code.value[0], message, metadata)
