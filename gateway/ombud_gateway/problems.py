@@ -41,8 +41,19 @@ class ConfigInvalid(Exception):  # noqa: N818 - reads as what it says
 
 def problems_of(file: Path | str, error: ValidationError) -> tuple[Problem, ...]:
     """Translate what pydantic found."""
+    errors = error.errors()
     return tuple(
-        Problem(str(file), _dotted(found["loc"]), _shown(found), _expected(found)) for found in error.errors()
+        Problem(str(file), _dotted(found["loc"]), _shown(found), _expected(found))
+        for found in errors
+        if not _follows(found, errors)
+    )
+
+
+def _follows(found: Any, errors: Iterable[Any]) -> bool:
+    """A list that is too short only because its items were refused is no mistake of its own."""
+    place = found["loc"]
+    return found["type"] == "too_short" and any(
+        other["loc"] != place and other["loc"][: len(place)] == place for other in errors
     )
 
 
