@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Canonical JSON, strict: the one byte string for a value, and the refusal of every other (FORMAT.md, "Record").
+"""Canonical JSON, strict: the one byte string for a value, every other refused (FORMAT.md, "Record").
 
 A subset of RFC 8785: objects, arrays, strings, true, false, integers within 2^53-1. No null, no floats.
 """
@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from json.encoder import encode_basestring  # type: ignore[attr-defined]
+from json.encoder import encode_basestring
 from typing import Any, Final, NoReturn
 
 from ombud_ledger.errors import RecordInvalid
@@ -20,7 +20,7 @@ MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 16
 MAX_KEY: Final = 64
 
-JSON = Any  # bool | int | str | list[JSON] | dict[str, JSON]; recursive aliases cost readers more than they give
+JSON = Any  # bool | int | str | list[JSON] | dict[str, JSON]
 
 _KEY: Final = re.compile(r"[a-z0-9_]{1,64}")
 
@@ -43,7 +43,7 @@ def encode(value: Mapping[str, JSON], *, limit: int, longest: int | None = None)
 
 
 def parse(data: bytes, *, limit: int) -> dict[str, JSON]:
-    """Return the object that `data` is the canonical encoding of; raise RecordInvalid if it is not exactly that."""
+    """Return the object whose canonical encoding `data` is; raise RecordInvalid if there is none."""
     # 1. Size first, so that nothing below works on unbounded input.
     if len(data) > limit:
         raise RecordInvalid(f"{len(data)} bytes: at most {limit} allowed")
@@ -54,7 +54,8 @@ def parse(data: bytes, *, limit: int) -> dict[str, JSON]:
         raise RecordInvalid(f"not JSON of the subset: {error}") from error
     if type(value) is not dict:
         raise RecordInvalid("not a JSON object")
-    # 3. Printing it again must give the same bytes: refuses spaces, order, escapes, duplicates, -0, long forms.
+    # 3. Printing it again must give the same bytes: refuses spaces, order, escapes, duplicates, -0, long
+    #    forms.
     if encode(value, limit=limit) != data:
         raise RecordInvalid("not canonical: printing it again gives other bytes")
     return value

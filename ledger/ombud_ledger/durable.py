@@ -17,7 +17,7 @@ from ombud_ledger.errors import LedgerLocked
 class Durable(Protocol):
     """Carry out one named durable step; a test's version fails before it, after it, or kills the process."""
 
-    def __call__(self, step: str, act: Callable[[], object]) -> None: ...  # noqa: D102
+    def __call__(self, step: str, act: Callable[[], object]) -> None: ...
 
 
 def act_now(step: str, act: Callable[[], object]) -> None:
@@ -54,7 +54,7 @@ def sync_file(path: Path) -> None:
 
 
 def create_private(path: Path) -> int:
-    """Create `path` for its owner alone and return the open descriptor; an older file of that name is replaced."""
+    """Create `path` for its owner alone, replacing an older one; return the open descriptor."""
     path.unlink(missing_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
 

@@ -35,6 +35,7 @@ class Pending:
     def __init__(
         self,
         record: bytes,
+        *,
         salt: bytes | None,
         facts: bytes | None,
         ts: int,
@@ -68,7 +69,7 @@ def check_body(kind: str, body: Mapping[str, JSON]) -> None:
 def encode_entry(
     kind: str, body: Mapping[str, JSON], facts: tuple[str | None, bytes, bytes] | None, ts: int, longest: int
 ) -> bytes:
-    """Return the record bytes of an entry; `facts` are (contract, salt, encoded facts). Raises RecordInvalid."""
+    """Return an entry's record bytes; `facts` are (contract, salt, encoded facts). Raises RecordInvalid."""
     record: dict[str, Any] = {**body, "kind": kind, "ts": ts}
     if facts is not None:
         contract, salt, data = facts
@@ -89,7 +90,7 @@ def is_substantive(kind: str) -> bool:
 
 
 def settle(pending: list[Pending], results: list[Position] | Exception) -> None:
-    """Wake everybody who waits: each event loop once, for all of its waiters; each thread by its own future."""
+    """Wake all waiters: each event loop once for all of its own, each thread by its future."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Any, Position | Exception]]] = {}
     for at, each in enumerate(pending):
         result = results if isinstance(results, Exception) else results[at]

@@ -25,8 +25,9 @@ RESERVED: Final = frozenset({"seq", "salt", "facts", "log", "ts", "kind", "contr
 class Facts:
     """Facts of one entry.
 
-    `contract` is the SHA-256 (hex) of a stored contract object, or None. `values` are flat and typed by that
-    contract, floats as shortest round-trip strings (`repr`). `extra` holds further keys, free text among them.
+    `contract` is the SHA-256 (hex) of a stored contract object, or None. `values` are flat and typed by
+    that contract, floats as shortest round-trip strings (`repr`). `extra` holds further keys, free text among
+    them.
     """
 
     contract: str | None

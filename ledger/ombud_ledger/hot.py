@@ -19,8 +19,10 @@ from ombud_ledger.kinds import FORMAT
 APPLICATION_ID: Final = 0x4F4D4255  # "OMBU"
 CHECKPOINT_PAGES: Final = 2_000
 _TABLE: Final = (
-    "CREATE TABLE entries (seq INTEGER PRIMARY KEY, record BLOB NOT NULL, chain BLOB NOT NULL, salt BLOB, facts BLOB)"
+    "CREATE TABLE entries"
+    " (seq INTEGER PRIMARY KEY, record BLOB NOT NULL, chain BLOB NOT NULL, salt BLOB, facts BLOB)"
 )
+_SELECT: Final = "SELECT seq, record, chain, salt, facts FROM entries WHERE seq >= ? ORDER BY seq"
 
 
 class Row(NamedTuple):
@@ -92,7 +94,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def rows(db: sqlite3.Connection, first: int = 0) -> Iterator[Row]:
     """Yield the rows from `first` on, in order. Raises LedgerUnreadable for a value of another SQL type."""
-    cursor = db.execute("SELECT seq, record, chain, salt, facts FROM entries WHERE seq >= ? ORDER BY seq", (first,))
+    cursor = db.execute(_SELECT, (first,))
     for seq, record, chain, salt, facts in cursor:
         if not isinstance(record, bytes) or not isinstance(chain, bytes):
             raise LedgerUnreadable(f"entry {seq}: record and chain must be blobs")
@@ -102,7 +104,7 @@ def rows(db: sqlite3.Connection, first: int = 0) -> Iterator[Row]:
 
 
 def _connect(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
-    # A reader of a WAL file needs its -shm. Where the folder may not be written (an auditor's medium), work on a copy.
+    # A reader of a WAL file needs its -shm. Where the folder may not be written (an auditor's medium), copy.
     if not path.is_file():
         raise LedgerUnreadable(f"{path.name}: no such file")
     if not os.access(path.parent, os.W_OK):

@@ -65,7 +65,7 @@ class Ledger:
         # 3. Serve.
         self._contracts: dict[str, str] = {}
         self._seal_lock = threading.Lock()
-        self._frozen = self._freeze(frozen.path, frozen.first, tail.first) if frozen else None
+        self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         self._closing = threading.Event()
         clean, size = tail.clean, tail.size
         self._writer = Writer(
@@ -126,7 +126,8 @@ class Ledger:
     async def append(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:
         """Record one entry; return its position once it, with its facts, is durable.
 
-        Raises RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (may surface after recovery).
+        Raises RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (it may surface
+        after recovery).
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
@@ -152,26 +153,13 @@ class Ledger:
         return latest(self._layout, kind, where or {})
 
     async def seal(self, progress: Progress | None = None) -> Sealed | None:
-        """Seal what is in the hot tail; None if that is nothing but housekeeping. Raises LedgerUnavailable."""
+        """Seal the hot tail; None if it holds nothing but housekeeping. Raises LedgerUnavailable."""
         return await asyncio.to_thread(self.seal_blocking, progress)
 
     def seal_blocking(self, progress: Progress | None = None) -> Sealed | None:
         """Seal from a thread; like `seal`."""
         with self._seal_lock:
-            # 1. A segment left frozen by a crash or a failed attempt comes first.
-            sealed = None
-            if self._frozen is not None:
-                sealed = self._sealer.seal(self._frozen, progress)
-                self._frozen = None
-            # 2. Freeze the hot file: what is appended from now on goes to the next.
-            rolled = self._writer.roll()
-            if rolled is None:
-                return sealed
-            self._frozen = Frozen(*rolled)
-            # 3. Seal it while appends go on.
-            sealed = self._sealer.seal(self._frozen, progress)
-            self._frozen = None
-            return sealed
+            return self._seal(progress)
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -239,7 +227,15 @@ class Ledger:
         def make(ts: int) -> Pending:
             record = encode_entry(kind, body, held, ts, longest)
             salt, data = (held[1], held[2]) if held else (None, None)
-            return Pending(record, salt, data, ts, is_substantive(kind), loop, future)
+            return Pending(
+                record,
+                salt=salt,
+                facts=data,
+                ts=ts,
+                substantive=is_substantive(kind),
+                loop=loop,
+                future=future,
+            )
 
         self._writer.admit(make)
 
@@ -257,6 +253,22 @@ class Ledger:
             self._contracts.clear()
         self._contracts[contract[:16]] = contract
 
+    def _seal(self, progress: Progress | None) -> Sealed | None:
+        # 1. A segment left frozen by a crash or a failed attempt comes first.
+        sealed = None
+        if self._frozen is not None:
+            sealed = self._sealer.seal(self._frozen, progress)
+            self._frozen = None
+        # 2. Freeze the hot file: what is appended from now on goes to the next.
+        rolled = self._writer.roll()
+        if rolled is None:
+            return sealed
+        self._frozen = Frozen(*rolled)
+        # 3. Seal it while appends go on.
+        sealed = self._sealer.seal(self._frozen, progress)
+        self._frozen = None
+        return sealed
+
     def _say_state(self, state: str) -> None:
         if self.on_state is not None:
             self.on_state(state)
@@ -264,20 +276,16 @@ class Ledger:
     def _recover_again(self, durable: Durable) -> Any:
         tail, frozen = recover(self._layout, origin=self.origin, durable=durable)
         # Recovery copied a frozen file too: seal that copy, and find the chain there.
-        self._frozen = self._freeze(frozen.path, frozen.first, tail.first) if frozen else None
+        self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         return tail, frozen
-
-    @staticmethod
-    def _freeze(path: Path, first: int, size: int) -> Frozen:
-        return Frozen(path, first, size)
 
     def _keep(self) -> None:
         delay = _SEAL_CHECK
         while not self._closing.wait(delay):
-            if self._frozen is None and not self._writer.due():
-                continue
             try:
-                self.seal_blocking()
+                with self._seal_lock:
+                    if self._frozen is not None or self._writer.due():
+                        self._seal(None)
             except (LedgerError, OSError) as error:
                 if self._closing.is_set():
                     return

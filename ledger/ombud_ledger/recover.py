@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Start-up recovery, also run after a failed commit: find the log's true end and put it in a file that can be trusted."""
+"""Recovery, at start-up and after a failed commit: find the log's end, put it in a file to be trusted."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ class _Scan:
 
 
 def recover(layout: LogLayout, *, origin: str, durable: Durable) -> tuple[Tail, HotFile | None]:
-    """Return the log's tail, open for writing in a new durable file, and the frozen hot file still to be sealed.
+    """Return the log's tail, open for writing in a new durable file, and the frozen file still to be sealed.
 
     Raises LedgerBroken if stored entries contradict each other, OriginMismatch, LedgerUnreadable, or
     OSError and sqlite3.Error when the disk refuses.
@@ -44,15 +44,18 @@ def recover(layout: LogLayout, *, origin: str, durable: Durable) -> tuple[Tail, 
         path.unlink()
     # 2. Where the sealed part ends. An entries file bears its name only after its seal entry was durable.
     size, head = _sealed_end(layout, origin)
-    # 3. The hot files that go on from there. Empty ones and older generations mean nothing; those wholly sealed
+    # 3. The hot files that go on from there. Empty ones and older generations mean nothing; those wholly
+    #    sealed
     #    were about to be retired.
     files = _unsealed(layout, size)
     if not files and size:
         raise LedgerBroken(f"{layout.folder.name}: the hot tail after sealed entry {size - 1} is missing")
     if len(files) > 2:
         raise LedgerBroken(f"{layout.folder.name}: {len(files)} hot files, at most 2 can be")
-    # 4. Read each whole, checking every link, and copy it to a new generation. After a failed fsync the page cache
-    #    may show what the disk does not hold, so only a file written and fsynced now is trusted. A crash between
+    # 4. Read each whole, checking every link, and copy it to a new generation. After a failed fsync the page
+    #    cache
+    #    may show what the disk does not hold, so only a file written and fsynced now is trusted. A crash
+    #    between
     #    copies leaves the old ones: the next recovery starts over.
     scan = _Scan(size, head)
     copies: list[HotFile] = []
@@ -95,8 +98,8 @@ def _sealed_end(layout: LogLayout, origin: str) -> tuple[int, bytes]:
         return 0, chain_start(origin)
     try:
         if files[0].first == 0:
-            row = pq.ParquetFile(files[0].path).read_row_group(0, columns=["record"]).slice(0, 1).to_pylist()[0]
-            _check_genesis(row["record"].encode(), origin)
+            first = pq.ParquetFile(files[0].path).read_row_group(0, columns=["record"])
+            _check_genesis(first.slice(0, 1).to_pylist()[0]["record"].encode(), origin)
         last = pq.ParquetFile(files[-1].path)
         end = last.read_row_group(last.num_row_groups - 1, columns=["seq", "chain"])
         tip = end.slice(end.num_rows - 1).to_pylist()[0]

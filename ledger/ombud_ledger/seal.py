@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Seal a frozen hot file into a segment, off the hot path, so that a crash at any point is finished by doing it again."""
+"""Seal a frozen hot file into a segment, off the hot path; after a crash, doing it again finishes it."""
 
 import json
 import os
@@ -68,24 +68,29 @@ class Sealer:
         """Seal the frozen file. Raises LedgerUnavailable; doing it again goes on where it stopped."""
         first, last = frozen.first, frozen.size - 1
         try:
-            # 1. Stage the Parquet files in a process of its own; each is fsynced, then read again and hashed. A crash
+            # 1. Stage the Parquet files in a process of its own; each is fsynced, then read again and hashed.
+            #    A crash
             #    here leaves files in staging/ that count for nothing.
             self._empty_staging()
             files: list[StagedFile] = []
             self._durable("seal.stage", lambda: files.extend(self._stage(frozen, progress)))
-            # 2. Say so in the log: path, digest and range of every file, and the chain's head. Once this is durable the
-            #    digests bind; a crash after it makes recovery stage again and log the digests again if they differ.
+            # 2. Say so in the log: path, digest and range of every file, and the chain's head. Once this is
+            #    durable the
+            #    digests bind; a crash after it makes recovery stage again and log the digests again if they
+            #    differ.
             logged = self._logged(frozen)
             todo = [file for file in files if logged.get(file.name) != file.sha256]
             for start in range(0, len(todo), FILES_PER_ENTRY):
                 self._append("seal", self._body(frozen, todo[start : start + FILES_PER_ENTRY]))
-            # 3. Move them into place, the entries file last: its presence says that the segment is complete. A crash
+            # 3. Move them into place, the entries file last: its presence says that the segment is complete.
+            #    A crash
             #    between renames leaves facts files that the next attempt writes over with the same bytes.
             for file in reversed(files):
                 target = self._layout.folder / file.name
                 make_folder(target.parent)
                 publish(self._layout.staging / file.name, target, self._durable, "seal")
-            # 4. Retire the hot file. A crash before this leaves both; readers and recovery prefer the sealed one.
+            # 4. Retire the hot file. A crash before this leaves both; readers and recovery prefer the sealed
+            #    one.
             for suffix in ("-wal", "-shm", ""):
                 retire(frozen.path.with_name(frozen.path.name + suffix), self._durable, "seal")
         except OSError as error:
@@ -122,7 +127,9 @@ class Sealer:
         timer.start()
         try:
             with child:
-                assert child.stdin and child.stdout and child.stderr  # noqa: S101 - pipes were asked for
+                assert child.stdin  # noqa: S101 - pipes were asked for
+                assert child.stdout  # noqa: S101
+                assert child.stderr  # noqa: S101
                 child.stdin.write(json.dumps(job).encode())
                 child.stdin.close()
                 answer: list[dict[str, Any]] | None = None
@@ -137,7 +144,7 @@ class Sealer:
             with self._child_lock:
                 self._child = None
         if child.returncode or answer is None:
-            raise LedgerUnavailable(f"log {self._log}: staging failed ({child.returncode}): {complaint[-500:]}")
+            raise LedgerUnavailable(f"log {self._log}: staging ended {child.returncode}: {complaint[-500:]}")
         return [StagedFile(**each) for each in answer]
 
     def _body(self, frozen: Frozen, files: list[StagedFile]) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def entries_schema() -> pa.Schema:
         pa.field("record", pa.string(), nullable=False),
         pa.field("chain", pa.binary(HASH_BYTES), nullable=False),
     ]
-    return pa.schema([*fixed, *(pa.field(each.name, _ARROW[each.type]) for each in COLUMNS)], metadata=_METADATA)
+    typed = [pa.field(each.name, _ARROW[each.type]) for each in COLUMNS]
+    return pa.schema([*fixed, *typed], metadata=_METADATA)
 
 
 def facts_schema(columns: tuple[Column, ...]) -> pa.Schema:
@@ -67,14 +68,15 @@ def facts_schema(columns: tuple[Column, ...]) -> pa.Schema:
         pa.field("salt", pa.binary(SALT_BYTES)),
         pa.field("facts", pa.string()),
     ]
-    return pa.schema([*fixed, *(pa.field(each.name, _ARROW[each.type]) for each in columns)], metadata=_METADATA)
+    typed = [pa.field(each.name, _ARROW[each.type]) for each in columns]
+    return pa.schema([*fixed, *typed], metadata=_METADATA)
 
 
 def entries_table(rows: Iterable[tuple[int, bytes, bytes]]) -> pa.Table:
     """Return the entries of (seq, record, chain) as they lie in an entries file."""
     rows = list(rows)
     projected = [project(json.loads(record)) for _, record, _ in rows]
-    fixed = [
+    fixed: list[list[Any]] = [
         [seq for seq, _, _ in rows],
         [record.decode() for _, record, _ in rows],
         [chain for _, _, chain in rows],
@@ -83,14 +85,17 @@ def entries_table(rows: Iterable[tuple[int, bytes, bytes]]) -> pa.Table:
     return _table([*fixed, *typed], entries_schema())
 
 
-def facts_table(rows: Iterable[tuple[int, bytes | None, bytes | None]], columns: tuple[Column, ...]) -> pa.Table:
+def facts_table(
+    rows: Iterable[tuple[int, bytes | None, bytes | None]], columns: tuple[Column, ...]
+) -> pa.Table:
     """Return facts of (seq, salt, facts) as they lie in a facts file of a contract with these columns."""
     rows = list(rows)
     empty: dict[str, Any] = {}
     projected = [
-        facts_of.project(empty if facts is None else json.loads(facts)["values"], columns) for _, _, facts in rows
+        facts_of.project(empty if facts is None else json.loads(facts)["values"], columns)
+        for _, _, facts in rows
     ]
-    fixed = [
+    fixed: list[list[Any]] = [
         [seq for seq, _, _ in rows],
         [salt for _, salt, _ in rows],
         [None if facts is None else facts.decode() for _, _, facts in rows],

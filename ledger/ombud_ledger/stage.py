@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage one segment in a process of its own, so that the gateway's interpreter is never held up by Parquet.
 
-Run as `python -m ombud_ledger.stage`: reads one JSON job from standard input, writes progress lines and, last, the
+Run as `python -m ombud_ledger.stage`: reads one JSON job from standard input, writes progress lines and,
+last, the
 staged files as JSON to standard output.
 """
 
@@ -21,16 +22,14 @@ from ombud_ledger.objects import Objects
 def stage(
     source: Path, span: tuple[int, int], folder: Path, objects: Path, progress: segment.Progress | None = None
 ) -> list[segment.StagedFile]:
-    """Write the Parquet files of a frozen hot file into `folder` and return them. Raises LedgerError, OSError."""
+    """Write a frozen hot file's Parquet files into `folder`; return them. Raises LedgerError, OSError."""
     store = Objects(objects, act_now)
 
     def columns_of(contract: str) -> tuple[Column, ...]:
         return contract_columns(store.get(contract))
 
     with hot.reading(source) as db:
-        return segment.write(
-            hot.rows(db), span=span, folder=folder, columns_of=columns_of, progress=progress
-        )
+        return segment.write(hot.rows(db), span=span, folder=folder, columns_of=columns_of, progress=progress)
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tail in the writer's hands: the open hot file, the chain's head, and one way to commit a batch to it."""
+"""The tail in the writer's hands: the open hot file, the chain's head, one way to commit a batch."""
 
 import sqlite3
 import time
@@ -14,7 +14,8 @@ from ombud_ledger.hashing import chain_next, leaf_hash
 from ombud_ledger.layout import LogLayout
 
 _COLUMNS = 5
-_STEP = 256  # rows per INSERT: one statement, one release of the interpreter lock; within SQLite's variable limit
+# rows per INSERT: one statement, one release of the interpreter lock; within SQLite's variable limit
+_STEP = 256
 
 
 @dataclass(slots=True)
@@ -34,12 +35,15 @@ class Tail:
     born: float  # monotonic time of the file's first substantive entry
     clean: bool  # the last entry is `close`
 
-    def commit(self, batch: Sequence[tuple[bytes, bytes | None, bytes | None]]) -> list[tuple[int, bytes, bytes]]:
+    def commit(
+        self, batch: Sequence[tuple[bytes, bytes | None, bytes | None]]
+    ) -> list[tuple[int, bytes, bytes]]:
         """Make (record, salt, facts) triples durable, in order; return each one's seq, leaf and chain.
 
         Raises sqlite3.Error or OSError: then the tail is poisoned and must go through recovery.
         """
-        # 1. Chain the batch onto the head. Nothing is stored yet; a crash here loses only unacknowledged entries.
+        # 1. Chain the batch onto the head. Nothing is stored yet; a crash here loses only unacknowledged
+        #    entries.
         done = []
         values: list[object] = []
         seq, chain, stored = self.size, self.head, 0
@@ -50,7 +54,8 @@ class Tail:
             values += (seq, record, chain, salt, facts)
             stored += len(record) + (len(facts) if facts is not None else 0)
             seq += 1
-        # 2. One transaction. A crash before COMMIT returns leaves all of the batch or none of it, unacknowledged.
+        # 2. One transaction. A crash before COMMIT returns leaves all of the batch or none of it,
+        #    unacknowledged.
         self.db.execute("BEGIN IMMEDIATE")
         for start in range(0, len(values), _STEP * _COLUMNS):
             part = values[start : start + _STEP * _COLUMNS]
@@ -70,7 +75,8 @@ class Tail:
 
     def roll(self) -> Path:
         """Start the next hot file and return the one now frozen. The tail is unchanged if this raises."""
-        # 1. An empty file for what comes next, durable under its name. A crash after this leaves two hot files,
+        # 1. An empty file for what comes next, durable under its name. A crash after this leaves two hot
+        #    files,
         #    the older one complete: recovery seals it.
         path = self.layout.hot_path(self.size, 0)
         hot.create(path, (), self.durable)

@@ -76,9 +76,10 @@ class Writer:
         return self._queue.qsize()
 
     def admit(self, make: Callable[[int], Pending]) -> None:
-        """Queue the entry that `make` builds for the given ts. Raises LedgerOverloaded, LedgerUnavailable, RecordInvalid.
+        """Queue the entry that `make` builds for the given ts.
 
-        The order of the queue is the order of `ts`, and of seq.
+        Raises LedgerOverloaded, LedgerUnavailable, RecordInvalid. The order of the queue is the order of
+        `ts`, and of seq.
         """
         with self._lock:
             if self.state != "serving":
@@ -86,18 +87,17 @@ class Writer:
                     raise LedgerClosed(f"log {self._log} is closed")
                 self._refused += 1
                 raise LedgerUnavailable(f"log {self._log} is recovering from a failed commit")
-            if self._queue.qsize() >= self._options.queue_entries or self._queued_bytes > self._options.queue_bytes:
-                raise LedgerOverloaded(f"log {self._log}: {self._queue.qsize()} entries are waiting")
-            ts = self._clock()
-            if ts < self._last_ts:  # A clock set back must not put time in disorder.
-                ts = self._last_ts
+            waiting = self._queue.qsize()
+            if waiting >= self._options.queue_entries or self._queued_bytes > self._options.queue_bytes:
+                raise LedgerOverloaded(f"log {self._log}: {waiting} entries are waiting")
+            ts = max(self._clock(), self._last_ts)  # A clock set back must not put time in disorder.
             pending = make(ts)
             self._last_ts = ts
             self._queued_bytes += pending.size
             self._queue.put(pending)
 
     def roll(self) -> tuple[Path, int, int] | None:
-        """Freeze the hot file if it holds more than housekeeping; return its path and range. Raises LedgerUnavailable."""
+        """Freeze the hot file, unless it holds mere housekeeping; return its path and range."""
         request = _Roll()
         with self._lock:
             if self.state != "serving":
@@ -128,7 +128,8 @@ class Writer:
                         self._commit(batch)
                         batch = []
                 else:
-                    # 2. Control comes in its place in the order: what was queued before it is committed first.
+                    # 2. Control comes in its place in the order: what was queued before it is committed
+                    #    first.
                     self._commit(batch)
                     batch = []
                     if isinstance(item, _Roll):
@@ -151,7 +152,8 @@ class Writer:
         if poisoned:
             self._fail(batch, "the log is recovering from a failed commit")
             return
-        # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the tail is
+        # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the
+        #    tail is
         #    poisoned, and recovery finds out.
         try:
             done = self.tail.commit([(each.record, each.salt, each.facts) for each in batch])
@@ -196,7 +198,8 @@ class Writer:
                 delay = min(delay * 2, self._options.backoff_most)
                 continue
             break
-        # 7. Serve again from the new file. The old connection's file is gone; closing it changes nothing that counts.
+        # 7. Serve again from the new file. The old connection's file is gone; closing it changes nothing that
+        #    counts.
         old, self.tail = self.tail, tail
         old.close()
         with self._lock:

@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""One consistent state of a log for readers: its sealed files, and the rows of the hot tail after them."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from ombud_ledger import hot
+from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.hot import Row
+from ombud_ledger.layout import LogLayout, SealedFile
+
+_TRIES = 5  # a segment may be sealed and its hot file retired while we look
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a reader sees; `rows` yields the unsealed entries in order, once."""
+
+    entries: list[SealedFile]
+    facts: list[SealedFile]
+    rows: Iterator[Row]
+
+
+@contextmanager
+def snapshot(layout: LogLayout) -> Iterator[Snapshot]:
+    """Hold the hot files open, in one state each, while the caller reads. Raises LedgerUnreadable."""
+    with ExitStack() as stack:
+        # 1. Hot files first, sealed files second: a segment sealed in between is then seen twice, never
+        #    missed,
+        #    and the sealed one counts.
+        connections = _open_all(layout, stack)
+        entries, facts = layout.entries_files(), layout.facts_files()
+        end = entries[-1].last if entries else -1
+        # 2. The caller reads; the connections hold their state until it is done.
+        yield Snapshot(entries, facts, (row for db in connections for row in hot.rows(db, end + 1)))
+
+
+def _open_all(layout: LogLayout, stack: ExitStack) -> list[sqlite3.Connection]:
+    for left in reversed(range(_TRIES)):
+        with ExitStack() as attempt:
+            try:
+                connections = [attempt.enter_context(hot.reading(file.path)) for file in layout.hot_files()]
+            except LedgerUnreadable:
+                if not left:
+                    raise
+                continue
+            stack.push(attempt.pop_all())
+            return connections
+    return []
