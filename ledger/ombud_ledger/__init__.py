@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it."""
 
+from ombud_ledger import query
+from ombud_ledger.account import Finding, LogAccount, Verification
 from ombud_ledger.entry import Position
 from ombud_ledger.errors import (
     LedgerBroken,
@@ -20,9 +22,11 @@ from ombud_ledger.facts import Facts
 from ombud_ledger.ledger import Ledger
 from ombud_ledger.options import Options
 from ombud_ledger.seal import Sealed
+from ombud_ledger.verification import verify
 
 __all__ = [
     "Facts",
+    "Finding",
     "Ledger",
     "LedgerBroken",
     "LedgerClosed",
@@ -31,6 +35,7 @@ __all__ = [
     "LedgerOverloaded",
     "LedgerUnavailable",
     "LedgerUnreadable",
+    "LogAccount",
     "ObjectMissing",
     "Options",
     "OriginMismatch",
@@ -38,4 +43,7 @@ __all__ = [
     "QueryRefused",
     "RecordInvalid",
     "Sealed",
+    "Verification",
+    "query",
+    "verify",
 ]

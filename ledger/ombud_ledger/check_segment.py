@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Check one sealed segment by itself: bytes against the seal, entries, projections, facts."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ombud_ledger import segment
+from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
+from ombud_ledger.durable import act_now
+from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, ObjectMissing
+from ombud_ledger.facts import Column, contract_columns
+from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, check_facts
+from ombud_ledger.layout import facts_name
+from ombud_ledger.objects import Objects
+from ombud_ledger.seal import digest_of
+
+_BATCH = 4_096
+_THRIFT_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentJob:
+    """What one check needs to know; plain values, so that it can be sent to another process."""
+
+    folder: Path
+    objects: Path
+    name: str
+    first: int
+    last: int
+    head: bytes | None  # chain value before `first`, None if not known
+    last_ts: int
+    seals: dict[str, Seal]  # by path, those of this segment
+    wanted: int
+
+
+@dataclass(slots=True)
+class SegmentResult:
+    """What one check found."""
+
+    head: bytes | None
+    origin: str | None = None
+    wanted_chain: bytes | None = None
+    last_ts: int = 0
+    first_ts: int = 0
+    gaps: int = 0
+    unclean_boots: int = 0
+    files: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def check_segment(job: SegmentJob, progress: Callable[[int], None] | None = None) -> SegmentResult:
+    """Check the segment and return the account of it; raises nothing that its files can cause."""
+    seal = job.seals.get(job.name)
+    result = SegmentResult(head=bytes.fromhex(seal.chain) if seal else None)
+    # 1. Bytes first: every file is the one that was sealed. What is not is still read, to name the entry at
+    #    fault,
+    #    but nothing it says counts.
+    sound = _check_bytes(job, job.name, result)
+    # 2. The entries: sequence, canonical form, chain, kinds, projections.
+    follower = Follower(size=job.first, head=job.head, wanted=job.wanted)
+    try:
+        _check_entries(job, follower, progress)
+    except (EntryBroken, EntryUnreadable) as error:
+        level = BROKEN if isinstance(error, EntryBroken) else UNREADABLE
+        result.findings.append(Finding(level, str(error), entry=error.seq, file=job.name))
+        sound = False
+    except (LedgerUnreadable, OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        result.findings.append(_file_finding(UNREADABLE, f"cannot be read: {error}"[:500], job.name, seal))
+        sound = False
+    if not sound:
+        return result
+    # 3. The facts: exactly those that the entries commit to, and their typed columns.
+    for contract, commits in sorted(follower.commits.items()):
+        _check_facts_file(job, contract, commits, result)
+    expected = {facts_name(contract or None, job.first, job.last) for contract in follower.commits}
+    for path, extra in job.seals.items():
+        if path != job.name and path not in expected:
+            result.findings.append(_file_finding(BROKEN, "sealed, but no entry has such facts", path, extra))
+    result.head, result.origin = follower.head, follower.origin
+    result.wanted_chain, result.last_ts = follower.wanted_chain, follower.last_ts
+    result.first_ts = follower.first_ts
+    result.gaps, result.unclean_boots = follower.gaps, follower.unclean_boots
+    return result
+
+
+def _check_bytes(job: SegmentJob, name: str, result: SegmentResult) -> bool:
+    seal = job.seals.get(name)
+    path = job.folder / name
+    result.files += 1
+    if seal is None:
+        result.findings.append(
+            Finding(INCOMPLETE, "no seal entry covers this file: the tail that held it is missing", file=name)
+        )
+        return True
+    try:
+        digest, size = digest_of(path), path.stat().st_size
+    except OSError as error:
+        result.findings.append(_file_finding(UNREADABLE, f"cannot be read: {error}", name, seal))
+        return False
+    if digest != seal.sha256 or size != seal.size:
+        what = f"its bytes are not those that were sealed: SHA-256 {digest}, sealed {seal.sha256}"
+        result.findings.append(_file_finding(BROKEN, what, name, seal))
+        return False
+    return True
+
+
+def _check_entries(job: SegmentJob, follower: Follower, progress: Callable[[int], None] | None) -> None:
+    schema = segment.entries_schema()
+    follower.last_ts = job.last_ts
+    for batch in _batches(job.folder / job.name, schema):
+        rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
+        encoded = [(seq, record.encode(), chain) for seq, record, chain in rows]
+        for seq, record, chain in encoded:
+            if seq > job.last:
+                raise EntryBroken(seq, f"the file should end at entry {job.last}")
+            follower.follow(seq, record, chain)
+        _same(batch, segment.entries_table(encoded), job.name)
+        if progress:
+            progress(len(rows))
+    if follower.size != job.last + 1:
+        raise EntryBroken(follower.size, f"missing: the file should go on to entry {job.last}")
+    seal = job.seals.get(job.name)
+    if seal is not None and follower.head is not None and follower.head.hex() != seal.chain:
+        raise EntryBroken(job.last, f"its chain value is not the one in seal entry {seal.entry}")
+
+
+def _check_facts_file(job: SegmentJob, contract: str, commits: dict[int, str], result: SegmentResult) -> None:
+    name = facts_name(contract or None, job.first, job.last)
+    seal = job.seals.get(name)
+    if not (job.folder / name).is_file():
+        result.findings.append(_file_finding(INCOMPLETE, "the facts file is missing", name, seal))
+        return
+    sound = _check_bytes(job, name, result)
+    try:
+        columns = _columns(job, contract)
+        for seq, what in _facts_faults(job, name, columns, commits):
+            result.findings.append(Finding(BROKEN, what, entry=seq, file=name))
+            return
+    except ObjectMissing as error:
+        what = f"the contract that types its columns is missing: {error}"
+        result.findings.append(_file_finding(INCOMPLETE, what, name, seal))
+    except LedgerBroken as error:
+        result.findings.append(_file_finding(BROKEN, str(error), name, seal))
+    except (LedgerUnreadable, OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        if sound:
+            result.findings.append(_file_finding(UNREADABLE, f"cannot be read: {error}"[:500], name, seal))
+
+
+def _columns(job: SegmentJob, contract: str) -> tuple[Column, ...]:
+    return contract_columns(Objects(job.objects, act_now).get(contract)) if contract else ()
+
+
+def _facts_faults(
+    job: SegmentJob, name: str, columns: tuple[Column, ...], commits: dict[int, str]
+) -> Iterator[tuple[int, str]]:
+    expected = iter(commits.items())
+    for batch in _batches(job.folder / name, segment.facts_schema(columns)):
+        rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
+        encoded = [(seq, salt, None if facts is None else facts.encode()) for seq, salt, facts in rows]
+        for seq, salt, facts in encoded:
+            wanted, commit = next(expected, (-1, None))
+            if seq != wanted:
+                yield seq, f"the facts of entry {wanted} should come here" if wanted >= 0 else "no such facts"
+                return
+            try:
+                check_facts(seq, commit, salt, facts)
+            except EntryBroken as error:
+                yield seq, str(error)
+                return
+        try:
+            _same(batch, segment.facts_table(encoded, columns), name)
+        except EntryBroken as error:
+            yield error.seq, str(error)
+            return
+    for wanted, _ in expected:
+        yield wanted, "the facts that the record commits to are missing"
+        return
+
+
+def _batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
+    with pq.ParquetFile(
+        path,
+        page_checksum_verification=True,
+        thrift_string_size_limit=_THRIFT_LIMIT,
+        thrift_container_size_limit=_THRIFT_LIMIT,
+    ) as parquet:
+        stored = parquet.schema_arrow
+        version = (stored.metadata or {}).get(b"ombud_format")
+        if version != (schema.metadata or {}).get(b"ombud_format"):
+            raise LedgerUnreadable(f"format {version!r} is not known here")
+        if not stored.equals(schema):
+            raise LedgerUnreadable("its columns are not those of the format")
+        yield from parquet.iter_batches(batch_size=_BATCH, use_threads=False)
+
+
+def _same(stored: Any, expected: pa.Table, name: str) -> None:
+    """Raise EntryBroken naming the first typed value that is not the projection of its record or facts."""
+    columns = expected.combine_chunks()
+    for field_, have in zip(columns.schema, stored.columns, strict=True):
+        want = columns.column(field_.name)
+        want = want.chunk(0) if want.num_chunks else pa.array([], field_.type)
+        if not have.equals(want):
+            pairs = zip(stored.column(0).to_pylist(), have.to_pylist(), want.to_pylist(), strict=True)
+            for seq, stored_value, true_value in pairs:
+                # NaN never occurs, so inequality is a difference.
+                if stored_value != true_value:
+                    what = f"column {field_.name} in {name} says {stored_value!r:.80}"
+                    raise EntryBroken(seq, f"{what}, the hashed bytes say {true_value!r:.80}")
+
+
+def _file_finding(level: str, what: str, name: str, seal: Seal | None) -> Finding:
+    if seal is None:
+        return Finding(level, what, file=name)
+    return Finding(level, what, file=name, first=seal.first, last=seal.last, seal=seal.entry)

@@ -1,0 +1,290 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Verify a ledger offline: trust nothing but the bytes, and give the full account of what does not hold."""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from math import inf
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ombud_ledger import canonical
+from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
+from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
+from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
+from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, check_facts, seals_of
+from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
+from ombud_ledger.seal import digest_of
+from ombud_ledger.snapshot import Snapshot, snapshot
+
+Progress = Callable[[str, int, int], None]
+
+
+def verify(
+    root: Path,
+    *,
+    head: tuple[int, bytes] | None = None,
+    log: str | None = None,
+    progress: Progress | None = None,
+    processes: int = 1,
+) -> Verification:
+    """Check every log under `root` (or the one named) and return the account.
+
+    `head` is (size, chain value of entry size - 1) noted down earlier: the log must still hold it. With
+    several logs
+    it needs `log`. `progress` is called with ("verify", entries done, entries in all). `processes` above 1
+    checks
+    segments in that many processes. Raises ValueError for arguments that make no sense; what the files cause
+    is in
+    the account.
+    """
+    root = Path(root)
+    names = log_names(root) if log is None else [log]
+    if head is not None and len(names) > 1:
+        raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
+    if head is not None and (head[0] < 1 or len(head[1]) != 32):
+        raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
+    account = Verification([], _check_objects(objects_folder(root)))
+    if not names:
+        account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
+    for name in names:
+        account.logs.append(_Log(name, root, head, progress, processes).verify())
+    return account
+
+
+@dataclass(slots=True)
+class _Tail:
+    """What following the hot tail told, before it is known whether it links to the sealed part."""
+
+    rows: list[Any] = field(default_factory=list)
+    seals: list[Seal] = field(default_factory=list)
+    fault: Exception | None = None
+
+
+class _Log:
+    """Verifies one log."""
+
+    def __init__(
+        self, name: str, root: Path, head: tuple[int, bytes] | None, progress: Progress | None, processes: int
+    ) -> None:
+        self._root = root
+        self._layout: LogLayout = log_layout(root, name)
+        self._head = head
+        self._progress = progress
+        self._processes = processes
+        self._account = LogAccount(name)
+        self._seals: dict[str, Seal] = {}
+        self._done = 0
+        self._total = 0
+        self._wanted_chain: bytes | None = None
+
+    def verify(self) -> LogAccount:
+        try:
+            with snapshot(self._layout) as shot:
+                self._verify(shot)
+        except LedgerUnreadable as error:
+            self._find(UNREADABLE, str(error))
+        return self._account
+
+    def _verify(self, shot: Snapshot) -> None:
+        # 1. Read the hot tail. It holds the seal entry of the last segment.
+        tail = self._read_tail(shot)
+        for seal in reversed(tail.seals):
+            self._seals.setdefault(seal.path, seal)
+        # 2. Backwards through the segments: each file is hashed against the newest seal entry that names it
+        #    before
+        #    it is asked for the seal entries it holds itself. So every digest used is vouched for by what
+        #    follows.
+        for file in reversed(shot.entries):
+            self._collect_seals(file)
+        # 3. Forwards: which segments there should be, and which are not there.
+        follower = Follower(wanted=self._head[0] - 1 if self._head else -1)
+        jobs = self._plan(shot, follower, tail.rows[0].seq if tail.rows else inf)
+        # 4. Check each segment by itself, against the chain value that the one before is sealed with.
+        for job, result in zip(jobs, self._check(jobs), strict=True):
+            self._take(job, result, follower)
+        # 5. Files nobody sealed and nobody asked for.
+        named = {*self._seals, *(job.name for job in jobs)}
+        for extra in shot.facts:
+            if extra.name not in named:
+                self._find(BROKEN, "a facts file that no seal entry names", file=extra.name)
+        # 6. Follow the hot tail on from there: entries, facts.
+        self._follow_tail(tail, follower)
+        # 7. The head somebody noted down earlier must still be in the log.
+        self._account.size = follower.size
+        self._account.head = follower.head.hex() if follower.head else None
+        self._account.origin = self._account.origin or follower.origin
+        if not follower.size and not self._account.findings:
+            self._find(UNREADABLE, "the log holds no entry")
+        if self._head is not None:
+            self._check_head(self._head, follower)
+
+    def _read_tail(self, shot: Snapshot) -> _Tail:
+        tail = _Tail()
+        try:
+            for row in shot.rows:
+                tail.rows.append(row)
+                if b'"kind":"seal"' in row.record:
+                    fields = canonical.parse(row.record, limit=canonical.MAX_RECORD)
+                    if fields.get("kind") == "seal":
+                        tail.seals += seals_of(row.seq, fields)
+        except LedgerError as error:
+            tail.fault = error  # reported, with the entry's number, when the tail is followed
+        return tail
+
+    def _collect_seals(self, file: SealedFile) -> None:
+        seal = self._seals.get(file.name)
+        try:
+            if seal is not None and digest_of(file.path) != seal.sha256:
+                return  # not the sealed file: nothing it says counts; step 4 reports it
+            with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+                for batch in parquet.iter_batches(columns=["seq", "kind", "record"], use_threads=False):
+                    chosen = batch.filter(pc.equal(batch.column("kind"), "seal"))
+                    for row in reversed(chosen.to_pylist()):
+                        fields = canonical.parse(row["record"].encode(), limit=canonical.MAX_RECORD)
+                        for each in seals_of(row["seq"], fields):
+                            self._seals.setdefault(each.path, each)
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, LedgerError):
+            return  # step 4 reads it again and says what is wrong
+
+    def _plan(self, shot: Snapshot, follower: Follower, hot_first: float) -> list[SegmentJob]:
+        spans = {file.name: (file.first, file.last) for file in shot.entries}
+        present = set(spans)
+        for seal in self._seals.values():
+            # A crash between seal entry and rename leaves the entries in the hot tail, where they count.
+            if seal.path.startswith("entries/") and seal.segment_first < hot_first:
+                spans.setdefault(seal.path, (seal.segment_first, seal.segment_last))
+        self._total = sum(last - first + 1 for first, last in spans.values())
+        by_segment: dict[tuple[int, int], dict[str, Seal]] = {}
+        for seal in self._seals.values():
+            by_segment.setdefault((seal.segment_first, seal.segment_last), {})[seal.path] = seal
+        jobs: list[SegmentJob] = []
+        for name, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
+            if first > follower.size:
+                what = "no file holds these entries, and no seal entry names one"
+                self._find(INCOMPLETE, what, first=follower.size, last=first - 1)
+                follower.head = None
+            elif first < follower.size:
+                self._find(BROKEN, "overlaps the file before", file=name, first=first, last=last)
+            own = self._seals.get(name)
+            job = SegmentJob(
+                folder=self._layout.folder,
+                objects=objects_folder(self._root),
+                name=name,
+                first=first,
+                last=last,
+                head=follower.head,
+                last_ts=0,
+                seals=by_segment.get((first, last), {}),
+                wanted=follower.wanted,
+            )
+            follower.size = last + 1
+            follower.head = bytes.fromhex(own.chain) if own else None
+            if name in present:
+                jobs.append(job)
+            elif own is not None:
+                what = "the sealed file is missing"
+                self._find(INCOMPLETE, what, file=name, first=first, last=last, seal=own.entry)
+                if follower.wanted == last:
+                    self._wanted_chain = follower.head
+        return jobs
+
+    def _check(self, jobs: list[SegmentJob]) -> list[SegmentResult]:
+        linked = all(job.head is not None or job.first == 0 for job in jobs)
+        if self._processes > 1 and len(jobs) > 1 and linked:
+            context = get_context("spawn")
+            with ProcessPoolExecutor(min(self._processes, len(jobs)), mp_context=context) as pool:
+                results = []
+                for job, result in zip(jobs, pool.map(check_segment, jobs), strict=True):
+                    self._tell(job.last - job.first + 1)
+                    results.append(result)
+                return results
+        results = []
+        before: SegmentResult | None = None
+        for at, job in enumerate(jobs):
+            # Without a seal entry for the file before, its own end is what this one must follow from.
+            if before is not None and job.head is None and jobs[at - 1].last + 1 == job.first:
+                before = check_segment(replace(job, head=before.head), self._tell)
+            else:
+                before = check_segment(job, self._tell)
+            results.append(before)
+        return results
+
+    def _take(self, job: SegmentJob, result: SegmentResult, follower: Follower) -> None:
+        account = self._account
+        account.findings += result.findings
+        account.sealed_files += result.files
+        account.gaps += result.gaps
+        account.unclean_boots += result.unclean_boots
+        account.origin = account.origin or result.origin
+        self._wanted_chain = self._wanted_chain or result.wanted_chain
+        if job.last + 1 == follower.size and follower.head is None:
+            follower.head = result.head  # unsealed last file: its own end is all there is
+        if result.first_ts and result.first_ts < follower.last_ts:
+            self._find(BROKEN, "ts goes back from the file before", file=job.name, entry=job.first)
+        follower.last_ts = max(follower.last_ts, result.last_ts)
+
+    def _follow_tail(self, tail: _Tail, follower: Follower) -> None:
+        if tail.rows and tail.rows[0].seq > follower.size:
+            last = tail.rows[0].seq - 1
+            self._find(INCOMPLETE, "neither sealed nor in the hot tail", first=follower.size, last=last)
+            follower.size, follower.head = last + 1, None
+        self._total += len(tail.rows)
+        try:
+            for row in tail.rows:
+                fields = follower.follow(row.seq, row.record, row.chain)
+                check_facts(row.seq, fields.get("facts_commit"), row.salt, row.facts)
+                follower.commits.clear()
+                self._account.hot_entries += 1
+                if self._account.hot_entries % 4_096 == 0:
+                    self._tell(4_096)
+            if tail.fault is not None:
+                raise tail.fault
+        except EntryBroken as error:
+            self._find(BROKEN, str(error), entry=error.seq, file="hot")
+        except EntryUnreadable as error:
+            self._find(UNREADABLE, str(error), entry=error.seq, file="hot")
+        except LedgerBroken as error:
+            self._find(BROKEN, str(error), file="hot")
+        except LedgerError as error:
+            self._find(UNREADABLE, str(error), file="hot")
+        self._tell(len(tail.rows) % 4_096)
+        self._account.gaps += follower.gaps
+        self._account.unclean_boots += follower.unclean_boots
+        self._wanted_chain = self._wanted_chain or follower.wanted_chain
+
+    def _check_head(self, head: tuple[int, bytes], follower: Follower) -> None:
+        size, chain = head
+        if follower.size < size:
+            what = f"the log has {follower.size} entries; the head demanded says there were {size}"
+            self._find(BROKEN, what)
+        elif self._wanted_chain != chain:
+            have = self._wanted_chain.hex() if self._wanted_chain else "not to be found"
+            self._find(
+                BROKEN, f"its chain value is {have}; the head demanded says {chain.hex()}", entry=size - 1
+            )
+
+    def _tell(self, entries: int) -> None:
+        self._done += entries
+        if self._progress:
+            self._progress("verify", self._done, self._total)
+
+    def _find(self, level: str, what: str, **where: Any) -> None:
+        self._account.findings.append(Finding(level, what, **where))
+
+
+def _check_objects(folder: Path) -> list[Finding]:
+    if not folder.is_dir():
+        return []
+    return [
+        Finding(BROKEN, "its bytes hash to something else", file=f"objects/{path.name}")
+        for path in sorted(folder.iterdir())
+        if len(path.name) == 64 and sha256(path.read_bytes()).hexdigest() != path.name
+    ]
