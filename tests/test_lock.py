@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,6 +87,53 @@ def test_every_runtime_requirement_has_an_upper_bound() -> None:
         if r.name != "ombud" and {"<", ">="} != {bound.operator for bound in r.specifier}
     ]
     assert loose == []
+
+
+def test_every_import_is_declared_where_its_room_is_installed() -> None:
+    """No room leans on a package that only comes along with another one, or with another extra."""
+    extras = {
+        "adapters": "",
+        "ledger": "audit",
+        "reports": "reports",
+        "policies": "server",
+        "gateway": "server",
+    }
+    owners = packages_distributions()
+    undeclared = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for room in (*extras, "cli", "tests", "benchmarks")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for module in imported(path)
+        if module in owners and not module.startswith("ombud")
+        if {canonicalize_name(owner) for owner in owners[module]}.isdisjoint(
+            declared(extras.get(room, "all, dev"))
+        )
+    }
+    assert undeclared == set()
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the top-level names a file imports, lazily too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+@cache
+def declared(extras: str) -> frozenset[str]:
+    """Names that the base install and these extras ask for directly, extras of extras included."""
+    project = PROJECT["project"]
+    lines = list(project["dependencies"])
+    for extra in filter(None, extras.split(", ")):
+        lines += project["optional-dependencies"].get(extra) or PROJECT["dependency-groups"][extra]
+    names: set[str] = set()
+    for requirement in map(Requirement, lines):
+        names |= (
+            declared(", ".join(requirement.extras)) if requirement.name == "ombud" else {requirement.name}
+        )
+    return frozenset(map(canonicalize_name, names))
 
 
 def test_wire_types_run_on_the_lowest_versions_allowed() -> None:
