@@ -237,7 +237,7 @@ def parse_config(raw: bytes, *, file: Path) -> Config:
     """Parse the bytes of a configuration file that lies, or would lie, at `file`."""
     try:
         return Config.model_validate(tomllib.loads(raw.decode()), context={"base": file.absolute().parent})
-    except (UnicodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigInvalid([Problem(str(file), "", "", f"must be TOML in UTF-8: {error}")]) from error
     except ValidationError as error:
         raise ConfigInvalid(problems_of(file, error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigInvalid([Problem(str(file), "", "", f"must be TOML in UTF-8: {error}")]) from error

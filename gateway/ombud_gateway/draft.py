@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ombud_gateway.contract.spec import RESERVED_NAMES
@@ -16,6 +16,7 @@ from ombud_gateway.systems import System, parse_system
 
 _MOST_ELEMENTS = 32
 _MOST_FIELDS = 64
+_MOST_TEXTS = 16
 _HEAD = """\
 # Drafted from the metadata of model {model}. Read it as a proposal:
 # - say in purpose and owner what the system is for and who answers for it, and set risk
@@ -55,9 +56,9 @@ def draft_system(
 
     Tensors of more than 32 elements, of variable size, or not of one row are left out, each with a comment.
     """
-    system = _name(model, set(), longest=48)
+    system = _name(model, (), longest=48)
     text = _HEAD.format(model=_commented(model), system=system, quoted=_quoted(model), upstream=upstream)
-    taken: set[str] = set()
+    taken: dict[str, str] = {}
     for side, tensors in (("inputs", inputs), ("outputs", outputs)):
         lines = [line for tensor in tensors for line in _fields(tensor, taken, batched=batched)]
         empty = not any(line.startswith("    - ") for line in lines)
@@ -65,7 +66,7 @@ def draft_system(
     return parse_system(text, file=f"{system}.yaml"), text
 
 
-def _fields(tensor: DeclaredTensor, taken: set[str], *, batched: bool) -> Iterator[str]:
+def _fields(tensor: DeclaredTensor, taken: dict[str, str], *, batched: bool) -> Iterator[str]:
     declared = f"tensor {_commented(tensor.name)}, {_commented(tensor.datatype)} {list(tensor.shape)}"
     kind = _type(tensor.datatype)
     row = _row(tensor.shape, batched=batched)
@@ -79,14 +80,16 @@ def _fields(tensor: DeclaredTensor, taken: set[str], *, batched: bool) -> Iterat
         yield f"    # left out: {declared}: more than {_MOST_ELEMENTS} elements, or none"
     elif len(taken) + math.prod(row) > _MOST_FIELDS:
         yield f"    # left out: {declared}: {_MOST_FIELDS} fields are enough for a draft"
+    elif kind == "string" and list(taken.values()).count(kind) + math.prod(row) > _MOST_TEXTS:
+        yield f"    # left out: {declared}: {_MOST_TEXTS} texts are enough for a draft"
     else:
         for position in range(math.prod(row)):
             yield _field(tensor, kind, position if math.prod(row) > 1 else None, taken)
 
 
-def _field(tensor: DeclaredTensor, kind: str, position: int | None, taken: set[str]) -> str:
+def _field(tensor: DeclaredTensor, kind: str, position: int | None, taken: dict[str, str]) -> str:
     name = _name(tensor.name if position is None else f"{tensor.name}_{position}", taken, longest=64)
-    taken.add(name)
+    taken[name] = kind
     parts = [f"name: {name}", f"type: {kind}"]
     if name != tensor.name:
         parts.append(f"tensor: {_quoted(tensor.name)}")
@@ -113,7 +116,7 @@ def _type(datatype: str) -> str | None:
     return {"BOOL": "boolean", "BYTES": "string"}.get(datatype)
 
 
-def _name(text: str, taken: set[str], *, longest: int) -> str:
+def _name(text: str, taken: Collection[str], *, longest: int) -> str:
     """Make a name of a field or system out of any text, unlike those taken."""
     name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[: longest - 8]
     if not re.match(r"[a-z]", name) or name in RESERVED_NAMES:

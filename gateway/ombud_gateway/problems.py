@@ -31,7 +31,7 @@ class Problem:
         return f"{self.file}:{field}{found}: {self.expected}"
 
 
-class ConfigInvalid(Exception):  # noqa: N818 - reads as what it says
+class ConfigInvalid(Exception):
     """Files that cannot be used as they are, with every problem found in them."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -62,6 +62,8 @@ class System:
     risk: Risk
     models: tuple[ModelEntry, ...]
     contract: Contract
+    source: bytes
+    """The file it was read from, as it is kept in the ledger."""
 
     def model(self, name: str) -> ModelEntry | None:
         """Return the entry of one of its models."""
@@ -101,7 +103,9 @@ def parse_system(text: str, *, file: Path | str) -> System:
         raise ConfigInvalid([Problem(str(file), "", "", f"must be plain YAML: {error}")]) from error
     except ValidationError as error:
         raise ConfigInvalid(problems_of(file, error)) from error
-    return System(spec.system, spec.purpose, spec.owner, spec.risk, spec.models, Contract(spec.contract))
+    return System(
+        spec.system, spec.purpose, spec.owner, spec.risk, spec.models, Contract(spec.contract), text.encode()
+    )
 
 
 def load_systems(folder: Path, *, upstreams: Iterable[str] | None = None) -> Systems:

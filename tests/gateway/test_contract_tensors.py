@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tritonclient.grpc import InferInput, service_pb2
+
 from ombud_gateway.contract import Tensor, TensorInvalid, raw_tensor, typed_tensor
 from ombud_gateway.contract.elements import element_reader
 from ombud_gateway.doors.tensors import request_tensors, response_tensors
-from tritonclient.grpc import InferInput, service_pb2
 
 NUMPY: dict[str, Any] = {
     "BOOL": np.bool_,
@@ -173,6 +174,12 @@ def test_lengths_inside_bytes_must_add_up(raw: bytes) -> None:
     """A BYTES tensor whose inner lengths do not cover it exactly is refused when read."""
     with pytest.raises(TensorInvalid, match="do not add up"):
         element_reader("BYTES", 0)(raw_tensor("x", "BYTES", (1,), raw))
+
+
+def test_few_texts_are_walked() -> None:
+    """A row of countless empty texts cannot keep the gateway busy."""
+    with pytest.raises(TensorInvalid, match="must be at most 4096"):
+        element_reader("BYTES", 0)(raw_tensor("x", "BYTES", (5_000,), bytes(20_000)))
 
 
 def test_shared_memory_takes_no_slot_in_a_request() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ombud_gateway.contract import Breach, Contract, ContractSpec, Tensor, Typed, raw_tensor, typed_tensor
 
 LARGEST = Decimal("922337203685477.5807")
@@ -146,6 +147,7 @@ FP64, INT64, UINT64, BOOL = "FP64", "INT64", "UINT64", "BOOL"
         ({"type": "boolean"}, raw_tensor("x", BOOL, (1,), b"\2"), "2", "true or false"),
         ({"type": "boolean"}, typed_tensor("x", FP64, (1,), (0.5,)), "0.5", "true or false"),
         ({"type": "string"}, bytes_tensor(b"\xff"), "b'\\xff'", "text in UTF-8"),
+        ({"type": "string"}, bytes_tensor(b"a\0"), "'a\\x00'", "text without control characters"),
         ({"type": "string", "max_bytes": 2}, bytes_tensor("äö".encode()), "4 bytes long", "at most 2 bytes"),
         ({"type": "string", "values": ["a", "b"]}, bytes_tensor(b"c"), "'c'", "one of a, b"),
         (

@@ -12,6 +12,7 @@ from ombud_gateway.contract.tensor import SIZES, UNPACKERS, Element, Tensor
 
 ElementReader = Callable[[Tensor], Element]
 
+_MOST_TEXTS = 4_096  # their lengths are walked one by one
 _LENGTH = struct.Struct("<I")
 _HALF = struct.Struct("<f")
 
@@ -43,6 +44,10 @@ def text(tensor: Tensor, position: int) -> bytes:
     raw = tensor.raw
     if raw is None:
         return tensor.values[position]  # type: ignore[return-value]
+    if tensor.size > _MOST_TEXTS:
+        raise TensorInvalid(
+            f"tensor {tensor.name!r}: {tensor.size} BYTES elements, must be at most {_MOST_TEXTS}"
+        )
     found = b""
     offset = 0
     for index in range(tensor.size):

@@ -11,7 +11,7 @@ _LONGEST_VALUE = 80
 
 def shown(value: object) -> str:
     """Return a value as the caller sees it in a message: quoted if text, and cut when long."""
-    text = repr(value) if isinstance(value, str | bytes) else str(value)
+    text = repr(value[:_LONGEST_VALUE]) if isinstance(value, str | bytes) else str(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
 
 

@@ -34,7 +34,8 @@ _LEDGER_WORDS = {
 RESERVED_NAMES = frozenset(_CEDAR_WORDS | _LEDGER_WORDS)
 """Names that no field can have."""
 
-_MOST_TEXT = 128 * 1024
+# Escaped in canonical JSON, text can double; the ledger keeps at most 256 KiB of facts.
+_MOST_TEXT = 96 * 1024
 
 
 class FieldSpec(BaseModel):
@@ -138,8 +139,8 @@ class ContractSpec(BaseModel):
         _check_roles("outputs", self.outputs, never=("subject", "protected"))
         for fields in (self.inputs, self.outputs):
             _check_places(fields)
-            if sum(field.text_bytes for field in fields) > _MOST_TEXT:
-                raise ValueError(f"string fields of one side can hold at most {_MOST_TEXT} bytes together")
+        if sum(field.text_bytes for field in (*self.inputs, *self.outputs)) > _MOST_TEXT:
+            raise ValueError(f"string fields can hold at most {_MOST_TEXT} bytes together")
         return self
 
 

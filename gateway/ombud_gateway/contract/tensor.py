@@ -102,12 +102,14 @@ def shared_tensor(name: str, datatype: str, shape: tuple[int, ...]) -> Tensor:
     return Tensor(name, datatype, shape, _count(shape), shared_memory=True)
 
 
-@lru_cache(maxsize=1_024)  # a client sends the same few shapes again and again
 def _count(shape: tuple[int, ...]) -> int:
     """Return the number of elements; -1 where the shape is none."""
-    if len(shape) > _MOST_DIMENSIONS or (shape and min(shape) < 0):
-        return -1
-    return math.prod(shape)
+    return _product(shape) if len(shape) <= _MOST_DIMENSIONS else -1
+
+
+@lru_cache(maxsize=1_024)  # a client sends the same few short shapes again and again
+def _product(shape: tuple[int, ...]) -> int:
+    return -1 if min(shape, default=0) < 0 else math.prod(shape)
 
 
 def _check(name: str, datatype: str, shape: tuple[int, ...]) -> None:

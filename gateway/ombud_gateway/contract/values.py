@@ -10,6 +10,7 @@ canonical JSON cannot hold) as digits.
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from decimal import Context, Decimal
@@ -26,6 +27,7 @@ Converter = Callable[[Any], tuple[ContextValue, FactValue]]
 JSON = "JSON"
 """Stands for a datatype where the element is a parsed JSON value."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # all but tab, line feed and carriage return
 _EXACT = Context(prec=40)
 _INT64 = (-(1 << 63), (1 << 63) - 1)
 _SAFE = (1 << 53) - 1
@@ -116,6 +118,8 @@ def _string(field: FieldSpec) -> Converter:
             text = raw.decode()
         except (UnicodeError, AttributeError):
             raise Breach(field.name, shown(element), "text in UTF-8") from None
+        if _CONTROL.search(text):
+            raise Breach(field.name, shown(text), "text without control characters")
         if len(raw) > largest:
             raise Breach(field.name, f"{len(raw)} bytes long", f"at most {largest} bytes")
         if field.values is not None and text not in field.values:

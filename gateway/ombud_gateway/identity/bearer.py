@@ -79,7 +79,7 @@ class Bearer:
 
 def _version(path: Path) -> _Version:
     try:
-        status = os.stat(path)  # noqa: PTH116 - on the hot path
+        status = os.stat(path)
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode

@@ -23,7 +23,7 @@ _MOST_NOTE = 200
 _HEADER = "# Ombud tokens. Kept by `ombud token`; secrets are not here, only their SHA-256.\n"
 
 
-class TokenFileInvalid(Exception):  # noqa: N818 - reads as what it says
+class TokenFileInvalid(Exception):
     """The file cannot be trusted as it is; the message names file, token and what would be right."""
 
 
@@ -39,7 +39,7 @@ def read_tokens(path: Path) -> dict[str, Token]:
             content = tomllib.loads(file.read().decode())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenFileInvalid(f"{path}: {error}") from error
     tokens = content.get("tokens", {})
     if not isinstance(tokens, dict) or set(content) - {"tokens"}:
