@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+
 from ombud_gateway.activation import ActivePolicy, starting_policy
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
@@ -144,7 +145,7 @@ def declare_systems(ledger: Ledger, systems: Systems) -> None:
     """Keep every system and contract by digest, and record those that are new or have changed."""
     for system in systems:
         contract = ledger.put_object(system.contract.to_bytes())
-        digest = ledger.put_object(system.to_bytes())
+        digest = ledger.put_object(system.source)
         last = ledger.latest("system", {"event": "declared", "system": system.name})
         if last is None or last["digest"] != digest:
             body = {"event": "declared", "system": system.name, "digest": digest, "contract": contract}

@@ -7,10 +7,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from ombud_gateway.errors import Invalid
 from ombud_ledger import Facts, Ledger
 from ombud_policies import Bundle, BundleInvalid, Engine
-
-from ombud_gateway.errors import Invalid
 
 
 class ActivePolicy:

@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ombud_policies import Uid, Value
-
 from ombud_gateway.contract import Tensor
 from ombud_gateway.errors import Refusal
 from ombud_gateway.identity import Credentials, Principal
 from ombud_gateway.systems import ModelEntry, System
+from ombud_policies import Uid, Value
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
-from ombud_ledger import Facts
-from ombud_policies import Engine, Verdict
-
 from ombud_gateway.call import Call
 from ombud_gateway.contract import Typed
 from ombud_gateway.identity import Principal
 from ombud_gateway.telemetry import Telemetry
+from ombud_ledger import Facts
+from ombud_policies import Engine, Verdict
 
 MOST_POLICIES = 32
 """Determining policies named in a record; their number is always given."""
@@ -176,7 +175,6 @@ def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str,
         "status": status,
         "steps": dict(judged.steps),
         "added_us": max(total - forwarded, 0),
-        "forward_us": forwarded,
     }
     _put(body, "reason", reason)
     _put(body, "model_version", judged.model_version)

@@ -15,8 +15,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from ombud_policies import Engine, Verdict
-
 from ombud_gateway import questions
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Answer, Call, Passage, Reply, Upstream, Withheld
@@ -41,6 +39,7 @@ from ombud_gateway.parking import digest_of, park, waiting
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.reviews import Claimed, Reviews
 from ombud_gateway.telemetry import Telemetry
+from ombud_policies import Engine, Verdict
 
 _LOG = logging.getLogger(__name__)
 _READS = frozenset({"infer", "read"})

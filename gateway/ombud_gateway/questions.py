@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ombud_policies import Question, Uid, Value
-
 from ombud_gateway.judgement import Judgement
+from ombud_policies import Question, Uid, Value
 
 
 def about_call(judged: Judgement, approval: Mapping[str, Value] | None) -> Question:

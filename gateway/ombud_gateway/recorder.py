@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ombud_ledger import Facts, Ledger, LedgerError, Position
-
 from ombud_gateway import judgement
 from ombud_gateway.errors import Unavailable
 from ombud_gateway.judgement import Judgement
+from ombud_ledger import Facts, Ledger, LedgerError, Position
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 1.0

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
 
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
 from ombud_gateway.config import ServerTls
 from ombud_gateway.doors.methods import SERVICE
 from ombud_gateway.recorder import Recorder
@@ -107,7 +107,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
 def _server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
     authority = tls.client_ca.read_bytes() if tls.client_ca else None
     return grpc.ssl_server_credentials(
-        ((tls.key.read_bytes(), tls.certificate.read_bytes()),),
+        [(tls.key.read_bytes(), tls.certificate.read_bytes())],
         root_certificates=authority,
         require_client_auth=authority is not None,
     )

@@ -4,7 +4,7 @@
 
 from ombud_ledger import query
 from ombud_ledger.account import Finding, LogAccount, Verification
-from ombud_ledger.entry import Position
+from ombud_ledger.entry import Head, Position
 from ombud_ledger.errors import (
     LedgerBroken,
     LedgerClosed,
@@ -27,6 +27,7 @@ from ombud_ledger.verification import verify
 __all__ = [
     "Facts",
     "Finding",
+    "Head",
     "Ledger",
     "LedgerBroken",
     "LedgerClosed",

@@ -27,6 +27,13 @@ class Position(NamedTuple):
     chain: bytes
 
 
+class Head(NamedTuple):
+    """The end of a log: how many entries are durable, and the chain value of the last."""
+
+    size: int
+    chain: bytes
+
+
 class Pending:
     """One entry waiting for its commit, and who waits: an asyncio future of `loop`, or a thread's future."""
 

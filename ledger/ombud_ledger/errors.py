@@ -7,23 +7,23 @@ class LedgerError(Exception):
     """Base of every error this package raises."""
 
 
-class RecordInvalid(LedgerError):  # noqa: N818 - named for the caller's remedy, like its siblings
+class RecordInvalid(LedgerError):
     """The record or facts break the format: fix the call. Nothing was stored."""
 
 
-class OriginMismatch(LedgerError):  # noqa: N818
+class OriginMismatch(LedgerError):
     """The folder holds another log than the one named: fix the configuration."""
 
 
-class ObjectMissing(LedgerError):  # noqa: N818
+class ObjectMissing(LedgerError):
     """No object with this digest is stored."""
 
 
-class LedgerOverloaded(LedgerError):  # noqa: N818
+class LedgerOverloaded(LedgerError):
     """The queue is full: back off. Nothing was stored."""
 
 
-class LedgerUnavailable(LedgerError):  # noqa: N818
+class LedgerUnavailable(LedgerError):
     """The entry could not be made durable: refuse the call, retry later. It may surface after recovery."""
 
 
@@ -31,17 +31,17 @@ class LedgerClosed(LedgerUnavailable):
     """The ledger is closed or closing."""
 
 
-class LedgerLocked(LedgerError):  # noqa: N818
+class LedgerLocked(LedgerError):
     """Another process holds the log: stop it first, or ask it."""
 
 
-class LedgerBroken(LedgerError):  # noqa: N818
+class LedgerBroken(LedgerError):
     """Stored bytes contradict each other: stop and call an auditor."""
 
 
-class LedgerUnreadable(LedgerError):  # noqa: N818
+class LedgerUnreadable(LedgerError):
     """Stored bytes cannot be read, or are of a format or kind this version does not know."""
 
 
-class QueryRefused(LedgerError):  # noqa: N818
+class QueryRefused(LedgerError):
     """The statement is not a single read-only SELECT."""

@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
-from ombud_ledger.entry import Pending, Position, check_body, encode_entry, encode_facts, is_substantive
+from ombud_ledger.entry import Head, Pending, Position, check_body, encode_entry, encode_facts, is_substantive
 from ombud_ledger.errors import LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
 from ombud_ledger.facts import Facts, contract_columns
 from ombud_ledger.hashing import SALT_BYTES
@@ -24,7 +26,7 @@ from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.recover import recover
-from ombud_ledger.seal import Frozen, Sealed, Sealer
+from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
 from ombud_ledger.segment import Progress
 from ombud_ledger.writer import Writer
 
@@ -76,13 +78,14 @@ class Ledger:
             recover=lambda: self._recover_again(parts.durable),
             on_state=self._say_state,
         )
+        self._stage = parts.stage or StageApart(options.seal_timeout)
         self._sealer = Sealer(
             self._layout,
             log=log,
             objects=objects_folder(root),
             append=self.append_blocking,
             durable=parts.durable,
-            timeout=options.seal_timeout,
+            stage=self._stage,
         )
         self._writer.start()
         # 4. The first entry of a log is its genesis; of every later opening, a boot.
@@ -111,15 +114,17 @@ class Ledger:
         clock: Callable[[], int] = microseconds,
         randomness: Callable[[int], bytes] = os.urandom,
         durable: Durable = act_now,
+        stage: Stage | None = None,
         on_state: Callable[[str], None] | None = None,
     ) -> "Ledger":
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
-        `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail.
+        `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail; `stage` writes
+        segments, by default in a process of its own.
         Raises LedgerLocked, OriginMismatch, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
         """
         try:
-            return cls(Path(root), log, origin, options, _Parts(clock, randomness, durable, on_state))
+            return cls(Path(root), log, origin, options, _Parts(clock, randomness, durable, stage, on_state))
         except OSError as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
@@ -170,7 +175,7 @@ class Ledger:
                 self.seal_blocking()
         finally:
             self._closing.set()
-            self._sealer.stop()
+            self._stage.stop()
             if self._keeper.is_alive():
                 self._keeper.join(self._options.close_timeout)
             try:
@@ -193,9 +198,9 @@ class Ledger:
         return self._writer.tail.size
 
     @property
-    def head(self) -> bytes:
-        """Chain value of the last durable entry."""
-        return self._writer.tail.head
+    def head(self) -> Head:
+        """Where the log ends: what to keep elsewhere as SIZE:HEX for `verify --head`."""
+        return self._writer.tail.end
 
     @property
     def hot_entries(self) -> int:
@@ -297,17 +302,12 @@ class Ledger:
                 delay = _SEAL_CHECK
 
 
+@dataclass(frozen=True, slots=True)
 class _Parts:
     """What a ledger is given rather than makes."""
 
-    def __init__(
-        self,
-        clock: Callable[[], int],
-        randomness: Callable[[int], bytes],
-        durable: Durable,
-        on_state: Callable[[str], None] | None,
-    ) -> None:
-        self.clock = clock
-        self.randomness = randomness
-        self.durable = durable
-        self.on_state = on_state
+    clock: Callable[[], int]
+    randomness: Callable[[int], bytes]
+    durable: Durable
+    stage: Stage | None
+    on_state: Callable[[str], None] | None

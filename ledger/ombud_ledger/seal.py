@@ -4,18 +4,15 @@
 
 import json
 import os
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ombud_ledger import hot
 from ombud_ledger.durable import Durable, make_folder, publish, retire
-from ombud_ledger.errors import LedgerClosed, LedgerUnavailable
+from ombud_ledger.errors import LedgerUnavailable
 from ombud_ledger.layout import LogLayout
 from ombud_ledger.segment import Progress, StagedFile
 
@@ -41,6 +38,20 @@ class Sealed:
     files: tuple[str, ...]
 
 
+class Stage(Protocol):
+    """Writes the Parquet files of a frozen hot file, durable, into a folder."""
+
+    def stage(
+        self, source: Path, span: tuple[int, int], folder: Path, objects: Path, progress: Progress | None
+    ) -> list[StagedFile]:
+        """Return the staged files, entries first. Raises LedgerError, OSError."""
+        ...
+
+    def stop(self) -> None:
+        """End what is running and refuse further work."""
+        ...
+
+
 class Sealer:
     """Carries out the steps of sealing; one segment at a time."""
 
@@ -52,17 +63,14 @@ class Sealer:
         objects: Path,
         append: Callable[[str, Mapping[str, Any]], object],
         durable: Durable,
-        timeout: float,
+        stage: Stage,
     ) -> None:
         self._layout = layout
         self._log = log
         self._objects = objects
         self._append = append
         self._durable = durable
-        self._timeout = timeout
-        self._child: subprocess.Popen[bytes] | None = None
-        self._child_lock = threading.Lock()
-        self._stopped = False
+        self._stage = stage
 
     def seal(self, frozen: Frozen, progress: Progress | None = None) -> Sealed:
         """Seal the frozen file. Raises LedgerUnavailable; doing it again goes on where it stopped."""
@@ -73,7 +81,11 @@ class Sealer:
             #    here leaves files in staging/ that count for nothing.
             self._empty_staging()
             files: list[StagedFile] = []
-            self._durable("seal.stage", lambda: files.extend(self._stage(frozen, progress)))
+            folders = (self._layout.staging, self._objects)
+            self._durable(
+                "seal.stage",
+                lambda: files.extend(self._stage.stage(frozen.path, (first, last), *folders, progress)),
+            )
             # 2. Say so in the log: path, digest and range of every file, and the chain's head. Once this is
             #    durable the
             #    digests bind; a crash after it makes recovery stage again and log the digests again if they
@@ -96,56 +108,6 @@ class Sealer:
         except OSError as error:
             raise LedgerUnavailable(f"log {self._log}: sealing {first} to {last}: {error}") from error
         return Sealed(self._log, first, last, tuple(file.name for file in files))
-
-    def stop(self) -> None:
-        """End a running child and refuse further work."""
-        with self._child_lock:
-            self._stopped = True
-            if self._child is not None:
-                self._child.terminate()
-
-    def _stage(self, frozen: Frozen, progress: Progress | None) -> list[StagedFile]:
-        job = {
-            "source": str(frozen.path),
-            "first": frozen.first,
-            "last": frozen.size - 1,
-            "folder": str(self._layout.staging),
-            "objects": str(self._objects),
-        }
-        with self._child_lock:
-            if self._stopped:
-                raise LedgerClosed(f"log {self._log} is closing")
-            child = self._child = subprocess.Popen(
-                [sys.executable, "-m", "ombud_ledger.stage"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        # The child is bounded in time; a timer ends it, which closes the pipes read below.
-        timer = threading.Timer(self._timeout, child.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            with child:
-                assert child.stdin  # noqa: S101 - pipes were asked for
-                assert child.stdout  # noqa: S101
-                assert child.stderr  # noqa: S101
-                child.stdin.write(json.dumps(job).encode())
-                child.stdin.close()
-                answer: list[dict[str, Any]] | None = None
-                for line in child.stdout:
-                    message = json.loads(line)
-                    if "progress" in message and progress:
-                        progress(*message["progress"])
-                    answer = message.get("files", answer)
-                complaint = child.stderr.read(65_536).decode(errors="replace").strip()
-        finally:
-            timer.cancel()
-            with self._child_lock:
-                self._child = None
-        if child.returncode or answer is None:
-            raise LedgerUnavailable(f"log {self._log}: staging ended {child.returncode}: {complaint[-500:]}")
-        return [StagedFile(**each) for each in answer]
 
     def _body(self, frozen: Frozen, files: list[StagedFile]) -> dict[str, Any]:
         with hot.reading(frozen.path) as db:

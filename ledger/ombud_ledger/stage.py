@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Stage one segment in a process of its own, so that the gateway's interpreter is never held up by Parquet.
+"""Stage one segment: write a frozen hot file as Parquet.
 
 Run as `python -m ombud_ledger.stage`: reads one JSON job from standard input, writes progress lines and,
 last, the
@@ -30,6 +30,24 @@ def stage(
 
     with hot.reading(source) as db:
         return segment.write(hot.rows(db), span=span, folder=folder, columns_of=columns_of, progress=progress)
+
+
+class StageHere:
+    """Stages in this process: for offline tools and tests."""
+
+    def stage(
+        self,
+        source: Path,
+        span: tuple[int, int],
+        folder: Path,
+        objects: Path,
+        progress: segment.Progress | None,
+    ) -> list[segment.StagedFile]:
+        """Stage one frozen hot file. Raises LedgerError, OSError."""
+        return stage(source, span, folder, objects, progress)
+
+    def stop(self) -> None:
+        """Do nothing: there is nothing apart to end."""
 
 
 def main() -> int:

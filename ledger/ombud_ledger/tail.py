@@ -5,11 +5,12 @@
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ombud_ledger import hot
 from ombud_ledger.durable import Durable
+from ombud_ledger.entry import Head
 from ombud_ledger.hashing import chain_next, leaf_hash
 from ombud_ledger.layout import LogLayout
 
@@ -34,6 +35,10 @@ class Tail:
     stored: int  # bytes of records and facts in this file
     born: float  # monotonic time of the file's first substantive entry
     clean: bool  # the last entry is `close`
+    end: Head = field(init=False)  # size and head as one value, for readers in other threads
+
+    def __post_init__(self) -> None:
+        self.end = Head(self.size, self.head)
 
     def commit(
         self, batch: Sequence[tuple[bytes, bytes | None, bytes | None]]
@@ -65,6 +70,7 @@ class Tail:
         self.durable("hot.commit", lambda: self.db.execute("COMMIT"))
         # 4. Only now does the head move.
         self.size, self.head, self.stored = seq, chain, self.stored + stored
+        self.end = Head(seq, chain)
         return done
 
     def count(self, substantive: int) -> None:

@@ -27,7 +27,7 @@ _REVIEW = re.compile(r"ombud-resume: ([0-9a-f-]+)")
 
 @dataclass(slots=True)
 class Traffic:
-    """What came of the calls: how many ended how, which wait for a human, and how long each took in seconds."""
+    """What came of the calls: how many ended how, which wait for a human, and the seconds each took."""
 
     ends: Counter[str] = field(default_factory=Counter)
     parked: list[tuple[Application, str]] = field(default_factory=list)

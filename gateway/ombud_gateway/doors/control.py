@@ -11,9 +11,8 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
-from ombud_policies import Uid, Value, bundle_digest
 
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
 from ombud_gateway.call import Call, Correlation
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.methods import canonical
@@ -22,6 +21,7 @@ from ombud_gateway.errors import Invalid, Refusal, UpstreamFailed
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.reviews import Reviews
+from ombud_policies import Uid, Value, bundle_digest
 
 CONTROL = "control"
 """Name of the upstream that carries control calls out."""
@@ -47,19 +47,21 @@ class ControlDoor(grpc.GenericRpcHandler):
         self._active = active
         self._ids = ids
         self._tls = tls
-        self._handlers = {
+        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             f"/ombud.v1.{name}": grpc.unary_unary_rpc_method_handler(self._unary(name.replace("/", "."), one))
             for name, one in OPERATIONS.items()
         }
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """Return the handler of a method; None for other services."""
         return self._handlers.get(handler_call_details.method)
 
     def _unary(
         self, name: str, operation: _Operation
-    ) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
-        async def handle(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
+    ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
+        async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             decision, _ = drawn = self._ids.new()
             try:
                 call = await self._call(name, operation, body, context, drawn)
@@ -78,7 +80,7 @@ class ControlDoor(grpc.GenericRpcHandler):
         name: str,
         operation: _Operation,
         body: bytes,
-        context: grpc.aio.ServicerContext,
+        context: grpc.aio.ServicerContext[bytes, bytes],
         drawn: tuple[str, int],
     ) -> Call:
         decision, received = drawn

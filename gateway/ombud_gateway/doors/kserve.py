@@ -15,7 +15,6 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
-from ombud_policies import Uid
 from tritonclient.grpc import service_pb2 as wire
 
 from ombud_gateway.call import AnswerView, Call, Correlation
@@ -26,9 +25,11 @@ from ombud_gateway.doors.methods import METHODS, SERVICE, Method, canonical
 from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
 from ombud_gateway.doors.tensors import request_tensors, response_tensors
 from ombud_gateway.errors import Invalid, Refusal, TooLarge, UpstreamFailed
+from ombud_gateway.hops import passed_on
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.systems import Systems
+from ombud_policies import Uid
 
 _REGION = "shared_memory_region"
 _STREAM = "ModelStreamInfer"
@@ -46,19 +47,23 @@ class KServeDoor(grpc.GenericRpcHandler):
         self._upstream = upstream
         self._most = message_bytes
         self._tls = tls
-        self._handlers = {
+        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             f"/{SERVICE}/{name}": grpc.stream_stream_rpc_method_handler(self._stream)
             if name == _STREAM
             else grpc.unary_unary_rpc_method_handler(self._unary(method))
             for name, method in METHODS.items()
         }
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """Return the handler of a method, raw bytes in and out; None for other services."""
         return self._handlers.get(handler_call_details.method)
 
-    def _unary(self, method: Method) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
-        async def handle(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
+    def _unary(
+        self, method: Method
+    ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
+        async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             decision, received = self._ids.new()
             try:
                 reply = await self._pipeline.judge(self._call(method, body, context, decision, received))
@@ -76,7 +81,7 @@ class KServeDoor(grpc.GenericRpcHandler):
         return handle
 
     async def _stream(
-        self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext
+        self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> AsyncIterator[bytes]:
         stream, _ = self._ids.new()
 
@@ -90,12 +95,17 @@ class KServeDoor(grpc.GenericRpcHandler):
             yield message
 
     def _call(
-        self, method: Method, body: bytes, context: grpc.aio.ServicerContext, decision: str, received: int
+        self,
+        method: Method,
+        body: bytes,
+        context: grpc.aio.ServicerContext[bytes, bytes],
+        decision: str,
+        received: int,
     ) -> Call:
         entries = context.invocation_metadata() or ()
         metadata = dict(entries)
         problem: Refusal | None = None
-        request = None
+        request: Any = None
         state, resume, digest = Correlation(), "", ""
         try:
             state = md.correlation(metadata)
@@ -138,20 +148,24 @@ class KServeDoor(grpc.GenericRpcHandler):
             tensors=tensors,
             shared_memory=infers and _uses_shared_memory(request),
             declared_digest=digest,
-            requested_outputs=frozenset(output.name for output in request.outputs) if infers else frozenset(),
+            requested_outputs=_requested(request) if infers else frozenset(),
             system=system,
             entry=entry,
             problem=problem,
             resume=resume,
             correlation=state,
             deadline=None if remaining is None else time.monotonic() + remaining,
-            metadata=md.passed_on(entries),
+            metadata=passed_on(entries),
             read_answer=_READERS.get(method.name, _nothing),
         )
 
 
 def _version_field(method: Method) -> str:
     return "model_version" if method.request is wire.ModelInferRequest else "version"
+
+
+def _requested(request: Any) -> frozenset[str]:
+    return frozenset(output.name for output in request.outputs)
 
 
 def _uses_shared_memory(request: Any) -> bool:

@@ -32,7 +32,7 @@ STREAM_ID = "ombud-stream-id"
 async def converse(
     pipeline: Pipeline,
     requests: AsyncIterator[bytes],
-    context: grpc.aio.ServicerContext,
+    context: grpc.aio.ServicerContext[bytes, bytes],
     stream: str,
     call: Callable[[bytes, int], Call],
 ) -> AsyncIterator[bytes]:
@@ -68,10 +68,11 @@ class _Failed:
         self.error = error
 
     def in_band(self) -> bytes:
-        return wire.ModelStreamInferResponse(
+        message = wire.ModelStreamInferResponse(
             error_message=text_of(self.error, self.decision),
             infer_response=wire.ModelInferResponse(id=self.request),
-        ).SerializeToString()
+        )
+        return bytes(message.SerializeToString())
 
 
 class _Conversation:

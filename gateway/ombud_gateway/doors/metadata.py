@@ -17,13 +17,12 @@ LONGEST = 256
 
 
 def credentials(
-    metadata: Mapping[str, str | bytes], context: grpc.aio.ServicerContext, *, tls: bool
+    metadata: Mapping[str, str | bytes], context: grpc.aio.ServicerContext[bytes, bytes], *, tls: bool
 ) -> Credentials:
     """Collect what a caller shows of itself."""
     certificate = None
     if tls:
-        pem = context.auth_context().get("x509_pem_cert")
-        certificate = bytes(pem[0]) if pem else None
+        certificate = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
     bearer = metadata.get("authorization")
     return Credentials(bearer if isinstance(bearer, str) else None, certificate)
 

@@ -23,7 +23,9 @@ def text_of(refusal: Refusal | UpstreamFailed, decision: str) -> str:
     return f"{refusal.message} [{DECISION_ID}: {decision}]"
 
 
-async def refuse(context: grpc.aio.ServicerContext, refusal: Refusal, decision: str) -> NoReturn:
+async def refuse(
+    context: grpc.aio.ServicerContext[bytes, bytes], refusal: Refusal, decision: str
+) -> NoReturn:
     """End a call with the status of a refusal."""
     code = grpc.StatusCode[code_of(refusal)]
     message = text_of(refusal, decision)
@@ -41,7 +43,9 @@ async def refuse(context: grpc.aio.ServicerContext, refusal: Refusal, decision: 
     raise AssertionError("abort always raises")
 
 
-async def pass_failure(context: grpc.aio.ServicerContext, failure: UpstreamFailed, decision: str) -> NoReturn:
+async def pass_failure(
+    context: grpc.aio.ServicerContext[bytes, bytes], failure: UpstreamFailed, decision: str
+) -> NoReturn:
     """End a call with the upstream's own status, message and metadata."""
     trailing: Metadata = (*failure.metadata, (DECISION_ID, decision))
     code = _BY_NUMBER.get(failure.code, grpc.StatusCode.UNKNOWN)

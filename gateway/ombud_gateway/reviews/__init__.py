@@ -3,7 +3,16 @@
 """Calls and answers that wait for a human: one review per exact call, expiring, used once."""
 
 from ombud_gateway.reviews.desk import Claimed, Reviews, call_digest
-from ombud_gateway.reviews.parked import ParkedAnswers
+from ombud_gateway.reviews.parked import ParkedAnswers, key_from_file
 from ombud_gateway.reviews.store import NewReview, Review, ReviewStore
 
-__all__ = ["Claimed", "NewReview", "ParkedAnswers", "Review", "ReviewStore", "Reviews", "call_digest"]
+__all__ = [
+    "Claimed",
+    "NewReview",
+    "ParkedAnswers",
+    "Review",
+    "ReviewStore",
+    "Reviews",
+    "call_digest",
+    "key_from_file",
+]

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ombud_ledger import Facts, Ledger
-from ombud_policies import Value
-
 from ombud_gateway.errors import Conflict, Denied, NeedsReview, NotFound, ReviewTicket
 from ombud_gateway.reviews.parked import ParkedAnswers
 from ombud_gateway.reviews.store import NewReview, Review, ReviewStore
+from ombud_ledger import Facts, Ledger
+from ombud_policies import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +147,9 @@ class Reviews:
             raise NotFound("REVIEW_UNKNOWN", "no review has this id")
         return review
 
-    async def list(self, state: str, system: str, limit: int) -> list[Review]:
+    async def find(self, state: str, system: str, limit: int) -> list[Review]:
         """Return reviews, newest first."""
-        return await asyncio.to_thread(self._store.list, state, system, limit)
+        return await asyncio.to_thread(self._store.find, state, system, limit)
 
     async def settle(self, review_id: str, verdict: str, group: str, approver: str, reason: str) -> Review:
         """Record a human's verdict ("approved" or "rejected"), then let it take effect.

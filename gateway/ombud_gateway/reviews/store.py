@@ -123,7 +123,7 @@ class ReviewStore:
             if found is None:  # it was settled between the two statements: the place is free again
                 return self.open(new)
             return found, False
-        return Review(**{**_fields(new), "state": "open"}), True
+        return _opened(new), True
 
     def blocking(self, digest: str, stage: str, part: int = 0) -> Review | None:
         """Return the review that a call of this digest must wait for."""
@@ -134,7 +134,7 @@ class ReviewStore:
         """Return one review by id."""
         return next(iter(self._read(_REVIEWS.c.id == review, limit=1)), None)
 
-    def list(self, state: str, system: str, limit: int) -> list[Review]:
+    def find(self, state: str, system: str, limit: int) -> list[Review]:
         """Return reviews, newest first; empty strings match everything."""
         where = sa.and_(
             sa.true() if not state else _REVIEWS.c.state == state,
@@ -239,6 +239,10 @@ class ReviewStore:
 
 def _open_now(now: int) -> sa.ColumnElement[bool]:
     return sa.and_(_REVIEWS.c.state == "open", _REVIEWS.c.expires > now)
+
+
+def _opened(new: NewReview) -> Review:
+    return Review(**{name: getattr(new, name) for name in NewReview.__dataclass_fields__})
 
 
 def _key(digest: str, stage: str, part: int) -> str:

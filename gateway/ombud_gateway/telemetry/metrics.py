@@ -101,7 +101,7 @@ class OtlpMetrics:
 
     def __init__(self, endpoint: str, gauges: Gauges, *, insecure: bool) -> None:
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-        from opentelemetry.metrics import Observation
+        from opentelemetry.metrics import CallbackOptions, Observation
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
         from opentelemetry.sdk.resources import Resource
@@ -118,9 +118,11 @@ class OtlpMetrics:
             "ombud.added", unit="s", explicit_bucket_boundaries_advisory=bounds
         )
         for name, read in gauges.items():
-            meter.create_observable_gauge(
-                name.replace("_", "."), callbacks=[lambda _options, read=read: [Observation(read())]]
-            )
+
+            def observe(_options: CallbackOptions, read: Callable[[], int] = read) -> Iterable[Observation]:
+                return (Observation(read()),)
+
+            meter.create_observable_gauge(name.replace("_", "."), callbacks=[observe])
 
     def count(self, action: str, verdict: str, outcome: str, steps: Mapping[str, int], added_us: int) -> None:
         self._calls.add(1, {"action": action, "verdict": verdict, "outcome": outcome})

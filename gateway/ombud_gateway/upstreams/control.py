@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from google.protobuf.message import Message
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
-from ombud_ledger import Ledger
 
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
 from ombud_gateway.reviews import Review, Reviews
+from ombud_ledger import Ledger
 
 _MOST_LISTED = 1000
 _LISTED = 100
@@ -53,7 +53,7 @@ class ControlUpstream:
     async def _list(self, body: bytes, _by: str) -> Message:
         request = review_pb2.ListReviewsRequest.FromString(body)
         limit = min(request.page_size, _MOST_LISTED) if request.page_size > 0 else _LISTED
-        found = await self._reviews.list(request.state, request.system, limit)
+        found = await self._reviews.find(request.state, request.system, limit)
         return review_pb2.ListReviewsResponse(reviews=[_message(review) for review in found])
 
     async def _get(self, body: bytes, _by: str) -> Message:
@@ -89,13 +89,16 @@ class ControlUpstream:
 
     async def _head(self, _body: bytes, _by: str) -> Message:
         head = self._ledger.head
-        return ledger_pb2.GetHeadResponse(log=head.log, size=head.seq + 1, chain=head.chain)
+        return ledger_pb2.GetHeadResponse(log=self._ledger.log, size=head.size, chain=head.chain)
 
     async def _seal(self, _body: bytes, _by: str) -> Message:
         sealed = await self._ledger.seal()
         head = self._ledger.head
         return ledger_pb2.SealLedgerResponse(
-            log=head.log, entries=sealed.entries if sealed else 0, size=head.seq + 1, chain=head.chain
+            log=self._ledger.log,
+            entries=sealed.last - sealed.first + 1 if sealed else 0,
+            size=head.size,
+            chain=head.chain,
         )
 
 

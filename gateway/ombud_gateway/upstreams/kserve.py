@@ -55,7 +55,7 @@ class KServeUpstream:
 
     async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
         """Send one request on a stream of its own and yield its answers as they come."""
-        rpc = self._channel.stream_stream(_SERVICE + call.method)
+        rpc: Any = self._channel.stream_stream(_SERVICE + call.method)
         under_way = rpc(timeout=self._left(call), metadata=passage.metadata)
         try:
             await under_way.write(call.body)

@@ -20,9 +20,10 @@ from typing import Any, Final, NoReturn
 
 import grpc
 from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+
 from ombud_cli.demo.upstream.evaluator import Answer, Model, load
 from ombud_cli.demo.upstream.repository import MODEL, VERSION
-from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 NAME: Final = "ombud-embedded"
 EXTENSIONS: Final = ("binary_tensor_data", "model_configuration", "parameters", "statistics")

@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 import grpc
-from ombud_cli.demo.upstream.errors import ServerError
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from ombud_cli.demo.upstream.errors import ServerError
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from tritonclient.grpc import InferInput
+
 from ombud_cli.demo.upstream.applications import Application
 from ombud_cli.demo.upstream.features import FEATURES
-from tritonclient.grpc import InferInput
 
 DTYPES: Final[dict[str, Any]] = {"FP32": np.float32, "FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_}
 

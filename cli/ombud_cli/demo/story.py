@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration from start to end, told on the terminal."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from tritonclient.grpc import InferenceServerClient
+
+from ombud_cli.demo.attacks import ATTACKS, copy_of
+from ombud_cli.demo.findings import Findings, ask_ledger
+from ombud_cli.demo.gateway_process import GatewayProcess
+from ombud_cli.demo.officer import Officer
+from ombud_cli.demo.traffic import Traffic, ask, ask_with, out_of_contract, send
+from ombud_cli.demo.upstream import MODEL, Application, ModelServer, held_out_half, load, prepare, start
+from ombud_cli.demo.upstream.server_process import free_ports
+from ombud_cli.demo.workspace import Workspace, lay_out
+from ombud_ledger import Head, verify
+
+_BANNER = "DEMONSTRATION: real applications of 1990, a model of today, no lending decision"
+
+
+def run(folder: Path, *, clients: int, keep_running: bool) -> int:
+    """Run the demonstration; return 0 where everything came out as it should, else 1."""
+    out = Console(highlight=False)
+    begun = time.monotonic()
+    out.rule(f"[bold]Ombud[/] · {_BANNER}")
+    out.print("1. Model server: a gradient boosting model, trained on one half of 1,989 real applications …")
+    prepared = prepare(folder / "triton")
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    applications = held_out_half(load())
+    port, metrics = free_ports(2)
+    address = f"127.0.0.1:{port}"
+    with start(prepared, folder / "model-server.log", say=out.print) as server:
+        out.print(f"   {server.kind} serves model [bold]{MODEL}[/] on {server.grpc_address}")
+        workspace = lay_out(folder, port=port, metrics=metrics, upstream=server.grpc_address)
+        with GatewayProcess(workspace, address):
+            out.print(
+                f"2. The gateway stands in front of it on {address}; nothing else changed for its clients."
+            )
+            traffic = _applications(out, workspace, address, applications, clients)
+            _refusals(out, workspace, address, applications[0])
+            held = _review(out, workspace, address, server, traffic)
+            head = Officer(address, workspace).seal()
+            if keep_running:
+                _audit(out, workspace, head, traffic)
+                _serve_on(out, workspace, address)
+        if not keep_running:
+            findings = _audit(out, workspace, head, traffic)
+            caught = _attack(out, workspace, head)
+            _where(out, workspace, head, begun)
+            return 0 if findings.sound and caught and held else 1
+    return 0
+
+
+def _applications(
+    out: Console, workspace: Workspace, address: str, applications: tuple[Application, ...], clients: int
+) -> Traffic:
+    """Send the half that no model has seen, from several unmodified clients."""
+    out.print(
+        f"3. {clients} unmodified Triton clients send the other half, {len(applications)} applications:"
+    )
+    columns = (TextColumn("   {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=out) as progress:
+        task = progress.add_task("governed calls", total=len(applications))
+        begun = time.perf_counter()
+        traffic = send(
+            address,
+            workspace.tokens["loan-intake"],
+            applications,
+            clients=clients,
+            sent=lambda: progress.advance(task),
+        )
+        rate = len(applications) / (time.perf_counter() - begun)
+    ends = ", ".join(f"{count} {end}" for end, count in traffic.ends.most_common())
+    out.print(f"   {ends}; {rate:.0f} calls a second, each durably recorded before its answer left")
+    return traffic
+
+
+def _refusals(out: Console, workspace: Workspace, address: str, application: Application) -> None:
+    """Show what else the gateway refuses, and in which words."""
+    token, stranger = workspace.tokens["loan-intake"], workspace.tokens["stranger"]
+    table = Table("call", "status", "what the client reads", title="Refusals", title_justify="left")
+    with InferenceServerClient(address) as client:
+        table.add_row("an agent no policy knows", *ask(client, stranger, application))
+        breach = out_of_contract(application)
+        table.add_row("obligation ratio NaN", *ask_with(client, token, breach, application.subject))
+        table.add_row("a token nobody issued", *ask(client, f"ombud_{'0' * 16}_{'A' * 43}", application))
+    out.print(table)
+
+
+def _review(out: Console, workspace: Workspace, address: str, server: ModelServer, traffic: Traffic) -> bool:
+    """Let a human approve one parked call and one held answer, then resume both."""
+    officer = Officer(address, workspace)
+    token = workspace.tokens["loan-intake"]
+    waiting = {review.stage: review for review in officer.open_reviews()}
+    parked = {review: application for application, review in traffic.parked}
+    out.print(f"4. {len(parked)} calls wait for an underwriter. One of each kind is approved and resumed:")
+    fine = True
+    with InferenceServerClient(address) as client, InferenceServerClient(server.grpc_address) as direct:
+        for stage, what in (
+            ("infer", "large loan: the call waited"),
+            ("release", "unsure: the answer waited"),
+        ):
+            review = waiting[stage]
+            officer.approve(review.id, "documents seen")
+            before = _inferences(direct)
+            end, answer = ask(client, token, parked[review.id], ombud_resume=review.id)
+            asked = _inferences(direct) - before
+            again, refusal = ask(client, token, parked[review.id], ombud_resume=review.id)
+            out.print(f"   {what}; approved, resumed: {end}, {answer}; the model was asked {asked} times now")
+            out.print(f"   the same approval again: {again}, {refusal.split(' [')[0]}")
+            fine = fine and end == "answered" and again != "answered" and asked == (stage == "infer")
+    return fine
+
+
+def _inferences(direct: InferenceServerClient) -> int:
+    statistics = direct.get_inference_statistics(MODEL).model_stats[0].inference_stats
+    return int(statistics.success.count)
+
+
+def _audit(out: Console, workspace: Workspace, head: Head, traffic: Traffic) -> Findings:
+    """Verify the ledger, then answer from it alone."""
+    findings = ask_ledger(workspace.ledger, head)
+    out.print(
+        f"5. The ledger is sealed. verify: [bold]{findings.verdict}[/], {head.size} entries up to the head"
+    )
+    out.print(f"   keep this somewhere else: [bold]--head {head.size}:{head.chain.hex()}[/]")
+    for table in findings.tables:
+        out.print(table)
+    return findings
+
+
+def _attack(out: Console, workspace: Workspace, head: Head) -> bool:
+    """Attack copies of the ledger and show what `verify` says, with and without the head kept elsewhere."""
+    out.print("6. Attacks on copies of the ledger:")
+    table = Table("attack", "what was done", "verify", "verify --head …")
+    caught = True
+    for number, attack in enumerate(ATTACKS):
+        copy = copy_of(workspace.ledger, workspace.root / "attacks" / str(number))
+        done = attack.carry_out(copy)
+        alone, with_head = verify(copy), verify(copy, head=(head.size, head.chain))
+        table.add_row(attack.name, done, _said(alone.exit_code), _said(with_head.exit_code))
+        caught = caught and with_head.exit_code == 1
+        shutil.rmtree(copy)
+    out.print(table)
+    out.print(
+        "   Without the head, a shortened or wholly rebuilt ledger looks sound: no chain can tell. Only a head that "
+        "somebody else\n   kept catches them. Entries after the last head kept elsewhere are protected by this host alone."
+    )
+    return caught
+
+
+def _said(code: int) -> str:
+    return {0: "[yellow]0 sound[/]", 1: "[green]1 broken[/]", 2: "[green]2 unreadable[/]"}.get(
+        code, f"[yellow]{code} intact, incomplete[/]"
+    )
+
+
+def _where(out: Console, workspace: Workspace, head: Head, begun: float) -> None:
+    root = workspace.root
+    out.print(f"7. Everything is under [bold]{root}[/] (done in {time.monotonic() - begun:.0f} s):")
+    for path, what in (
+        (workspace.ledger, "the ledger: Parquet, hot tail, objects"),
+        (workspace.config, "the gateway's configuration"),
+        (root / "systems" / "credit.yaml", "the system and its contract"),
+        (root / "policies" / "credit", "the Cedar bundle"),
+        (root / "logs", "what the gateway logged"),
+    ):
+        out.print(f"   {path}  {what}")
+    out.print("   Try next:", style="bold")
+    for command in (
+        f"ombud ledger verify {workspace.ledger} --head {head.size}:{head.chain.hex()}",
+        f'ombud query {workspace.ledger} "SELECT verdict, count(*) FROM decisions GROUP BY verdict"',
+        f"ombud policy test {root / 'policies' / 'credit'}",
+        "ombud demo --keep-running",
+    ):
+        out.print(f"     .venv/bin/{command}", soft_wrap=True)
+    out.rule(_BANNER)
+
+
+def _serve_on(out: Console, workspace: Workspace, address: str) -> None:
+    out.print(f"\nServing on {address} until Ctrl-C. In another terminal:")
+    for command in (
+        f"ombud review list --gateway {address} --token-file {workspace.token_file('underwriter')}",
+        f"ombud review approve ID --gateway {address} --token-file {workspace.token_file('underwriter')}",
+        f"ombud ledger head --gateway {address} --token-file {workspace.token_file('operator')}",
+    ):
+        out.print(f"  .venv/bin/{command}", soft_wrap=True)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        out.print("draining …")
