@@ -119,9 +119,8 @@ class Ledger:
     ) -> "Ledger":
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
-        `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail; `stage` writes
-        segments, by default in a process of its own.
-        Raises LedgerLocked, OriginMismatch, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
+        `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail;
+        `stage` writes segments, by default in a process of its own. Raises LedgerLocked, OriginMismatch, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
         """
         try:
             return cls(Path(root), log, origin, options, _Parts(clock, randomness, durable, stage, on_state))

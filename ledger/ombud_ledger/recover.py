@@ -124,11 +124,11 @@ def _checked(rows: Iterable[Row], scan: _Scan, origin: str) -> Iterator[Row]:
     for row in rows:
         if row.seq != scan.size:
             raise LedgerBroken(f"entry {scan.size} is missing; entry {row.seq} follows entry {scan.size - 1}")
+        if row.seq == 0:
+            _check_genesis(row.record, origin)
         scan.head = chain_next(scan.head, leaf_hash(row.record))
         if scan.head != row.chain:
             raise LedgerBroken(f"entry {row.seq}: its chain value does not follow from its record")
-        if row.seq == 0:
-            _check_genesis(row.record, origin)
         try:
             record = canonical.parse(row.record, limit=canonical.MAX_RECORD)
         except RecordInvalid as error:

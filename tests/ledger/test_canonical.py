@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The codec: one byte string per value, every other refused."""
+
+import json
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ombud_ledger import RecordInvalid, canonical
+
+LIMIT = 64 * 1024
+KEYS = st.text(string.ascii_lowercase + string.digits + "_", min_size=1, max_size=12)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+LEAVES = st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | TEXTS
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(KEYS, VALUES, max_size=8)
+
+
+@given(OBJECTS)
+@settings(max_examples=200, deadline=None)
+def test_round_trip(value: dict[str, Any]) -> None:
+    """Parsing gives back what was encoded, and the bytes are those of the standard encoder, sorted."""
+    data = canonical.encode(value, limit=LIMIT)
+    assert canonical.parse(data, limit=LIMIT) == value
+    assert data == json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(OBJECTS, st.integers(0, 400), st.integers(0, 255))
+@settings(max_examples=300, deadline=None)
+def test_no_second_spelling(value: dict[str, Any], at: int, byte: int) -> None:
+    """A changed byte either is refused or spells another value: no value has two spellings."""
+    data = bytearray(canonical.encode(value, limit=LIMIT))
+    at %= len(data)
+    if data[at] == byte:
+        return
+    data[at] = byte
+    try:
+        parsed = canonical.parse(bytes(data), limit=LIMIT)
+    except RecordInvalid:
+        return
+    assert parsed != value
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_random_bytes_raise_nothing_else(data: bytes) -> None:
+    """Random bytes give an object or RecordInvalid, never another exception."""
+    try:
+        parsed = canonical.parse(data, limit=LIMIT)
+    except RecordInvalid:
+        return
+    assert canonical.encode(parsed, limit=LIMIT) == data
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"a": None}, "NoneType is not of the subset"),
+        ({"a": 1.5}, "float is not of the subset"),
+        ({"a": {"b": [1, None]}}, "NoneType is not of the subset"),
+        ({"a": 2**53}, "beyond 2\\^53-1"),
+        ({"a": [-(2**53)]}, "beyond 2\\^53-1"),
+        ({"A": 1}, "must be 1 to 64"),
+        ({"": 1}, "must be 1 to 64"),
+        ({"a" * 65: 1}, "must be 1 to 64"),
+        ({1: 1}, "keys must be strings|expected string"),
+        ({"a": "\ud800"}, "lone surrogate"),
+        ({"a": "x" * 11}, "at most 10 allowed"),
+        ({"a": ["x" * 11]}, "at most 10 allowed"),
+        ({"a": b"x"}, "bytes is not of the subset"),
+        ({"a": list(range(99))}, "at most 64 allowed"),
+    ],
+)
+def test_refused_values(value: dict[str, Any], reason: str) -> None:
+    """What the subset leaves out is refused by name."""
+    with pytest.raises(RecordInvalid, match=reason):
+        canonical.encode(value, limit=64, longest=10)
+
+
+def test_depth_is_bounded() -> None:
+    """Nesting past the limit is refused, in values and in bytes, without exhausting the stack."""
+    value: dict[str, Any] = {}
+    for _ in range(canonical.MAX_DEPTH):
+        value = {"a": value}
+    with pytest.raises(RecordInvalid, match="nested deeper"):
+        canonical.encode(value, limit=LIMIT)
+    for data in (b'{"a":' + b"[" * 20_000, b'{"a":' + b"[" * 100 + b"]" * 100 + b"}"):
+        with pytest.raises(RecordInvalid, match=r"nested deeper|not JSON"):
+            canonical.parse(data, limit=LIMIT)
+
+
+def test_the_message_never_holds_the_value() -> None:
+    """A refusal names the key, not the value, which may be about a person."""
+    with pytest.raises(RecordInvalid) as caught:
+        canonical.encode({"name": "Jane Doe of Utrecht"}, limit=100, longest=5)
+    assert "Jane" not in str(caught.value)
+    assert "name" in str(caught.value)

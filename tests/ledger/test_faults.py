@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Durable steps that fail, a disk that is full, a process that is killed: `verify` decides, nothing acknowledged is lost."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger import samples
+from ombud_ledger import Ledger, LedgerError, LedgerUnavailable, Position, query, verify
+from ombud_ledger.durable import act_now
+
+
+def stored(root: Path) -> dict[int, str]:
+    """Return the ids of all labels, by entry."""
+    with query.connect(root) as sql:
+        return dict(sql.execute("SELECT seq, id FROM labels").fetchall())
+
+
+def serve_until(ledger: Ledger, state: str) -> None:
+    """Wait for a state the ledger is bound to reach."""
+    reached = threading.Event()
+    ledger.on_state = lambda told: reached.set() if told == state else None
+    if ledger.state != state:
+        assert reached.wait(20), ledger.state
+
+
+def work(root: Path, durable: samples.Faulty) -> dict[int, str]:
+    """Append, seal, append, seal, close, trying each again as a gateway would; return what was acknowledged."""
+    acked: dict[int, str] = {}
+    for name in ("a", "b", "c"):
+        for _ in range(3):
+            try:
+                ledger = samples.open_log(root, durable=durable)
+                break
+            except (LedgerError, OSError, sqlite3.Error):
+                continue
+        for number in range(3):
+            try:
+                label = f"{name}{number}"
+                acked[ledger.append_blocking("label", {"id": label}).seq] = label
+            except LedgerUnavailable:
+                serve_until(ledger, "serving")
+        try:
+            ledger.seal_blocking()
+        except LedgerError:
+            serve_until(ledger, "serving")
+        try:
+            label = f"{name}-last"
+            acked[ledger.append_blocking("label", {"id": label}).seq] = label
+        except LedgerUnavailable:
+            serve_until(ledger, "serving")
+        ledger.close()
+    return acked
+
+
+def test_every_durable_step(tmp_path: Path) -> None:
+    """Each step of opening, appending, sealing and closing fails once, stored or not; the ledger stays sound."""
+    clean = samples.Faulty(at=10**9, stored=False)
+    acked = work(tmp_path / "clean", clean)
+    assert len(acked) == 12
+    seen: set[str] = set()
+    for at in range(len(clean.steps)):
+        for was_stored in (False, True):
+            root = tmp_path / f"{at}-{was_stored}"
+            faulty = samples.Faulty(at=at, stored=was_stored)
+            acked = work(root, faulty)
+            seen |= set(faulty.failed)
+            account = verify(root)
+            assert account.exit_code == 0, (at, was_stored, faulty.failed, account.all_findings())
+            assert acked.items() <= stored(root).items(), (at, was_stored, faulty.failed)
+    assert seen == set(clean.steps)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), sqlite3.OperationalError("disk is full")]
+)
+def test_disk_full(tmp_path: Path, error: Exception) -> None:
+    """While the disk is full appends fail as unavailable; when space returns they work, and the gap is told."""
+    full = threading.Event()
+
+    def durable(step: str, act: Callable[[], object]) -> None:
+        if full.is_set():
+            raise error
+        act_now(step, act)
+
+    ledger = Ledger.open(tmp_path, log="r-0", origin=samples.ORIGIN, options=samples.QUIET, durable=durable)
+    samples.fill(ledger, 5)
+    full.set()
+    states: list[str] = []
+    ledger.on_state = states.append
+    for _ in range(3):
+        with pytest.raises(LedgerUnavailable, match=r"commit failed|recovering"):
+            ledger.append_blocking("label", {"id": "lost"})
+    full.clear()
+    serve_until(ledger, "serving")
+    position = ledger.append_blocking("label", {"id": "kept"})
+    ledger.close()
+    assert states[:1] == ["recovering"]
+    account = samples.assert_sound(tmp_path)
+    assert account.logs[0].gaps == 1
+    assert stored(tmp_path)[position.seq] == "kept"
+    with query.connect(tmp_path) as sql:
+        assert sql.execute("SELECT (record->>'$.refused')::INT >= 1 FROM gaps").fetchall() == [(True,)]
+
+
+def test_real_disk_full(tmp_path: Path) -> None:
+    """SQLite's own "database or disk is full" poisons the tail, and recovery ends it."""
+    ledger = samples.open_log(tmp_path)
+    samples.fill(ledger, 3)
+    ledger._writer.tail.db.execute("PRAGMA max_page_count = 4")
+    with pytest.raises(LedgerUnavailable, match="commit failed"):
+        for _ in range(20):
+            ledger.append_blocking("label", {f"k{n}": "x" * 1_000 for n in range(12)})
+    serve_until(ledger, "serving")
+    ledger.append_blocking("label", {"id": "kept"})
+    ledger.close()
+    assert "kept" in stored(tmp_path).values()
+    samples.assert_sound(tmp_path)
+
+
+def test_failure_while_many_wait(tmp_path: Path) -> None:
+    """All waiters of a failed batch are told; none hangs; those acknowledged are stored."""
+    faulty = samples.Faulty(at=10**9, stored=True, times=1)
+    ledger = samples.open_log(tmp_path, durable=faulty)
+
+    async def client(number: int) -> list[Position]:
+        got = []
+        for each in range(40):
+            if number == 0 and each == 20:
+                faulty._at = 0
+            try:
+                got.append(await ledger.append("label", {"id": f"{number}-{each}"}))
+            except LedgerUnavailable:
+                await asyncio.sleep(0)
+        return got
+
+    async def run() -> list[list[Position]]:
+        return await asyncio.wait_for(asyncio.gather(*(client(number) for number in range(20))), 30)
+
+    acked = {position.seq for got in asyncio.run(run()) for position in got}
+    serve_until(ledger, "serving")
+    ledger.close()
+    assert acked <= stored(tmp_path).keys()
+    samples.assert_sound(tmp_path)
+
+
+CHILD = """
+import asyncio, sys
+from dataclasses import replace
+from pathlib import Path
+from ledger import samples
+from ombud_ledger import Ledger
+
+root, tag = Path(sys.argv[1]), sys.argv[2]
+ledger = Ledger.open(
+    root,
+    log="r-0",
+    origin=samples.ORIGIN,
+    options=replace(samples.QUIET, seal_automatically=tag.endswith("0"), segment_entries=200),
+    stage=samples.StageHere(),
+)
+
+async def client(number):
+    each = 0
+    while True:
+        position = await ledger.append("label", {"id": f"{tag}-{number}-{each}"}, samples.facts(None, each))
+        sys.stdout.write(f"{position.seq} {tag}-{number}-{each}\\n")
+        sys.stdout.flush()
+        each += 1
+
+async def main():
+    await asyncio.gather(*(client(number) for number in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def test_kill_at_random_moments(tmp_path: Path) -> None:
+    """Killed 20 times under load, sealing or not: each time the ledger verifies and holds all it acknowledged."""
+    chance = random.Random(20_261_122)
+    acked: dict[int, str] = {}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    for round_ in range(20):
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(tmp_path), f"t{round_}"],
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        assert child.stdout
+        # From the first acknowledgement on, so that the moments fall into the work and not into start-up alone.
+        lines = [child.stdout.readline()]
+        time.sleep(chance.random() * 0.25)
+        child.send_signal(signal.SIGKILL)
+        rest, _ = child.communicate()
+        lines += rest.splitlines(keepends=True)
+        for line in lines:
+            if line.endswith(b"\n"):  # the last may be cut short by the kill
+                seq, label = line.decode().split()
+                acked[int(seq)] = label
+        account = verify(tmp_path)
+        assert account.exit_code == 0, (round_, account.all_findings())
+        held = stored(tmp_path)
+        assert acked.items() <= held.items()
+    samples.open_log(tmp_path).close()
+    assert samples.assert_sound(tmp_path).logs[0].unclean_boots == 20
