@@ -12,8 +12,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tritonclient.grpc import service_pb2
 
-from ombud_gateway.contract import Breach, Contract, ContractSpec, Tensor, Typed, raw_tensor, typed_tensor
+from ombud_gateway.contract import (
+    Breach,
+    Contract,
+    ContractSpec,
+    Tensor,
+    TensorInvalid,
+    Typed,
+    raw_tensor,
+    typed_tensor,
+)
+from ombud_gateway.doors.tensors import request_tensors
 
 LARGEST = Decimal("922337203685477.5807")
 EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
@@ -318,3 +329,39 @@ def test_outputs_are_typed_alike() -> None:
         {"approve": True, "confidence": Decimal("0.9000")}, {"approve": True, "confidence": "0.9"}, None
     )
     assert made.required_outputs == {"APPROVE", "confidence"}
+
+
+ANY_TENSOR: st.SearchStrategy[dict[str, Any]] = st.builds(
+    dict,
+    name=st.sampled_from(["a", "b", "doc"]),
+    datatype=st.sampled_from(["FP32", "FP16", "BF16", "INT64", "UINT8", "BOOL", "BYTES", "FP8", ""]),
+    shape=st.lists(st.integers(-1, 3), max_size=3),
+    shared=st.booleans(),
+    contents=st.none()
+    | st.sampled_from(["fp32_contents", "int64_contents", "bytes_contents", "bool_contents"]),
+)
+READS_ALL = contract(
+    {"name": "a", "type": "decimal", "optional": True},
+    {"name": "b0", "tensor": "b", "position": 0, "type": "integer", "optional": True},
+    {"name": "b2", "tensor": "b", "position": 2, "type": "boolean", "optional": True},
+    {"name": "d0", "tensor": "doc", "json": "k[0]", "type": "string", "optional": True},
+    {"name": "d1", "tensor": "doc", "json": "k[1]", "type": "decimal", "optional": True},
+)
+
+
+@given(st.lists(ANY_TENSOR, max_size=4), st.lists(st.binary(max_size=24), max_size=4))
+def test_any_request_is_typed_or_refused(tensors: list[dict[str, Any]], raw: list[bytes]) -> None:
+    """However a request's parts are put together, the only ways out are values and the two refusals."""
+    request = service_pb2.ModelInferRequest(raw_input_contents=raw)
+    for each in tensors:
+        message = request.inputs.add(name=each["name"], datatype=each["datatype"], shape=each["shape"])
+        if each["shared"]:
+            message.parameters["shared_memory_region"].string_param = "r"
+        if each["contents"]:
+            element = b"{}" if each["contents"] == "bytes_contents" else 1
+            getattr(message.contents, each["contents"]).append(element)
+    try:
+        seen = READS_ALL.inputs(request_tensors(request))
+    except (Breach, TensorInvalid):
+        return
+    assert set(seen.context) == set(seen.facts) <= {"a", "b0", "b2", "d0", "d1"}

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ombud_gateway.contract import cedar_types
 from ombud_gateway.draft import DeclaredTensor, draft_system
 from ombud_gateway.problems import ConfigInvalid
 from ombud_gateway.systems import load_systems, parse_system
@@ -49,6 +50,26 @@ def test_the_demonstration_system_loads() -> None:
         18,
     )
     assert systems.of_model("other") is None
+
+
+def test_the_demonstration_bundle_knows_the_contract() -> None:
+    """The credit bundle's schema declares exactly what the contract of systems/credit.yaml lets policy see."""
+    found = load_systems(ROOT / "systems").get("credit")
+    assert found is not None
+    schema = (ROOT / "policies" / "bundles" / "credit" / "schema.cedarschema").read_text()
+    assert cedar_types(found.contract.spec) in schema
+
+
+def test_cedar_types_leave_out_subject_and_protected() -> None:
+    """A schema has no attribute that no context will hold."""
+    text = GOOD.format("a", "m") + (
+        "contract:\n  inputs:\n"
+        "    - {name: who, type: string, role: subject}\n"
+        "    - {name: age, type: integer, role: protected}\n"
+        "    - {name: note, type: string, optional: true}\n"
+    )
+    spec = parse_system(text, file="a.yaml").contract.spec
+    assert cedar_types(spec) == "type Input = {\n  note?: String,\n};\ntype Output = {};\n"
 
 
 def test_a_model_belongs_to_one_system(tmp_path: Path) -> None:
@@ -136,6 +157,13 @@ def test_a_draft_types_what_it_can() -> None:
         "tensor y, FP8 [1]: of no known datatype",
     ):
         assert f"# left out: {comment}" in text
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """Random files are refused by name, never by a crash."""
+    with pytest.raises(ConfigInvalid):
+        parse_system(text, file="s.yaml")
 
 
 TENSORS = st.lists(

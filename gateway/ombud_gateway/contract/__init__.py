@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types what goes into a model and comes out of it: tensors in, values for policy and facts out."""
 
+from ombud_gateway.contract.cedar import cedar_types
 from ombud_gateway.contract.compiled import Contract, Typed
 from ombud_gateway.contract.errors import Breach, TensorInvalid, shown
 from ombud_gateway.contract.spec import ContractSpec, FieldSpec
@@ -16,6 +17,7 @@ __all__ = [
     "Tensor",
     "TensorInvalid",
     "Typed",
+    "cedar_types",
     "raw_tensor",
     "shared_tensor",
     "shown",

@@ -82,6 +82,7 @@ def _decimal(field: FieldSpec, datatype: str) -> Converter:
 def _integer(field: FieldSpec, datatype: str) -> Converter:
     low, high = _held_range(field, datatype, *_INT64)
     as_int = "INT" in datatype
+    allowed = frozenset(field.values) if field.values is not None else None
 
     def convert(element: Any) -> tuple[ContextValue, FactValue]:
         if not as_int:
@@ -91,7 +92,7 @@ def _integer(field: FieldSpec, datatype: str) -> Converter:
         number = int(element)
         if number != element:
             raise Breach(field.name, shown(element), "a whole number")
-        if field.values is not None and number not in field.values:
+        if allowed is not None and number not in allowed:
             raise Breach(field.name, number, _one_of(field))
         return number, number if -_SAFE <= number <= _SAFE else str(number)
 
@@ -111,6 +112,7 @@ def _boolean(field: FieldSpec, *, only_bool: bool) -> Converter:
 
 def _string(field: FieldSpec) -> Converter:
     largest = field.text_bytes
+    allowed = frozenset(field.values) if field.values is not None else None
 
     def convert(element: Any) -> tuple[ContextValue, FactValue]:
         try:
@@ -122,7 +124,7 @@ def _string(field: FieldSpec) -> Converter:
             raise Breach(field.name, shown(text), "text without control characters")
         if len(raw) > largest:
             raise Breach(field.name, f"{len(raw)} bytes long", f"at most {largest} bytes")
-        if field.values is not None and text not in field.values:
+        if allowed is not None and text not in allowed:
             raise Breach(field.name, shown(text), _one_of(field))
         return text, text
 
