@@ -53,7 +53,7 @@ def test_the_demonstration_system_loads() -> None:
 
 
 def test_the_demonstration_bundle_knows_the_contract() -> None:
-    """The credit bundle's schema declares exactly what the contract of systems/credit.yaml lets policy see."""
+    """The credit bundle's schema declares exactly what the credit contract lets policy see."""
     found = load_systems(ROOT / "systems").get("credit")
     assert found is not None
     schema = (ROOT / "policies" / "bundles" / "credit" / "schema.cedarschema").read_text()
