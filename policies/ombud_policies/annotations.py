@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from ombud_policies.question import CAPTURES, Capture
 
@@ -40,9 +39,7 @@ def read_annotations(
     if policy_id is None:
         report('no @id; write @id("a-short-name") above the policy')
     elif not _ID.fullmatch(policy_id):
-        report(
-            f"@id {policy_id!r} must be 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit"
-        )
+        report(f"@id {policy_id!r} must be 1 to 64 of letters, digits, '.', '_' and '-', the first no sign")
         policy_id = None
     return policy_id, Obligations(
         groups=_names("review", "forbid", effect, annotations, report),
@@ -82,4 +79,4 @@ def _capture(effect: str, annotations: Mapping[str, str], report: Callable[[str]
     if text not in CAPTURES:
         report(f"@capture {text!r} must be one of {', '.join(CAPTURES)}")
         return None
-    return cast("Capture", text)
+    return text

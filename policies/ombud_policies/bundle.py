@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle: policies, schema, entities and tests that belong together, checked before anything can use them."""
+"""A bundle: policies, schema, entities and tests, checked before anything can use them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ombud_policies.source import Policy
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A valid bundle. Made only by `load`, `from_files` and `from_bytes`, which report all problems at once."""
+    """A valid bundle. Made only by `load`, `from_files` and `from_bytes`, which report all problems."""
 
     files: Mapping[str, bytes]
     policies: tuple[Policy, ...]
@@ -40,7 +40,7 @@ class Bundle:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Bundle:
-        """Check files given by name, such as those of an upload; raise BundleInvalid with everything wrong."""
+        """Check files given by name, such as an upload's; raise BundleInvalid with everything wrong."""
         parts, problems = check_parts(files)
         if parts is None:
             raise BundleInvalid(problems)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Read policy tests: YAML files of cases, strictly, so that a mistyped case is an error and not a passing test.
+"""Read policy tests: YAML files of cases, strictly, so that a mistyped case is an error, not a passing test.
 
-YAML here is the safe subset without anchors, repeated keys, guessed dates or guessed booleans. Decimals are
-written `!decimal "12.50"` and entities `!entity Agent::"a"`; a bare `12.50` is refused, because a float is not
-a Cedar type. The format is described with an example in the README of this room.
+YAML here is the safe subset without anchors, repeated keys, guessed dates or guessed booleans. Decimals
+are written `!decimal "12.50"` and entities `!entity 'Agent::"a"'`; a bare `12.50` is refused, because a float
+is not a Cedar type. The format is described with an example in the README of this room.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not read; use 'defaults'", mark)
         return super().compose_node(parent, index)
 

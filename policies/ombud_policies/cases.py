@@ -85,7 +85,7 @@ class _Runner:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._engine = Engine(bundle)
-        self._everything = policy_set(bundle.policies)
+        self._everything = policy_set(policy.tree for policy in bundle.policies)
         self.determining: set[str] = set()
 
     def failures(self, case: Case) -> list[str]:
@@ -119,7 +119,7 @@ class _Runner:
         return failures + self._against_cedar(question, verdict), verdict
 
     def _against_cedar(self, question: Question, verdict: Verdict) -> list[str]:
-        """Ask Cedar itself with every policy, the whole context and the schema, which finds mistakes in the case."""
+        """Ask Cedar with every policy, the whole context and the schema, which finds mistakes in the case."""
         try:
             request = cedar_request(question)
         except ContextInvalid as error:

@@ -47,8 +47,8 @@ class Parts:
 def check_parts(files: Mapping[str, bytes]) -> tuple[Parts | None, tuple[Problem, ...]]:
     """Return the parts, or None, and every problem found.
 
-    1. Names, sizes and encoding. 2. Schema. 3. Each policy alone. 4. All policies against the schema, strictly.
-    5. Entities against the schema. 6. That what is curable can be cured.
+    1. Names, sizes and encoding. 2. Schema. 3. Each policy alone. 4. All policies against the schema,
+    strictly. 5. Entities against the schema. 6. That what is curable can be cured.
     """
     problems: list[Problem] = []
     report = problems.append
@@ -177,6 +177,7 @@ def _misfits(listed: list[Any], text: str, schema: Schema) -> list[Problem]:
 def _curable(policies: tuple[Policy, ...], actions: Mapping[str, ActionType], report: _Report) -> None:
     for policy in policies:
         if policy.curable and "approval" not in context_reach([policy.tree]).below:
-            cure = f'unless {{ context has approval && context.approval.groups.contains("{policy.obligations.groups[0]}") }}'
-            message = f"@review on a forbid that no approval can cure; add {cure}"
+            group = policy.obligations.groups[0]
+            cure = f'context has approval && context.approval.groups.contains("{group}")'
+            message = f"@review on a forbid that no approval can cure; add unless {{ {cure} }}"
             report(Problem(policy.file, message, policy.line, policy.id))

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the reachable part of a context as Cedar's JSON, checking it against the schema on the way.
 
-A plan is compiled once per slice from what its policies reach and what the schema declares there. Cedar's JSON
-gives a meaning to the keys `__entity` and `__extn`; since a plan writes only declared attributes of declared
-types, no value from a caller can take on another type (Cedar docs, "Entities and context syntax").
+A plan is compiled once per slice from what its policies reach and what the schema declares there. Cedar's
+JSON gives a meaning to the keys `__entity` and `__extn`; since a plan writes only declared attributes of
+declared types, no value from a caller can take on another type (Cedar docs, "Entities and context syntax").
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from ombud_policies.errors import ContextInvalid
 from ombud_policies.question import Uid
 from ombud_policies.reach import Reach
+from ombud_policies.scaling import Path, ten_thousandths
 from ombud_policies.schema import EntityType, RecordType, Scalar, SetType, Type
 
 Encode: TypeAlias = Callable[[Any], str]
@@ -26,65 +27,67 @@ _LONGEST_DECIMAL = Decimal("922337203685477.5807")
 _EXTENSIONS = {"datetime": "datetime", "duration": "duration", "ipaddr": "ip"}
 
 
-def compile_context(schema: RecordType, reach: Reach) -> Encode:
-    """Return the encoder of an action's context, narrowed to what is reachable."""
-    return _node(schema, reach, "context")
+def compile_context(schema: RecordType, reach: Reach, scaled: frozenset[Path] = frozenset()) -> Encode:
+    """Return the encoder of an action's context, narrowed to what is reachable.
+
+    Decimals at the paths in `scaled` are written as integers, counted in ten-thousandths.
+    """
+    return _record(schema, reach, (), scaled)
 
 
-def _node(kind: Type, reach: Reach, path: str) -> Encode:
+def _value(kind: Type, reach: Reach, path: Path, scaled: frozenset[Path]) -> Encode:
     if isinstance(kind, RecordType):
-        return _record(kind, reach, path)
+        return _record(kind, reach, path, scaled)
     if not reach.whole and not reach.below:
         return _presence
-    return _whole(kind, path)
-
-
-def _whole(kind: Type, path: str) -> Encode:
+    if path in scaled:
+        return _ten_thousandths(_shown(path))
     match kind:
-        case RecordType():
-            return _record(kind, Reach(whole=True), path)
         case SetType(element):
-            return _set(_whole(element, f"{path}[]"), path)
+            return _set(_value(element, Reach(whole=True), (*path, "[]"), scaled), _shown(path))
         case EntityType():
-            return _entity(kind, path)
+            return _entity(kind, _shown(path))
         case Scalar(name):
-            return _scalar(name, path)
+            return _scalar(name, _shown(path))
 
 
-def _record(kind: RecordType, reach: Reach, path: str) -> Encode:
-    declared = kind.attributes
-    steps: list[tuple[str, str, bool, Encode]] = []
-    for name, (inner, required) in sorted(declared.items()):
-        place = f"{path}.{name}"
-        if reach.whole:
-            encode = _whole(inner, place)
-        elif name in reach.below:
-            encode = _node(inner, reach.below[name], place)
-        else:
-            continue
-        steps.append((name, encode_basestring_ascii(name) + ":", required, encode))
-    plan = tuple(steps)
-    exact = reach.whole
+def _record(kind: RecordType, reach: Reach, path: Path, scaled: frozenset[Path]) -> Encode:
+    plan = tuple(
+        (
+            name,
+            encode_basestring_ascii(name) + ":",
+            required,
+            _value(inner, reach if reach.whole else reach.below[name], (*path, name), scaled),
+        )
+        for name, (inner, required) in sorted(kind.attributes.items())
+        if reach.whole or name in reach.below
+    )
+    shown = _shown(path)
+    declared = frozenset(kind.attributes) if reach.whole else None
     places = _places(kind)
 
     def encode_record(value: Any) -> str:
         if not isinstance(value, Mapping):
             place = places.get(value.type) if isinstance(value, Uid) else None
             if place is None:
-                raise _mismatch(path, "a record", value)
+                raise _mismatch(shown, "a record", value)
             value = {place: value}
         parts = []
         for name, key, required, encode in plan:
             if name in value:
                 parts.append(key + encode(value[name]))
             elif required:
-                raise ContextInvalid(f"{path}.{name} is missing; the schema requires it")
-        if exact and len(parts) != len(value):
-            undeclared = ", ".join(sorted(str(name) for name in set(value) - set(declared)))
-            raise ContextInvalid(f"{path} has attributes that the schema does not declare: {undeclared}")
+                raise ContextInvalid(f"{shown}.{name} is missing; the schema requires it")
+        if declared is not None and len(parts) != len(value):
+            strangers = ", ".join(sorted(str(name) for name in set(value) - declared))
+            raise ContextInvalid(f"{shown} has attributes that the schema does not declare: {strangers}")
         return "{" + ",".join(parts) + "}"
 
     return encode_record
+
+
+def _shown(path: Path) -> str:
+    return ".".join(("context", *path))
 
 
 def _places(kind: RecordType) -> dict[str, str]:
@@ -152,6 +155,15 @@ def _scalar(name: str, path: str) -> Encode:
 
     plain = {"String": encode_string, "Long": encode_long, "Bool": encode_bool, "decimal": encode_decimal}
     return plain.get(name, encode_extension)
+
+
+def _ten_thousandths(path: str) -> Encode:
+    def encode_scaled(value: Any) -> str:
+        if not isinstance(value, Decimal):
+            raise _mismatch(path, "a Decimal", value)
+        return repr(ten_thousandths(decimal_text(value, path)))
+
+    return encode_scaled
 
 
 def decimal_text(value: Decimal, path: str) -> str:

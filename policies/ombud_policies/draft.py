@@ -14,7 +14,8 @@ from ombud_policies.errors import DraftInvalid
 
 FEATURE_TYPES = ("decimal", "Long", "Bool", "String")
 
-_TEXT = """// The vocabulary of this gateway. Policies are validated strictly against it when the bundle loads.
+_TEXT = """\
+// The vocabulary of this gateway. When the bundle loads, its policies are validated against it, strictly.
 entity Group;
 entity Agent in [Group];
 entity Workflow in [Group];
@@ -29,7 +30,9 @@ entity Review;
 
 type Approval = { review: String, groups: Set<String>, approvers: Long };
 // One of these is there: an attribute has one type in Cedar, and a requester may be of any.
-type Requester = { agent?: Agent, anonymous?: Anonymous, service?: Service, user?: User, workflow?: Workflow };
+type Requester = {
+  agent?: Agent, anonymous?: Anonymous, service?: Service, user?: User, workflow?: Workflow,
+};
 
 // What a model is asked and what it answers, as its contract types them.
 type Input = %(input)s;

@@ -12,8 +12,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from cedarpy import Decision, PolicySet, is_authorized
 
@@ -36,8 +35,7 @@ _V = TypeVar("_V")
 _NOTHING: tuple[Capture, frozenset[str]] = (DEFAULT_CAPTURE, frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     allowed: bool
     reasons: tuple[str, ...]
     errors: tuple[str, ...]
@@ -57,6 +55,7 @@ class Engine:
         self._entities = bundle.entities
         self._classes: dict[_Class, Slice] = {}
         self._slices: dict[tuple[str, tuple[str, ...], tuple[Capture, frozenset[str]]], Slice] = {}
+        self._allowed: dict[tuple[str, ...], Verdict] = {}
         self._building = threading.Lock()
 
     def decide(self, question: Question) -> Verdict:
@@ -73,7 +72,7 @@ class Engine:
             context = part.encode(question.context)
         except ContextInvalid as error:
             return self._verdict("deny", keep=part.refused, errors=(str(error),))
-        request = {
+        request: dict[str, Any] = {
             "principal": {"type": principal.type, "id": principal.id},
             "action": {"type": "Action", "id": action},
             "resource": {"type": resource.type, "id": resource.id},
@@ -84,7 +83,7 @@ class Engine:
         if answer.errors:
             return self._verdict("deny", keep=part.refused, errors=answer.errors)
         if answer.allowed:
-            return self._verdict("allow", answer.reasons, keep=_keep(part, answer))
+            return self._allow(part, answer)
         determining = [part.by_id[name] for name in answer.reasons]
         # 5. Curable?
         if part.uncured is None or not determining or not all(policy.curable for policy in determining):
@@ -94,6 +93,15 @@ class Engine:
             return self._verdict("deny", answer.reasons, keep=part.refused, errors=cured.errors)
         groups = sorted({group for policy in determining for group in policy.obligations.groups})
         return self._verdict("review", answer.reasons, tuple(groups), keep=_keep(part, cured))
+
+    def _allow(self, part: Slice, answer: _Answer) -> Verdict:
+        """Return the one verdict that these permits give; it depends on nothing else."""
+        found = self._allowed.get(answer.reasons)
+        if found is None:
+            found = self._verdict("allow", answer.reasons, keep=_keep(part, answer))
+            with self._building:
+                _remember(self._allowed, answer.reasons, found, MOST_SLICES)
+        return found
 
     def _undeclared(self, principal: Uid, action: str, resource: Uid) -> str | None:
         declared = self.bundle.actions.get(action)
@@ -132,7 +140,7 @@ class Engine:
         _remember(self._classes, key, found, MOST_CLASSES)
         return found
 
-    def _ask(self, request: dict[str, object], policies: PolicySet) -> _Answer:
+    def _ask(self, request: dict[str, Any], policies: PolicySet) -> _Answer:
         result = is_authorized(request, policies, self._entities)
         diagnostics = result.diagnostics
         errors = tuple(sorted(diagnostics.errors))

@@ -34,7 +34,7 @@ _ENTRY = re.compile(rb"(0|[1-9][0-9]{0,9}) ([A-Za-z0-9._/-]{1,128})\n")
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Read a bundle's files; raise BundleInvalid for links, strangers and oversizes. A README.md is left out."""
+    """Read a bundle's files; raise BundleInvalid for links, strangers, oversizes. README.md is left out."""
     problems: list[Problem] = []
     files: dict[str, bytes] = {}
     for inside in ("", "tests"):
@@ -71,7 +71,8 @@ def _read_level(place: Path, inside: str, files: dict[str, bytes], report: Calla
 
 
 def _read_file(path: Path, name: str, most: int, report: Callable[[Problem], None]) -> bytes | None:
-    # O_NOFOLLOW: a link could pull a file from outside into the bundle. O_NONBLOCK: a FIFO would hang the reader.
+    # O_NOFOLLOW: a link could pull a file from outside into the bundle.
+    # O_NONBLOCK: a FIFO would hang the reader.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -82,7 +83,7 @@ def _read_file(path: Path, name: str, most: int, report: Callable[[Problem], Non
         )
         report(Problem(name, why))
         return None
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             report(Problem(name, "is not a regular file"))
             return None
@@ -121,7 +122,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[str, bytes]:
-    """Return the files of a packed bundle; raise BundleInvalid unless packing them again gives the same bytes."""
+    """Return the files of a packed bundle; raise BundleInvalid unless packing them gives the same bytes."""
     if len(packed) > LARGEST_BUNDLE + MOST_FILES * 160:
         raise BundleInvalid((Problem("", f"the packed bundle is too large; {_SIZES}"),))
     if not packed.startswith(_HEAD):
@@ -142,7 +143,7 @@ def unpack(packed: bytes) -> dict[str, bytes]:
 
 
 def bundle_digest(files: Mapping[str, bytes]) -> str:
-    """Return the digest a bundle of these files would have, valid or not: SHA-256 of the packed form, in hex."""
+    """Return the digest a bundle of these files would have, valid or not: SHA-256 of its packed form."""
     return hashlib.sha256(pack(files)).hexdigest()
 
 

@@ -38,7 +38,9 @@ class Uid:
         return cls(match[1], re.sub(r"\\(.)", r"\1", match[2]))
 
 
-Value: TypeAlias = bool | int | str | Decimal | Uid | list["Value"] | tuple["Value", ...] | Mapping[str, "Value"]
+Value: TypeAlias = (
+    bool | int | str | Decimal | Uid | list["Value"] | tuple["Value", ...] | Mapping[str, "Value"]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find which parts of the context a set of policies can reach.
 
-Each value in a context costs time at the seam to Cedar, a decimal most of all (measured: 10 us). What no policy
-of a slice can read cannot change its answer, so it need not cross. The walk is over Cedar's own trees: only a
-chain of attributes that starts at `context` narrows what is reachable; any other use of a node reaches all
-below it.
+Each value in a context costs time at the seam to Cedar, a decimal most of all (measured: 12 us). What no
+policy of a slice can read cannot change its answer, so it need not cross. The walk is over Cedar's own
+trees: only a chain of attributes that starts at `context` narrows what is reachable; any other use of a node
+reaches all below it.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ def context_reach(policies: Iterable[pst.Template]) -> Reach:
 
 
 def _walk(node: object, root: Reach) -> None:
-    path = _path(node)
+    path = context_path(node)
     if path is not None:
         root.under(path).whole = True
         return
     if isinstance(node, pst.HasAttr):
-        base = _path(node.base)
+        base = context_path(node.base)
         if base is not None:
             root.under((*base, *node.attrs))
             return
-    for child in _children(node):
+    for child in children(node):
         _walk(child, root)
 
 
-def _path(node: object) -> tuple[str, ...] | None:
+def context_path(node: object) -> tuple[str, ...] | None:
     """Return the attributes from `context` to this node, or None if it is no such chain."""
     attributes: list[str] = []
     while isinstance(node, pst.GetAttr):
@@ -68,7 +68,7 @@ def _path(node: object) -> tuple[str, ...] | None:
     return None
 
 
-def _children(node: object) -> list[object]:
+def children(node: object) -> list[object]:
     """Return every value directly inside a tree node, whatever kinds of node Cedar may add later."""
     if isinstance(node, (tuple, list)):
         return list(node)

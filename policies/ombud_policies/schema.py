@@ -69,12 +69,12 @@ class ActionType:
 
 
 def read_schema(schema: Schema) -> dict[str, ActionType]:
-    """Return every action of the schema that applies to something; raise ValueError for what is not understood."""
+    """Return every action that applies to something; raise ValueError for what is not understood."""
     return _Reader(str(schema)).actions()
 
 
 class _Reader:
-    """Recursive descent over Cedar's rendering of a schema (grammar: Cedar Language Guide, "Schema grammar")."""
+    """Recursive descent over Cedar's rendering (grammar: Cedar Language Guide, "Schema grammar")."""
 
     def __init__(self, text: str) -> None:
         tokens = _TOKEN.findall(text)

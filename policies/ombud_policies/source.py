@@ -39,16 +39,17 @@ class Policy:
 
 def split_policies(text: str) -> Iterator[tuple[int, str]]:
     """Yield (line of its first token, text) for each policy, the text without trailing material."""
-    start: int | None = None
+    start, line, counted = -1, 1, 0
     for match in _TOKEN.finditer(text):
-        token = match[0]
-        if start is None and not token.isspace() and not token.startswith("//"):
+        piece = match[0]
+        if start < 0 and not piece.isspace() and not piece.startswith("//"):
             start = match.start()
-        if token == ";" and start is not None:
-            yield text.count("\n", 0, start) + 1, text[start : match.end()]
-            start = None
-    if start is not None:
-        yield text.count("\n", 0, start) + 1, text[start:]
+            line, counted = line + text.count("\n", counted, start), start
+        if piece == ";":
+            yield line, text[start : match.end()]
+            start = -1
+    if start >= 0:
+        yield line, text[start:]
 
 
 def parse_policies(file: str, text: str, report: Callable[[Problem], None]) -> Iterator[Policy]:

@@ -23,7 +23,7 @@ def starter_bundle(name: str) -> Path:
 
 
 def draft_observe(inputs: Mapping[str, str], outputs: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the files of an `observe` bundle for a model with these features, as `draft_schema` names them."""
+    """Return the files of an `observe` bundle for a model with these features (as in `draft_schema`)."""
     files = read_folder(starter_bundle("observe"))
     del files["tests/calls.yaml"]  # its calls have no features
     return {**files, SCHEMA: draft_schema(inputs, outputs).encode()}
