@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""`ombud config`: whether what an operator wrote holds together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ombud_cli.failure import Exit, unusable
+from ombud_cli.features import misfits
+from ombud_cli.output import print_fields, print_json, printable
+from ombud_gateway.config import Config, load_config
+from ombud_gateway.identity import TokenFile, TokenFileInvalid
+from ombud_gateway.problems import ConfigInvalid
+from ombud_gateway.systems import Systems, load_systems
+from ombud_policies import Bundle, BundleInvalid
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="The gateway's configuration.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `check` a sub-command although it is the only one."""
+
+
+@app.command(
+    "check",
+    epilog="Example: `ombud config check ombud.toml` **Exit codes**: 0 it holds; 1 it does not; "
+    "2 there is no such file.",
+)
+def check_command(
+    file: Annotated[Path, typer.Argument(help="The configuration file.")] = Path("ombud.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check ombud.toml and all it names: systems, contracts, policies and their tests, tokens.
+
+    Also that a call which keeps the contract fits the policies' schema; one that does not is denied.
+    """
+    if not file.is_file():
+        raise unusable(f"FILE: is {str(file)!r}, must be a configuration file; `ombud init` drafts one")
+    about, problems = check(file)
+    if as_json:
+        print_json({"valid": not problems, **about, "problems": problems})
+    else:
+        for problem in problems:
+            print(printable(problem))
+        print_fields(about)
+        print(f"{file}: {'holds' if not problems else 'does not hold'}")
+    raise typer.Exit(Exit.NO if problems else Exit.OK)
+
+
+def check(file: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return what the configuration amounts to, and every problem found, one line each."""
+    problems: list[str] = []
+    try:
+        config = load_config(file)
+    except ConfigInvalid as error:
+        return {}, [str(problem) for problem in error.problems]
+    systems = _systems(config, problems)
+    bundle = _bundle(config, problems)
+    if systems is not None and bundle is not None:
+        schema = config.policy.bundle / "schema.cedarschema"
+        found = (problem for system in systems for problem in misfits(system, bundle))
+        problems += [f"{schema}: {problem}" for problem in found]
+    about = {
+        "listen": config.gateway.listen,
+        "tls": config.gateway.tls is not None,
+        "upstreams": {name: section.address for name, section in config.upstreams.items()},
+        "ledger": str(config.ledger.path),
+        "systems": [system.name for system in systems or ()],
+        "bundle": bundle.digest if bundle else None,
+        "policies": len(bundle.policies) if bundle else None,
+        "tokens": _tokens(config, problems),
+    }
+    return about, problems
+
+
+def _systems(config: Config, problems: list[str]) -> Systems | None:
+    try:
+        return load_systems(config.systems, upstreams=config.upstreams)
+    except ConfigInvalid as error:
+        problems += [str(problem) for problem in error.problems]
+        return None
+
+
+def _bundle(config: Config, problems: list[str]) -> Bundle | None:
+    folder = config.policy.bundle
+    try:
+        return Bundle.load(folder)
+    except BundleInvalid as error:
+        problems += [f"{folder}/{problem}" for problem in error.problems]
+        return None
+
+
+def _tokens(config: Config, problems: list[str]) -> int | None:
+    if config.identity.tokens is None:
+        return None
+    try:
+        return len(TokenFile(config.identity.tokens).list())
+    except TokenFileInvalid as error:
+        problems.append(str(error))
+        return None

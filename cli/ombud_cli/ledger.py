@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""`ombud ledger`: verify offline, seal, and tell the head that an auditor notes down."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ombud.v1 import ledger_pb2
+from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
+from ombud_cli.control import Control
+from ombud_cli.control_options import asks_gateway
+from ombud_cli.failure import unusable, unusable_on
+from ombud_cli.ledger_place import asking
+from ombud_cli.output import Format, print_rows, printable
+from ombud_cli.progress import progress
+from ombud_ledger import Ledger, LedgerError, Options, Verification, verify
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="The ledger: verify, seal, head.")
+
+Place = Annotated[Path, typer.Argument(help="The ledger's folder.")]
+Maybe = Annotated[Path | None, typer.Argument(help="The ledger's folder; without it, the gateway is asked.")]
+Log = Annotated[str | None, typer.Option(help="Only this log.")]
+Output = Annotated[Format, typer.Option("-o", "--output", help="How to print.")]
+
+_HEAD = re.compile(r"([1-9][0-9]{0,15}):([0-9a-f]{64})")
+_HEADS = """
+SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
+FROM entries GROUP BY log ORDER BY log
+"""
+
+
+@app.command(
+    "verify",
+    epilog="Example: `ombud ledger verify var/ledger --head 1204:9f2c…` "
+    "**Exit codes**: 0 sound; 1 broken; 2 unreadable or bad input; 3 intact but incomplete.",
+)
+def verify_command(
+    path: Place,
+    head: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE:HEX",
+            help="A head noted down earlier: the log must still hold it. Without one, an end cut off "
+            "or a chain rebuilt as a whole does not show.",
+        ),
+    ] = "",
+    log: Log = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Verify a ledger, trusting nothing but its bytes: names the first bad entry, or the file and range."""
+    wanted = parse_head(head) if head else None
+    with progress() as tell, unusable_on(LedgerError, ValueError, OSError):
+        account = verify(path, head=wanted, log=log, progress=tell)
+    if output is Format.JSON:
+        print(account.to_json())
+    else:
+        _print_account(account, output)
+        if output is Format.TABLE and not account.exit_code and wanted is None:
+            print("(no --head given: an end cut off, or a chain rebuilt as a whole, would not show)")
+    raise typer.Exit(account.exit_code)
+
+
+@app.command(
+    "head", epilog="Example: `ombud ledger head var/ledger`; note it where the operator cannot reach"
+)
+@asks_gateway
+def head_command(control: Control, path: Maybe = None, output: Output = Format.TABLE) -> None:
+    """Tell each log's size and chain head, as `verify --head` wants it."""
+    if path is None:
+        reply = control.ask(LedgerServiceStub, "GetHead", ledger_pb2.GetHeadRequest())
+        found = [(reply.log, reply.size, reply.chain.hex())]
+    else:
+        with asking(path) as ledger:
+            found = [(row["log"], row["size"], row["chain"]) for row in ledger.dicts(_HEADS)]
+    print_rows(("log", "head"), ((log, f"{size}:{chain}") for log, size, chain in found), output)
+
+
+@app.command(
+    "seal", epilog="Example: `ombud ledger seal`; with the gateway stopped, `ombud ledger seal var/ledger`"
+)
+@asks_gateway
+def seal_command(
+    control: Control, path: Maybe = None, log: Log = None, output: Output = Format.TABLE
+) -> None:
+    """Seal the hot tail into Parquet files that stock tools read.
+
+    With PATH, offline: each log's lock is taken, so no gateway may be writing. Without, the gateway does it.
+    """
+    if path is None:
+        reply = control.ask(LedgerServiceStub, "SealLedger", ledger_pb2.SealLedgerRequest())
+        sealed = [(reply.log, reply.entries, f"{reply.size}:{reply.chain.hex()}")]
+    else:
+        sealed = list(_seal_offline(path, log))
+    print_rows(("log", "sealed", "head"), sealed, output)
+
+
+def parse_head(text: str) -> tuple[int, bytes]:
+    """Read SIZE:HEX; raise `Failure`."""
+    match = _HEAD.fullmatch(text.strip().lower())
+    if match is None:
+        raise unusable(
+            f"--head: is {text!r}, must be SIZE:HEX, a number of entries and 64 hexadecimal digits"
+        )
+    return int(match[1]), bytes.fromhex(match[2])
+
+
+def _seal_offline(path: Path, only: str | None) -> list[tuple[str, int, str]]:
+    with asking(path) as ledger:
+        logs = ledger.dicts("SELECT log, record->>'$.origin' AS origin FROM genesis ORDER BY log")
+    chosen = [each for each in logs if only in (None, each["log"])]
+    if not chosen:
+        names = ", ".join(each["log"] for each in logs) or "none"
+        raise unusable(f"--log: is {only!r}, must be one of those in {path}: {names}")
+    sealed = []
+    for each in chosen:
+        with progress() as tell, unusable_on(LedgerError, OSError):
+            log = Ledger.open(
+                path, log=each["log"], origin=each["origin"], options=Options(seal_automatically=False)
+            )
+            try:
+                done = log.seal_blocking(tell)
+            finally:
+                log.close()
+        entries = done.last - done.first + 1 if done else 0
+        sealed.append((each["log"], entries, f"{log.head.size}:{log.head.chain.hex()}"))
+    return sealed
+
+
+def _print_account(account: Verification, output: Format) -> None:
+    findings = [("", each) for each in account.findings]
+    findings += [(log.log, each) for log in account.logs for each in log.findings]
+    if output is Format.CSV:
+        columns = ("log", "level", "what", "entry", "file", "first", "last", "seal")
+        rows = ((log, *(getattr(each, name) for name in columns[1:])) for log, each in findings)
+        print_rows(columns, rows, output)
+        return
+    print_rows(
+        ("log", "origin", "entries", "sealed files", "hot", "gaps", "unclean boots", "head"),
+        (_account_row(log) for log in account.logs),
+        output,
+    )
+    for log, finding in findings:
+        print(printable(f"{log}: {finding}" if log else str(finding)))
+    print(_WORDS[account.exit_code])
+
+
+def _account_row(log: Any) -> tuple[Any, ...]:
+    head = f"{log.size}:{log.head}" if log.head else None
+    return log.log, log.origin, log.size, log.sealed_files, log.hot_entries, log.gaps, log.unclean_boots, head
+
+
+_WORDS = {0: "sound", 1: "BROKEN", 2: "UNREADABLE", 3: "intact but INCOMPLETE"}

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the ledger is that a command reads, and how it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ombud_cli.failure import unusable
+from ombud_ledger import LedgerError, QueryRefused, query
+
+CONFIG = Path("ombud.toml")
+_CHUNK = 1_000
+
+
+def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
+    """Return the ledger given, else the one that the configuration names."""
+    if given is not None:
+        return given
+    if not config.is_file():
+        raise unusable(f"PATH: must be given, or OMBUD_LEDGER set, where there is no {config}")
+    from ombud_gateway.config import load_config
+    from ombud_gateway.problems import ConfigInvalid
+
+    try:
+        return load_config(config).ledger.path
+    except ConfigInvalid as error:
+        raise unusable(str(error)) from error
+
+
+class Asked:
+    """A ledger open for SQL; every refusal is a `Failure` of one line."""
+
+    def __init__(self, opened: query.Query) -> None:
+        self._query = opened
+
+    def rows(
+        self, sql: str, parameters: Sequence[Any] | None = None
+    ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+        """Run one SELECT; return its columns, and its rows as they are read."""
+        with _told():
+            result = self._query.execute(sql, parameters)
+            columns = [column[0] for column in result.description]
+        return columns, _read(result)
+
+    def dicts(self, sql: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+        """Run one SELECT of few rows."""
+        columns, rows = self.rows(sql, parameters)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+@contextmanager
+def asking(path: Path) -> Iterator[Asked]:
+    """Open a ledger, read-only, for SQL."""
+    try:
+        opened = query.connect(path)
+    except LedgerError as error:
+        raise unusable(str(error)) from error
+    with opened:
+        yield Asked(opened)
+
+
+def _read(result: Any) -> Iterator[tuple[Any, ...]]:
+    while True:
+        with _told():
+            chunk = result.fetchmany(_CHUNK)
+        if not chunk:
+            return
+        yield from chunk
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except QueryRefused as error:
+        raise unusable(f"SQL: {str(error).splitlines()[0]}") from error
+    except duckdb.Error as error:
+        if "pytz" in str(error):
+            raise unusable("SQL: cast TIMESTAMP WITH TIME ZONE to TIMESTAMP; `ts` is one, in UTC") from error
+        raise unusable(f"SQL: {str(error).splitlines()[0]}") from error
