@@ -29,8 +29,8 @@ class ActivePolicy:
         async with self._changing:
             old = self.engine.bundle.digest
             # 1. Its bytes are kept by digest.
-            await asyncio.to_thread(self._ledger.put_object, bundle.to_bytes())
-            body = _activated(bundle, old=old, by=by, source=source)
+            kept = await asyncio.to_thread(self._ledger.put_object, bundle.to_bytes())
+            body = _activated(bundle, kept, old=old, by=by, source=source)
             facts = Facts(contract=None, values={}, extra={"reason": reason}) if reason else None
             # 2. Durable: a crash after this starts with the new bundle.
             await self._ledger.append("policy", body, facts)
@@ -48,8 +48,9 @@ def starting_policy(ledger: Ledger, folder: Bundle) -> ActivePolicy:
     if last is not None:
         kept = ledger.get_object(last["object"])
         return ActivePolicy(ledger, Engine(Bundle.from_bytes(kept)))
-    ledger.put_object(folder.to_bytes())
-    ledger.append_blocking("policy", _activated(folder, old="", by="configuration", source="start"), None)
+    kept_as = ledger.put_object(folder.to_bytes())
+    body = _activated(folder, kept_as, old="", by="configuration", source="start")
+    ledger.append_blocking("policy", body, None)
     return ActivePolicy(ledger, Engine(folder))
 
 
@@ -61,6 +62,6 @@ async def checked(files: dict[str, bytes]) -> Bundle:
         raise Invalid("BUNDLE", str(error)) from error
 
 
-def _activated(bundle: Bundle, *, old: str, by: str, source: str) -> dict[str, Any]:
-    body = {"event": "activated", "new": bundle.digest, "by": by, "source": source}
+def _activated(bundle: Bundle, kept: str, *, old: str, by: str, source: str) -> dict[str, Any]:
+    body = {"event": "activated", "new": bundle.digest, "object": kept, "by": by, "source": source}
     return {**body, "old": old} if old else body
