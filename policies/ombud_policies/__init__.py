@@ -13,6 +13,7 @@ from ombud_policies.errors import BundleInvalid, DraftInvalid, PolicyError, Prob
 from ombud_policies.files import bundle_digest
 from ombud_policies.question import Question, Uid, Value, Verdict
 from ombud_policies.starters import draft_observe, starter_bundle
+from ombud_policies.trial import run_folder_tests
 
 __all__ = [
     "Bundle",
@@ -30,6 +31,7 @@ __all__ = [
     "bundle_digest",
     "draft_observe",
     "draft_schema",
+    "run_folder_tests",
     "run_tests",
     "starter_bundle",
 ]
