@@ -92,7 +92,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             raise LedgerUnreadable(f"{path.name}: {error}") from error
 
 
-def rows(db: sqlite3.Connection, first: int = 0) -> Iterator[Row]:
+def rows(db: sqlite3.Connection, first: int = -(2**63)) -> Iterator[Row]:
     """Yield the rows from `first` on, in order. Raises LedgerUnreadable for a value of another SQL type."""
     cursor = db.execute(_SELECT, (first,))
     for seq, record, chain, salt, facts in cursor:

@@ -5,6 +5,7 @@
 import asyncio
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -120,11 +121,12 @@ class Ledger:
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
         `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail;
-        `stage` writes segments, by default in a process of its own. Raises LedgerLocked, OriginMismatch, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
+        `stage` writes segments, by default in a process of its own. Raises LedgerLocked,
+        OriginMismatch, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
         """
         try:
             return cls(Path(root), log, origin, options, _Parts(clock, randomness, durable, stage, on_state))
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
     async def append(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:

@@ -17,10 +17,11 @@ _TRIES = 5  # a segment may be sealed and its hot file retired while we look
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a reader sees; `rows` yields the unsealed entries in order, once."""
+    """What a reader sees; `rows` yields the unsealed entries once, in order, from number `begins` on."""
 
     entries: list[SealedFile]
     facts: list[SealedFile]
+    begins: int | None
     rows: Iterator[Row]
 
 
@@ -35,14 +36,23 @@ def snapshot(layout: LogLayout) -> Iterator[Snapshot]:
         entries, facts = layout.entries_files(), layout.facts_files()
         end = entries[-1].last if entries else -1
         # 2. The caller reads; the connections hold their state until it is done.
-        yield Snapshot(entries, facts, (row for db in connections for row in hot.rows(db, end + 1)))
+        # A file named for an entry past the sealed ones is read whole, so that no row in it can hide.
+        rows = (
+            row
+            for first, db in connections
+            for row in (hot.rows(db) if first > end else hot.rows(db, end + 1))
+        )
+        filled = (first for first, db in connections if db.execute("SELECT 1 FROM entries").fetchone())
+        begins = next((first for first in filled if first > end), None)
+        yield Snapshot(entries, facts, begins, rows)
 
 
-def _open_all(layout: LogLayout, stack: ExitStack) -> list[sqlite3.Connection]:
+def _open_all(layout: LogLayout, stack: ExitStack) -> list[tuple[int, sqlite3.Connection]]:
     for left in reversed(range(_TRIES)):
         with ExitStack() as attempt:
             try:
-                connections = [attempt.enter_context(hot.reading(file.path)) for file in layout.hot_files()]
+                files = layout.hot_files()
+                connections = [(file.first, attempt.enter_context(hot.reading(file.path))) for file in files]
             except LedgerUnreadable:
                 if not left:
                     raise

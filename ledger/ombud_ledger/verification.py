@@ -63,6 +63,7 @@ def verify(
 class _Tail:
     """What following the hot tail told, before it is known whether it links to the sealed part."""
 
+    begins: int | None
     rows: list[Any] = field(default_factory=list)
     seals: list[Seal] = field(default_factory=list)
     fault: Exception | None = None
@@ -106,14 +107,15 @@ class _Log:
             self._collect_seals(file)
         # 3. Forwards: which segments there should be, and which are not there.
         follower = Follower(wanted=self._head[0] - 1 if self._head else -1)
-        jobs = self._plan(shot, follower, tail.rows[0].seq if tail.rows else inf)
+        jobs = self._plan(shot, follower, inf if tail.begins is None else tail.begins)
         # 4. Check each segment by itself, against the chain value that the one before is sealed with.
         for job, result in zip(jobs, self._check(jobs), strict=True):
             self._take(job, result, follower)
         # 5. Files nobody sealed and nobody asked for.
         named = {*self._seals, *(job.name for job in jobs)}
+        unsealed = {(job.first, job.last) for job in jobs if not job.seals}  # reported with their segment
         for extra in shot.facts:
-            if extra.name not in named:
+            if extra.name not in named and (extra.first, extra.last) not in unsealed:
                 self._find(BROKEN, "a facts file that no seal entry names", file=extra.name)
         # 6. Follow the hot tail on from there: entries, facts.
         self._follow_tail(tail, follower)
@@ -127,7 +129,7 @@ class _Log:
             self._check_head(self._head, follower)
 
     def _read_tail(self, shot: Snapshot) -> _Tail:
-        tail = _Tail()
+        tail = _Tail(shot.begins)
         try:
             for row in shot.rows:
                 tail.rows.append(row)
@@ -232,10 +234,10 @@ class _Log:
         follower.last_ts = max(follower.last_ts, result.last_ts)
 
     def _follow_tail(self, tail: _Tail, follower: Follower) -> None:
-        if tail.rows and tail.rows[0].seq > follower.size:
-            last = tail.rows[0].seq - 1
+        if tail.begins is not None and tail.begins > follower.size:
+            last = tail.begins - 1
             self._find(INCOMPLETE, "neither sealed nor in the hot tail", first=follower.size, last=last)
-            follower.size, follower.head = last + 1, None
+            follower.size, follower.head = tail.begins, None
         self._total += len(tail.rows)
         try:
             for row in tail.rows:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import stat
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +84,8 @@ def test_bad_records_fail_alone(
 
     async def run() -> list[Position | BaseException]:
         good = ledger.append("decision", samples.decision(1))
-        return await asyncio.gather(good, ledger.append(kind, body, facts), return_exceptions=True)
+        bad = ledger.append(kind, body, facts)
+        return list(await asyncio.gather(good, bad, return_exceptions=True))
 
     good, bad = asyncio.run(run())
     ledger.close()
@@ -183,11 +186,17 @@ def test_sealing(tmp_path: Path) -> None:
 def test_seals_by_itself(tmp_path: Path) -> None:
     """The log seals at its bound in a process apart, while it serves, and closes in good order."""
     options = replace(samples.QUIET, seal_automatically=True, segment_entries=30)
-    ledger = Ledger.open(tmp_path, log="r-0", origin=samples.ORIGIN, options=options)
-    folder = tmp_path / "logs/r-0/entries"
-    done = 0
-    while not list(folder.glob("*.parquet")):
-        done += len(samples.fill(ledger, 40, start=done))
+    sealed = threading.Event()
+
+    def durable(step: str, act: Callable[[], object]) -> None:
+        act()
+        if step == "seal.retire":
+            sealed.set()
+
+    ledger = Ledger.open(tmp_path, log="r-0", origin=samples.ORIGIN, options=options, durable=durable)
+    done = len(samples.fill(ledger, 40))
+    assert sealed.wait(120)
+    done += len(samples.fill(ledger, 5, start=done))
     ledger.close()
     with query.connect(tmp_path) as sql:
         assert (done, done) == sql.execute("SELECT count(*), count(DISTINCT id) FROM decisions").fetchone()
