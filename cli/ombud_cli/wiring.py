@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
+from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
@@ -62,7 +63,8 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         systems = load_systems(config.systems, upstreams=config.upstreams)
         bundle = await asyncio.to_thread(Bundle.load, config.policy.bundle)
         # 2. The ledger: locked and recovered; what decisions depend on is kept in it by digest.
-        ledger = await asyncio.to_thread(open_ledger, config)
+        randomness = Randomness()
+        ledger = await asyncio.to_thread(open_ledger, config, randomness)
         stack.push_async_callback(asyncio.to_thread, ledger.close)
         await asyncio.to_thread(declare_systems, ledger, systems)
         policy = await asyncio.to_thread(starting_policy, ledger, bundle)
@@ -103,7 +105,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             admission=admission,
             telemetry=telemetry,
         )
-        ids, tls = Ids(now_us), config.gateway.tls is not None
+        ids, tls = Ids(now_us, randomness), config.gateway.tls is not None
         server = Server(
             [
                 KServeDoor(
@@ -129,7 +131,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         yield Gateway(server.port, policy, ledger, systems)
 
 
-def open_ledger(config: Config) -> Ledger:
+def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
     """Open the log of this gateway process: one worker of one replica."""
     section = config.ledger
     return Ledger.open(
@@ -138,6 +140,7 @@ def open_ledger(config: Config) -> Ledger:
         origin=f"{section.operator}/{section.deployment}/{section.replica}",
         options=Options(segment_entries=section.seal_entries, segment_age=section.seal_age_seconds),
         clock=now_us,
+        randomness=randomness,
     )
 
 

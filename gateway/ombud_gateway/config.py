@@ -141,7 +141,6 @@ class UpstreamSection(_Section):
 
     address: Address
     timeout_seconds: Seconds = 30.0
-    retries: int = Field(default=2, ge=0, le=10)
     tls: UpstreamTls | None = None
 
 

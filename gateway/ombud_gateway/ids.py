@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from collections.abc import Callable
 
 
@@ -35,4 +34,5 @@ class Ids:
             | 0b10 << 62
             | int.from_bytes(self._randomness(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
         )
-        return str(uuid.UUID(int=number)), now
+        text = f"{number:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}", now

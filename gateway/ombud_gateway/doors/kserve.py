@@ -146,7 +146,7 @@ class KServeDoor(grpc.GenericRpcHandler):
             model=model,
             model_version=version,
             tensors=tensors,
-            shared_memory=infers and _uses_shared_memory(request),
+            shared_memory=infers and _uses_shared_memory(request, tensors or ()),
             declared_digest=digest,
             requested_outputs=_requested(request) if infers else frozenset(),
             system=system,
@@ -168,8 +168,10 @@ def _requested(request: Any) -> frozenset[str]:
     return frozenset(output.name for output in request.outputs)
 
 
-def _uses_shared_memory(request: Any) -> bool:
-    return any(_REGION in tensor.parameters for tensor in (*request.inputs, *request.outputs))
+def _uses_shared_memory(request: Any, tensors: tuple[Tensor, ...]) -> bool:
+    return any(tensor.shared_memory for tensor in tensors) or any(
+        _REGION in output.parameters for output in request.outputs
+    )
 
 
 def _nothing(_body: bytes) -> AnswerView:
