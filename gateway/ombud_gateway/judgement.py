@@ -41,6 +41,7 @@ class Judgement:
     config_digest: str = ""
     response: bytes | None = None
     intended: bool = False
+    charged: bool = False
     part: int = 0
     steps: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
@@ -184,7 +185,9 @@ def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str,
     if judged.part:
         body["part"] = judged.part
     call = judged.call
-    if forwarded and call.entry is not None and call.entry.cost_micros is not None:
+    costs = call.action == "infer" and forwarded and not judged.charged
+    if costs and call.entry is not None and call.entry.cost_micros is not None:
+        judged.charged = True  # a stream's later answers are of the same request
         body["cost_micros"] = call.entry.cost_micros
         _put(body, "currency", call.entry.currency or "")
     return body
@@ -197,6 +200,8 @@ def _put(body: dict[str, Any], key: str, value: str) -> None:
 
 def _joined(first: Verdict, second: Verdict) -> Verdict:
     """Two verdicts that both let through: all policies that did, and the stricter of what may be kept."""
+    if first.policies == second.policies:  # the same permits, so the same obligations
+        return second
     return replace(
         second,
         policies=tuple(sorted({*first.policies, *second.policies})),

@@ -121,12 +121,11 @@ class ControlDoor(grpc.GenericRpcHandler):
     async def about_verdict(self, request: Any) -> tuple[Uid, Context]:
         """What policy sees of an approval or a rejection."""
         review = await self._reviews.get(request.id)
-        requester = Uid.parse(review.principal)
         rejects = isinstance(request, review_pb2.RejectReviewRequest)
         return Uid("Review", review.id), {
             "system": review.system,
             "group": review.group(request.group),
-            "requester": {requester.type.lower(): requester},
+            "requester": Uid.parse(review.principal),
             "stage": review.stage,
             "decision": "reject" if rejects else "approve",
         }
