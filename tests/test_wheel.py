@@ -74,6 +74,6 @@ def test_audit_install_is_all_an_auditor_needs(wheel: Path, tmp_path: Path) -> N
     programs = installed(wheel, tmp_path / "audit", "[audit]")
     assert "ledger" in done(programs / "ombud", "--help", cwd=tmp_path)
     assert "--head" in done(programs / "ombud", "ledger", "verify", "--help", cwd=tmp_path)
-    server_parts = ["cedarpy", "pydantic", "sqlalchemy", "tritonclient"]
+    server_parts = ["cedarpy", "opentelemetry", "sqlalchemy", "tritonclient"]
     absent = f"import importlib.util as i; assert not any(map(i.find_spec, {server_parts}))"
     done(programs / "python", "-c", f"import ombud_ledger; {absent}", cwd=tmp_path)

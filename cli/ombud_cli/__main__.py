@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The program `ombud`, also `python -m ombud_cli`: says which extra holds the command line if it is missing."""
+"""The program `ombud`, also `python -m ombud_cli`; in an SDK install, names the extra it needs."""
 
 from __future__ import annotations
 
