@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ombud_gateway.errors import Conflict, Denied, NeedsReview, NotFound, ReviewTicket
+from ombud_gateway.errors import Conflict, Denied, NeedsReview, NotFound, ReviewTicket, Unavailable
 from ombud_gateway.reviews.parked import ParkedAnswers
 from ombud_gateway.reviews.store import NewReview, Review, ReviewStore
-from ombud_ledger import Facts, Ledger
+from ombud_ledger import Facts, Ledger, LedgerError
 from ombud_policies import Value
 
 
@@ -48,6 +48,7 @@ class Reviews:
         self._clock = clock
         self._held: set[str] = set()
         self._live: set[str] = set()
+        self._settling = asyncio.Lock()
 
     async def recover(self) -> None:
         """Settle claims that a crash, or a failed commit, left open.
@@ -107,23 +108,38 @@ class Reviews:
             raise Conflict("REVIEW_EXPIRED", "the review has expired; send the call again to open a new one")
         if review.state in {"open", "rejected"}:
             raise NeedsReview("the review is not decided yet", _ticket_or_refuse(review))
-        if review.state != "approved" or not await asyncio.to_thread(
-            self._store.claim, review_id, claim, self._clock()
-        ):
-            state = review.state if review.state != "approved" else "claimed"
-            raise Conflict(f"REVIEW_{state.upper()}", f"the review is {state}: an approval is used once")
-        self._live.add(claim)
+        if review.state != "approved":
+            raise _spent(review.state)
         answer = None
         if review.held is not None:
             answer = self._parked.open(review.id, review.held)
             if hashlib.sha256(answer).hexdigest() != review.answer_sha256:
                 raise Conflict("REVIEW_MISMATCH", "the held answer is not the one that was reviewed")
+        if not await self._lock(review_id, claim):
+            raise _spent("claimed")
         approval: dict[str, Value] = {
             "review": review.id,
             "groups": list(review.approved_groups),
             "approvers": review.approvers,
         }
         return Claimed(review, approval, answer)
+
+    async def _lock(self, review_id: str, claim: str) -> bool:
+        # Known as live before it is stored, or `recover` could take it for one that a crash left open.
+        self._live.add(claim)
+        locking = asyncio.ensure_future(asyncio.to_thread(self._store.claim, review_id, claim, self._clock()))
+        locked = False
+        try:
+            locked = await asyncio.shield(locking)
+        except asyncio.CancelledError:
+            # The caller has gone, the thread has not: what it locked is given back.
+            if await locking:
+                await asyncio.to_thread(self._store.unclaim, review_id, claim)
+            raise
+        finally:
+            if not locked:
+                self._live.discard(claim)
+        return locked
 
     async def unclaim(self, claimed: Claimed, claim: str) -> None:
         """Give an approval back: nothing was let through by it."""
@@ -157,19 +173,22 @@ class Reviews:
         The entry is durable first: a crash between leaves a verdict that its approver must repeat, never an
         approval without a record. Raises `Conflict` where the review is no longer open.
         """
-        review = await self.get(review_id)
-        if review.state != "open" and not (verdict == "rejected" and review.state == "approved"):
-            raise Conflict(f"REVIEW_{review.state.upper()}", f"the review is {review.state}, not open")
-        if review.expires <= self._clock():
-            raise Conflict("REVIEW_EXPIRED", "the review has expired")
-        await self._note(review, verdict, group=group, approver=approver, reason=reason)
-        if verdict == "approved":
-            settled = await asyncio.to_thread(self._store.approve, review_id, group, approver, self._clock())
-        else:
-            settled = await asyncio.to_thread(self._store.reject, review_id, self._clock())
-        if settled is None:
-            raise Conflict("REVIEW_SETTLED", "the review was settled or expired meanwhile")
-        return settled
+        async with self._settling:
+            review = await self.get(review_id)
+            if review.state != "open" and not (verdict == "rejected" and review.state == "approved"):
+                raise Conflict(f"REVIEW_{review.state.upper()}", f"the review is {review.state}, not open")
+            if review.expires <= self._clock():
+                raise Conflict("REVIEW_EXPIRED", "the review has expired")
+            await self._note(review, verdict, group=group, approver=approver, reason=reason)
+            if verdict == "approved":
+                settled = await asyncio.to_thread(
+                    self._store.approve, review_id, group, approver, self._clock()
+                )
+            else:
+                settled = await asyncio.to_thread(self._store.reject, review_id, self._clock())
+            if settled is None:
+                raise Conflict("REVIEW_SETTLED", "the review was settled or expired meanwhile")
+            return settled
 
     async def expire(self) -> None:
         """Expire what is past its time and record it."""
@@ -197,7 +216,10 @@ class Reviews:
         if review.correlation_id:
             body["correlation_id"] = review.correlation_id
         facts = Facts(contract=None, values={}, extra={"reason": reason}) if reason else None
-        await self._ledger.append("review", body, facts)
+        try:
+            await self._ledger.append("review", body, facts)
+        except LedgerError as error:
+            raise Unavailable("LEDGER_UNAVAILABLE", "the review could not be recorded") from error
 
 
 def call_digest(principal: str, action: str, resource: str, method: str, canonical: bytes) -> str:
@@ -211,6 +233,10 @@ def call_digest(principal: str, action: str, resource: str, method: str, canonic
 
 def _with_answer(new: NewReview, sealed: bytes, answer: bytes) -> NewReview:
     return replace(new, held=sealed, answer_sha256=hashlib.sha256(answer).hexdigest())
+
+
+def _spent(state: str) -> Conflict:
+    return Conflict(f"REVIEW_{state.upper()}", f"the review is {state}: an approval is used once")
 
 
 def _ticket_or_refuse(review: Review) -> ReviewTicket:

@@ -10,12 +10,13 @@ while a retry of the same call must find this review: so many blind retries open
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ombud_gateway.errors import Invalid
+from ombud_gateway.errors import Invalid, Unavailable
 
 _META = sa.MetaData()
 _REVIEWS = sa.Table(
@@ -116,7 +117,7 @@ class ReviewStore:
         """Open a review, or return the one that already waits for the same call; the flag says which."""
         row = {**_columns(new), "state": "open", "open_key": _key(new.digest, new.stage, new.part)}
         try:
-            with self._engine.begin() as connection:
+            with self._working() as connection:
                 connection.execute(_REVIEWS.insert().values(row))
         except sa.exc.IntegrityError:
             found = self.blocking(new.digest, new.stage, new.part)
@@ -144,12 +145,17 @@ class ReviewStore:
 
     def approve(self, review: str, group: str, approver: str, now: int) -> Review | None:
         """Add one group's approval to an open review; it is approved once every group has one."""
-        with self._engine.begin() as connection:
-            row = connection.execute(
-                sa.select(_REVIEWS.c.groups).where(_REVIEWS.c.id == review, _open_now(now)).with_for_update()
-            ).first()
-            if row is None:
+        with self._working() as connection:
+            # Written first, changing nothing: whoever else settles this review waits from here on, so that
+            # two last approvals cannot miss each other, nor an approval take back a rejection.
+            held_open = connection.execute(
+                _REVIEWS.update().where(_REVIEWS.c.id == review, _open_now(now)).values(state="open")
+            )
+            if held_open.rowcount != 1:
                 return None
+            asked = connection.execute(
+                sa.select(_REVIEWS.c.groups).where(_REVIEWS.c.id == review)
+            ).scalar_one()
             held = connection.execute(
                 sa.select(_APPROVALS.c.group, _APPROVALS.c.approver).where(_APPROVALS.c.review == review)
             ).all()
@@ -157,7 +163,7 @@ class ReviewStore:
                 connection.execute(
                     _APPROVALS.insert().values(review=review, group=group, approver=approver, at=now)
                 )
-            if {*json.loads(row.groups)} <= {group, *(had.group for had in held)}:
+            if {*json.loads(asked)} <= {group, *(had.group for had in held)}:
                 connection.execute(_REVIEWS.update().where(_REVIEWS.c.id == review).values(state="approved"))
         return self.get(review)
 
@@ -190,7 +196,7 @@ class ReviewStore:
 
     def blocking_digests(self, stage: str) -> set[str]:
         """Return the digests of calls that wait at a stage."""
-        with self._engine.connect() as connection:
+        with self._working() as connection:
             rows = connection.execute(
                 sa.select(_REVIEWS.c.digest).where(
                     _REVIEWS.c.open_key.is_not(None), _REVIEWS.c.stage == stage
@@ -209,16 +215,25 @@ class ReviewStore:
                 review.id, ("open", "approved"), {"state": "expired", "open_key": None, **_EMPTY}, sa.true()
             )
         ]
-        with self._engine.begin() as connection:
+        with self._working() as connection:
             connection.execute(
                 _REVIEWS.update().where(past, _REVIEWS.c.state == "rejected").values(open_key=None)
             )
         return gone
 
+    @contextmanager
+    def _working(self) -> Iterator[sa.Connection]:
+        """One transaction; a database that cannot work now is told as such."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise Unavailable("REVIEWS_UNAVAILABLE", "the store of reviews cannot work now") from error
+
     def _move(
         self, review: str, states: Iterable[str], values: dict[str, object], only: sa.ColumnElement[bool]
     ) -> bool:
-        with self._engine.begin() as connection:
+        with self._working() as connection:
             moved = connection.execute(
                 _REVIEWS.update()
                 .where(_REVIEWS.c.id == review, _REVIEWS.c.state.in_(tuple(states)), only)
@@ -227,7 +242,7 @@ class ReviewStore:
             return bool(moved.rowcount == 1)
 
     def _read(self, where: sa.ColumnElement[bool], *, limit: int | None) -> list[Review]:
-        with self._engine.connect() as connection:
+        with self._working() as connection:
             rows = connection.execute(
                 sa.select(_REVIEWS).where(where).order_by(_REVIEWS.c.opened.desc()).limit(limit)
             ).all()
