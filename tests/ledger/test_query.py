@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""SQL over the ledger: what the views hold, and what a statement cannot do."""
+
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ledger import samples
+from ombud_ledger import LedgerUnreadable, QueryRefused, query
+
+ROOM = Path(__file__).parents[2] / "ledger"
+CHAIN = (ROOM / "ombud_ledger/sql/chain.sql").read_text(encoding="utf-8")
+
+
+def test_views_join_sealed_and_hot(tmp_path: Path) -> None:
+    """The views hold sealed and hot entries alike, each once, typed."""
+    samples.build(tmp_path, sealed=(6, 6), hot=3)
+    with query.connect(tmp_path) as sql:
+        counted = dict(sql.execute("SELECT kind, count(*) FROM entries GROUP BY ALL").fetchall())
+        assert counted == {"genesis": 1, "decision": 15, "seal": 2, "close": 1}
+        assert sql.execute("SELECT count(*), count(DISTINCT seq) FROM calls").fetchone() == (15, 15)
+        row = sql.execute(
+            "SELECT log, id, verdict, policies, decide_us, final, attempt, steps->>'$.forward', ts < now()"
+            " FROM decisions ORDER BY seq LIMIT 1"
+        ).fetchone()
+        assert row == (
+            "r-0",
+            "d-0",
+            "allow",
+            ["permit_small", "permit_release"],
+            90,
+            True,
+            None,
+            "4000",
+            True,
+        )
+
+
+def test_facts_views(tmp_path: Path) -> None:
+    """Facts come typed by contract and by system, hot and sealed, and join to decisions; salts do not show."""
+    samples.build(tmp_path, sealed=(6,), hot=3)
+    with query.connect(tmp_path) as sql:
+        found = sql.execute(
+            "SELECT id, amount, dependents, employed, purpose"
+            " FROM facts_credit JOIN decisions USING (log, seq) ORDER BY seq"
+        ).fetchall()
+        assert found == [(f"d-{n}", 1000.1 + n, n, True, "käufe\n") for n in (0, 1, 4, 1_000, 1_002)]
+        assert sql.execute("SELECT count(*) FROM facts").fetchone() == (6,)
+        names = [row[0] for row in sql.execute("DESCRIBE facts_credit").fetchall()]
+        assert names == ["log", "seq", "facts", "amount", "dependents", "employed", "purpose"]
+
+
+def test_several_logs_are_read_together(tmp_path: Path) -> None:
+    """All logs under a root are one set of views; one can be named."""
+    for log in ("a-0", "b-1"):
+        ledger = samples.open_log(tmp_path, log=log)
+        samples.fill(ledger, 4)
+        ledger.close(seal=log == "a-0")
+    with query.connect(tmp_path) as sql:
+        rows = sql.execute("SELECT log, count(*) FROM decisions GROUP BY ALL ORDER BY ALL").fetchall()
+    assert rows == [("a-0", 4), ("b-1", 4)]
+    with query.connect(tmp_path, log="b-1") as sql:
+        assert sql.execute("SELECT count(*) FROM decisions").fetchone() == (4,)
+    with pytest.raises(LedgerUnreadable, match="no log here"):
+        query.connect(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY (SELECT 1) TO '{sealed}' (FORMAT parquet, USE_TMP_FILE false)",
+        "CREATE TABLE t (a INT)",
+        "DROP VIEW decisions",
+        "SET enable_external_access = true",
+        "PRAGMA database_list",
+        "ATTACH '{other}'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{sealed}'",
+        "SELECT 1; SELECT 2",
+        "",
+        "CALL pragma_version()",
+        "EXPORT DATABASE '{other}'",
+        "UPDATE entries SET verdict = 'deny'",
+    ],
+)
+def test_only_select_runs(tmp_path: Path, statement: str) -> None:
+    """Anything but one SELECT is refused before it runs."""
+    samples.build(tmp_path)
+    sealed = next(samples.files_of(tmp_path))
+    with query.connect(tmp_path) as sql, pytest.raises(QueryRefused, match="only one SELECT"):
+        sql.execute(statement.format(sealed=sealed, other=tmp_path / "other"))
+    samples.assert_sound(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_csv('{other}')",
+        "SELECT * FROM '{other}'",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM read_parquet('{other}')",
+        "SELECT * FROM sqlite_scan('{other}', 'entries')",
+        "SELECT * FROM query('COPY (SELECT 1) TO ''{other}''')",
+    ],
+)
+def test_no_other_file_is_read(tmp_path: Path, statement: str) -> None:
+    """A SELECT reaches no file but the sealed ones of this ledger."""
+    samples.build(tmp_path)
+    other = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"a": [1]}), other)
+    with query.connect(tmp_path) as sql, pytest.raises(duckdb.Error):
+        sql.execute(statement.format(other=other)).fetchall()
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    """A statement that needs more memory than allowed fails instead of taking it, or the disk."""
+    samples.build(tmp_path)
+    with query.connect(tmp_path, memory="50MB") as sql, pytest.raises(duckdb.OutOfMemoryException):
+        sql.execute("SELECT list(range) FROM range(100000000)").fetchall()
+
+
+def test_the_chain_in_stock_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documented SQL finds no fault in a sound ledger and names the entry in an altered one."""
+    samples.build(tmp_path, sealed=(6, 6))
+    monkeypatch.chdir(tmp_path / "logs/r-0")
+    with closing(duckdb.connect()) as db:
+        assert db.execute(CHAIN).fetchall() == []
+        path = sorted(Path("entries").iterdir())[1]
+        table = pq.read_table(path)
+        records = table.column("record").to_pylist()
+        records[3] = records[3].replace('"allow"', '"deny"')
+        pq.write_table(table.set_column(1, table.schema.field(1), pa.array(records)), path)
+        assert db.execute(CHAIN).fetchall() == [(table.column("seq")[3].as_py(),)]
+        path.unlink()
+    samples.build(tmp_path / "other", sealed=(6, 6, 6))
+    monkeypatch.chdir(tmp_path / "other/logs/r-0")
+    sorted(Path("entries").iterdir())[1].unlink()
+    with closing(duckdb.connect()) as db:
+        assert len(db.execute(CHAIN).fetchall()) == 1
+
+
+def test_the_readme_shows_that_sql() -> None:
+    """README and file hold the same statement."""
+    shown = (ROOM / "README.md").read_text(encoding="utf-8").split("```sql\n")[1].split("```")[0]
+    code = "\n".join(line for line in CHAIN.splitlines() if not line.startswith("--"))
+    assert code.split() == shown.split()
