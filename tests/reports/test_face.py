@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The face of the room."""
+
+import ombud_reports
+
+
+def test_face() -> None:
+    """What others may use is exactly this."""
+    expected = [
+        "ANSWERED_BY_VERSION",
+        "BREACHES",
+        "LATENCY",
+        "LET_THROUGH_BY_HUMANS",
+        "QUESTIONS",
+        "REFUSED",
+        "VERDICTS_BY_POLICY",
+        "Answer",
+        "Question",
+        "answers_below",
+        "ask",
+    ]
+    assert expected == ombud_reports.__all__
+    assert [name for name in expected if not hasattr(ombud_reports, name)] == []
