@@ -94,7 +94,9 @@ def decision(
 
 def intent(judged: Judgement) -> dict[str, Any]:
     """Body of an `intent`: durable before anything is forwarded."""
-    return {**_who_and_what(judged), **_verdict(judged), "steps": dict(judged.steps)}
+    body = {**_who_and_what(judged), **_verdict(judged), "steps": dict(judged.steps)}
+    _put(body, "model_version", judged.model_version)
+    return body
 
 
 def outcome(judged: Judgement, *, outcome: str, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
@@ -106,18 +108,21 @@ def outcome(judged: Judgement, *, outcome: str, status: str, reason: str = "", *
     return {**body, **_verdict(judged), **_end(judged, outcome, status, reason), **more}
 
 
-def facts(judged: Judgement, **extra: Any) -> Facts | None:
-    """Erasable facts of a call, as far as the determining permits let them be kept."""
+def facts(judged: Judgement, *, answered: bool = True, **extra: Any) -> Facts | None:
+    """Erasable facts of a call, as far as the determining permits let them be kept.
+
+    Those of an intent leave out the answer, which is its outcome's.
+    """
     capture = judged.verdict.capture if judged.verdict else "features"
     if capture == "none":
         return None
     held: dict[str, Any] = {"request_sha256": hashlib.sha256(judged.call.body).hexdigest(), **extra}
-    if judged.response is not None:
+    if answered and judged.response is not None:
         held["response_sha256"] = hashlib.sha256(judged.response).hexdigest()
     values: dict[str, str | int | bool] = {}
     if capture == "features":
         redact = judged.verdict.redact if judged.verdict else frozenset()
-        for typed in (judged.inputs, judged.outputs):
+        for typed in (judged.inputs, judged.outputs if answered else None):
             if typed is None:
                 continue
             values.update({name: value for name, value in typed.facts.items() if name not in redact})

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random bytes from the operating system, fetched a page at a time.
 
-A call needs 8 bytes for its id and 32 for the salt of its facts. Each `os.urandom` lets go of the interpreter's
+A call needs 8 bytes for its id and 32 for the salt of its facts. Each `os.urandom` lets go of the interpreter
 lock, and under load taking it back costs far more than the bytes do.
 """
 

@@ -32,7 +32,9 @@ class Recorder:
 
     async def intent(self, judged: Judgement) -> Position:
         """Make an intent durable; after this an effect may happen."""
-        position = await self._append("intent", judgement.intent(judged), judgement.facts(judged))
+        position = await self._append(
+            "intent", judgement.intent(judged), judgement.facts(judged, answered=False)
+        )
         judged.intended = True
         return position
 

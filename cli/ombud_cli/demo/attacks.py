@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_CUT = 3
+_CUT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def _cut_last_entries(root: Path) -> str:
 
 
 def _rebuild_chain(root: Path) -> str:
-    """Turn a denial into an allow, then make everything that depends on it agree: chain, file digest, seal."""
+    """Turn a denial into an allow, then make all that depends on it agree: chain, file digest, seal."""
     path = _entries_file(root)
     table = pq.read_table(path)
     row = _first_denied(table)

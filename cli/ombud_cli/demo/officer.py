@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The humans of the demonstration: an underwriter who approves and an operator who seals, through the real API."""
+"""The people of the demonstration: an underwriter who approves, an operator who seals; by the real API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
 from ombud.v1.review_pb2_grpc import ReviewServiceStub
 from ombud_cli.control import Control
 from ombud_cli.demo.workspace import Workspace
-from ombud_ledger import Head
 
 
 class Officer:
@@ -31,7 +30,7 @@ class Officer:
         request = review_pb2.ApproveReviewRequest(id=review, reason=reason)
         self._underwriter.ask(ReviewServiceStub, "ApproveReview", request)
 
-    def seal(self) -> Head:
-        """Seal the ledger; return its head afterwards."""
+    def seal(self) -> int:
+        """Seal the ledger; return how many entries were sealed."""
         reply = self._operator.ask(LedgerServiceStub, "SealLedger", ledger_pb2.SealLedgerRequest())
-        return Head(reply.log, reply.size, reply.chain)
+        return int(reply.entries)

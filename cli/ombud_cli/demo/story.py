@@ -8,20 +8,21 @@ import shutil
 import time
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from tritonclient.grpc import InferenceServerClient
 
 from ombud_cli.demo.attacks import ATTACKS, copy_of
-from ombud_cli.demo.findings import Findings, ask_ledger
+from ombud_cli.demo.findings import ask_ledger, in_words
 from ombud_cli.demo.gateway_process import GatewayProcess
 from ombud_cli.demo.officer import Officer
 from ombud_cli.demo.traffic import Traffic, ask, ask_with, out_of_contract, send
 from ombud_cli.demo.upstream import MODEL, Application, ModelServer, held_out_half, load, prepare, start
 from ombud_cli.demo.upstream.server_process import free_ports
 from ombud_cli.demo.workspace import Workspace, lay_out
-from ombud_ledger import Head, verify
+from ombud_ledger import Verification, verify
 
 _BANNER = "DEMONSTRATION: real applications of 1990, a model of today, no lending decision"
 
@@ -31,32 +32,34 @@ def run(folder: Path, *, clients: int, keep_running: bool) -> int:
     out = Console(highlight=False)
     begun = time.monotonic()
     out.rule(f"[bold]Ombud[/] · {_BANNER}")
-    out.print("1. Model server: a gradient boosting model, trained on one half of 1,989 real applications …")
-    prepared = prepare(folder / "triton")
+    out.print("[bold]1.[/] Model server: gradient boosting, trained on one half of 1,989 real applications")
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    applications = held_out_half(load())
+    with out.status("preparing the model server"):
+        prepared = prepare(folder / "triton")
+        applications = held_out_half(load())
     port, metrics = free_ports(2)
     address = f"127.0.0.1:{port}"
     with start(prepared, folder / "model-server.log", say=out.print) as server:
         out.print(f"   {server.kind} serves model [bold]{MODEL}[/] on {server.grpc_address}")
         workspace = lay_out(folder, port=port, metrics=metrics, upstream=server.grpc_address)
         with GatewayProcess(workspace, address):
-            out.print(
-                f"2. The gateway stands in front of it on {address}; nothing else changed for its clients."
-            )
+            out.print(f"[bold]2.[/] The gateway stands in front of it, on {address}")
             traffic = _applications(out, workspace, address, applications, clients)
-            _refusals(out, workspace, address, applications[0])
-            held = _review(out, workspace, address, server, traffic)
-            head = Officer(address, workspace).seal()
+            _refusals(out, workspace, address, applications[0], traffic)
+            resumed = _review(out, workspace, address, server, traffic)
+            sealed = Officer(address, workspace).seal()
+            out.print(f"[bold]5.[/] {sealed} entries sealed into Parquet")
             if keep_running:
-                _audit(out, workspace, head, traffic)
+                _audit(out, workspace)
                 _serve_on(out, workspace, address)
-        if not keep_running:
-            findings = _audit(out, workspace, head, traffic)
-            caught = _attack(out, workspace, head)
-            _where(out, workspace, head, begun)
-            return 0 if findings.sound and caught and held else 1
-    return 0
+                return 0
+    # The gateway has drained and closed its log: what is on disk now is the whole ledger.
+    verification = _audit(out, workspace)
+    (log,) = verification.logs
+    head = (log.size, bytes.fromhex(log.head or ""))
+    caught = _attack(out, workspace, head)
+    _where(out, workspace, head, begun)
+    return 0 if resumed and caught and verification.exit_code == 0 else 1
 
 
 def _applications(
@@ -64,7 +67,7 @@ def _applications(
 ) -> Traffic:
     """Send the half that no model has seen, from several unmodified clients."""
     out.print(
-        f"3. {clients} unmodified Triton clients send the other half, {len(applications)} applications:"
+        f"[bold]3.[/] {clients} unmodified Triton clients send the {len(applications)} applications of the other half:"
     )
     columns = (TextColumn("   {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out) as progress:
@@ -83,10 +86,15 @@ def _applications(
     return traffic
 
 
-def _refusals(out: Console, workspace: Workspace, address: str, application: Application) -> None:
+def _refusals(
+    out: Console, workspace: Workspace, address: str, application: Application, traffic: Traffic
+) -> None:
     """Show what else the gateway refuses, and in which words."""
     token, stranger = workspace.tokens["loan-intake"], workspace.tokens["stranger"]
-    table = Table("call", "status", "what the client reads", title="Refusals", title_justify="left")
+    table = Table("call", "status", "what its client reads", box=SIMPLE_HEAD)
+    named = {"PERMISSION_DENIED": "obligations above the cap", "FAILED_PRECONDITION": "a large loan"}
+    for status, call in named.items():
+        table.add_row(call, status, traffic.messages.get(status, "").split(" [")[0])
     with InferenceServerClient(address) as client:
         table.add_row("an agent no policy knows", *ask(client, stranger, application))
         breach = out_of_contract(application)
@@ -101,7 +109,9 @@ def _review(out: Console, workspace: Workspace, address: str, server: ModelServe
     token = workspace.tokens["loan-intake"]
     waiting = {review.stage: review for review in officer.open_reviews()}
     parked = {review: application for application, review in traffic.parked}
-    out.print(f"4. {len(parked)} calls wait for an underwriter. One of each kind is approved and resumed:")
+    out.print(
+        f"[bold]4.[/] {len(parked)} calls wait for an underwriter. One of each kind is approved and resumed:"
+    )
     fine = True
     with InferenceServerClient(address) as client, InferenceServerClient(server.grpc_address) as direct:
         for stage, what in (
@@ -125,47 +135,40 @@ def _inferences(direct: InferenceServerClient) -> int:
     return int(statistics.success.count)
 
 
-def _audit(out: Console, workspace: Workspace, head: Head, traffic: Traffic) -> Findings:
+def _audit(out: Console, workspace: Workspace) -> Verification:
     """Verify the ledger, then answer from it alone."""
-    findings = ask_ledger(workspace.ledger, head)
-    out.print(
-        f"5. The ledger is sealed. verify: [bold]{findings.verdict}[/], {head.size} entries up to the head"
-    )
-    out.print(f"   keep this somewhere else: [bold]--head {head.size}:{head.chain.hex()}[/]")
-    for table in findings.tables:
+    verification = verify(workspace.ledger)
+    (log,) = verification.logs
+    out.print(f"   verify: {in_words(verification)}; {log.size} entries. Keep this somewhere else:")
+    out.print(f"   [bold]--head {log.size}:{log.head}[/]", soft_wrap=True)
+    for table in ask_ledger(workspace.ledger):
         out.print(table)
-    return findings
+    return verification
 
 
-def _attack(out: Console, workspace: Workspace, head: Head) -> bool:
+def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes]) -> bool:
     """Attack copies of the ledger and show what `verify` says, with and without the head kept elsewhere."""
-    out.print("6. Attacks on copies of the ledger:")
-    table = Table("attack", "what was done", "verify", "verify --head …")
+    out.print("[bold]6.[/] Attacks on copies of the ledger")
+    table = Table("attack", "done", "verify", "verify --head SIZE:HEX", box=SIMPLE_HEAD)
     caught = True
     for number, attack in enumerate(ATTACKS):
         copy = copy_of(workspace.ledger, workspace.root / "attacks" / str(number))
         done = attack.carry_out(copy)
-        alone, with_head = verify(copy), verify(copy, head=(head.size, head.chain))
-        table.add_row(attack.name, done, _said(alone.exit_code), _said(with_head.exit_code))
+        with_head = verify(copy, head=head)
+        table.add_row(attack.name, done, in_words(verify(copy)), in_words(with_head))
         caught = caught and with_head.exit_code == 1
         shutil.rmtree(copy)
     out.print(table)
     out.print(
-        "   Without the head, a shortened or wholly rebuilt ledger looks sound: no chain can tell. Only a head that "
-        "somebody else\n   kept catches them. Entries after the last head kept elsewhere are protected by this host alone."
+        "   No chain can tell a shortened or wholly rebuilt ledger from a true one: only a head that somebody\n"
+        "   else kept catches them. What came after that head is protected by this host alone."
     )
     return caught
 
 
-def _said(code: int) -> str:
-    return {0: "[yellow]0 sound[/]", 1: "[green]1 broken[/]", 2: "[green]2 unreadable[/]"}.get(
-        code, f"[yellow]{code} intact, incomplete[/]"
-    )
-
-
-def _where(out: Console, workspace: Workspace, head: Head, begun: float) -> None:
+def _where(out: Console, workspace: Workspace, head: tuple[int, bytes], begun: float) -> None:
     root = workspace.root
-    out.print(f"7. Everything is under [bold]{root}[/] (done in {time.monotonic() - begun:.0f} s):")
+    out.print(f"[bold]7.[/] Everything is under [bold]{root}[/] (done in {time.monotonic() - begun:.0f} s):")
     for path, what in (
         (workspace.ledger, "the ledger: Parquet, hot tail, objects"),
         (workspace.config, "the gateway's configuration"),
@@ -176,8 +179,8 @@ def _where(out: Console, workspace: Workspace, head: Head, begun: float) -> None
         out.print(f"   {path}  {what}")
     out.print("   Try next:", style="bold")
     for command in (
-        f"ombud ledger verify {workspace.ledger} --head {head.size}:{head.chain.hex()}",
-        f'ombud query {workspace.ledger} "SELECT verdict, count(*) FROM decisions GROUP BY verdict"',
+        f"ombud ledger verify {workspace.ledger} --head {head[0]}:{head[1].hex()}",
+        f'ombud query {workspace.ledger} "FROM decisions LIMIT 5"',
         f"ombud policy test {root / 'policies' / 'credit'}",
         "ombud demo --keep-running",
     ):

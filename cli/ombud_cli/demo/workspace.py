@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import ombud_policies
 from ombud_gateway.identity import TokenFile, parse_principal
+from ombud_policies import starter_bundle
 
 PRINCIPALS = {
     "loan-intake": 'Agent::"loan-intake"',
     "stranger": 'Agent::"stranger"',
-    "underwriter": 'User::"uma"',
-    "operator": 'User::"olga"',
+    "underwriter": 'User::"ines"',
+    "operator": 'User::"otto"',
 }
 """Who acts in the demonstration. The stranger has a valid token, but no policy knows it."""
 
@@ -89,7 +89,7 @@ def lay_out(root: Path, *, port: int, metrics: int, upstream: str) -> Workspace:
         (root / name).mkdir(parents=True, mode=0o700)
     (root / "ombud.toml").write_text(_CONFIG.format(port=port, metrics=metrics, upstream=upstream))
     (root / "systems" / "credit.yaml").write_bytes(_system().read_bytes())
-    shutil.copytree(_bundles() / "credit", root / "policies" / "credit")
+    shutil.copytree(starter_bundle("credit"), root / "policies" / "credit")
     accepted = TokenFile(root / "tokens.toml")
     tokens = {
         name: accepted.create(parse_principal(principal), note=name) for name, principal in PRINCIPALS.items()
@@ -102,14 +102,8 @@ def lay_out(root: Path, *, port: int, metrics: int, upstream: str) -> Workspace:
     return workspace
 
 
-def _bundles() -> Path:
-    """The starter bundles: inside the package once installed, beside it in a checkout."""
-    package = Path(str(files(ombud_policies)))
-    installed = package / "bundles"
-    return installed if installed.is_dir() else package.parent / "bundles"
-
-
 def _system() -> Path:
+    """The system file: inside the package once installed, in its own room of a checkout."""
     package = Path(str(files("ombud_cli.demo")))
     installed = package / "systems" / "credit.yaml"
     return installed if installed.is_file() else package.parents[2] / "systems" / "credit.yaml"
