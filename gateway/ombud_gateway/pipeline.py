@@ -281,7 +281,8 @@ class Pipeline:
         if isinstance(refusal, Invalid) and refusal.breach:
             more["breach"] = dict(refusal.breach)
         if isinstance(refusal, Breach):
-            more["offending"] = {refusal.field: refusal.value}
+            # What is breached may be a metadata entry, whose name is no key of a record.
+            more["offending"] = {refusal.field.replace("-", "_"): refusal.value}
         if isinstance(refusal, NeedsReview):
             judged.review = refusal.ticket.id
         await self._recorder.end(judged, outcome, code_of(refusal), refusal.reason, **more)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc
@@ -156,7 +157,7 @@ class KServeDoor(grpc.GenericRpcHandler):
             correlation=state,
             deadline=None if remaining is None else time.monotonic() + remaining,
             metadata=passed_on(entries),
-            read_answer=_READERS.get(method.name, _nothing),
+            read_answer=_reader(method.name, request) if infers else _nothing,
         )
 
 
@@ -165,7 +166,15 @@ def _version_field(method: Method) -> str:
 
 
 def _requested(request: Any) -> frozenset[str]:
-    return frozenset(output.name for output in request.outputs)
+    """Name the outputs asked for; one that goes to shared memory under a name no contract looks for."""
+    return frozenset(
+        f"{output.name} (in shared memory)" if _REGION in output.parameters else output.name
+        for output in request.outputs
+    )
+
+
+def _out_of_sight(request: Any) -> frozenset[str]:
+    return frozenset(output.name for output in request.outputs if _REGION in output.parameters)
 
 
 def _uses_shared_memory(request: Any, tensors: tuple[Tensor, ...]) -> bool:
@@ -178,15 +187,20 @@ def _nothing(_body: bytes) -> AnswerView:
     return AnswerView()
 
 
-def _infer_answer(body: bytes) -> AnswerView:
-    return _view(_parsed(wire.ModelInferResponse, body))
+def _reader(method: str, request: Any) -> Callable[[bytes], AnswerView]:
+    read = _READERS[method]
+    return partial(read, hidden=_out_of_sight(request)) if request.outputs else read
 
 
-def _stream_answer(body: bytes) -> AnswerView:
+def _infer_answer(body: bytes, hidden: frozenset[str] = frozenset()) -> AnswerView:
+    return _view(_parsed(wire.ModelInferResponse, body), hidden)
+
+
+def _stream_answer(body: bytes, hidden: frozenset[str] = frozenset()) -> AnswerView:
     message = _parsed(wire.ModelStreamInferResponse, body)
     if message.error_message:
         return AnswerView(model_version=message.infer_response.model_version, error=message.error_message)
-    return _view(message.infer_response)
+    return _view(message.infer_response, hidden)
 
 
 def _parsed(kind: Any, body: bytes) -> Any:
@@ -196,10 +210,10 @@ def _parsed(kind: Any, body: bytes) -> Any:
         raise UpstreamFailed(13, "the upstream's answer is not a KServe v2 message") from error
 
 
-def _view(response: Any) -> AnswerView:
+def _view(response: Any, hidden: frozenset[str]) -> AnswerView:
     final = response.parameters.get("triton_final_response")
     empty = not response.outputs and final is not None and final.bool_param
-    return AnswerView(response_tensors(response), response.model_version, empty=empty)
+    return AnswerView(response_tensors(response, hidden), response.model_version, empty=empty)
 
 
 _READERS = {"ModelInfer": _infer_answer, _STREAM: _stream_answer}

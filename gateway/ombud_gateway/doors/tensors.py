@@ -35,24 +35,26 @@ def request_tensors(request: Any) -> tuple[Tensor, ...]:
     return _tensors(request.inputs, request.raw_input_contents, slot_each=False)
 
 
-def response_tensors(response: Any) -> tuple[Tensor, ...]:
-    """Return the outputs of a `ModelInferResponse`.
+def response_tensors(response: Any, hidden: frozenset[str] = frozenset()) -> tuple[Tensor, ...]:
+    """Return the outputs of a `ModelInferResponse`; `hidden` are those asked for in shared memory.
 
-    Triton gives every output a raw slot, an empty one to those in shared memory, and its clients count on
-    that; other servers skip them as in requests. Their number tells which.
+    Triton gives every output a raw slot, an empty one to those in shared memory, and does not mark them
+    otherwise; other servers mark them and skip them as in requests. The number of slots tells which.
     """
     raw = response.raw_output_contents
-    return _tensors(response.outputs, raw, slot_each=len(raw) == len(response.outputs))
+    return _tensors(response.outputs, raw, slot_each=len(raw) == len(response.outputs), hidden=hidden)
 
 
-def _tensors(messages: Sequence[Any], raw: Sequence[bytes], *, slot_each: bool) -> tuple[Tensor, ...]:
+def _tensors(
+    messages: Sequence[Any], raw: Sequence[bytes], *, slot_each: bool, hidden: frozenset[str] = frozenset()
+) -> tuple[Tensor, ...]:
     found: list[Tensor] = []
     slots = len(raw)
     slot = 0
     for message in messages:
         name, datatype = message.name, message.datatype
         shape = tuple(message.shape[:])  # a slice is made in C; iterating a protobuf list costs twice as much
-        shared = _REGION in message.parameters
+        shared = _REGION in message.parameters or name in hidden
         if (slots or shared) and message.HasField("contents"):
             raise TensorInvalid(f"tensor {shown(name)}: typed contents beside raw contents or shared memory")
         if shared:
