@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by the tests against real servers."""
 
+from integration.gateway import agent, gateway
 from integration.triton import embedded, prepared, triton, triton_client
 
-__all__ = ["embedded", "prepared", "triton", "triton_client"]
+__all__ = ["agent", "embedded", "gateway", "prepared", "triton", "triton_client"]

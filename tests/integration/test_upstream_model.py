@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from ombud_cli.demo import upstream
 from ombud_cli.demo.upstream import (
     EXCLUDED,

@@ -12,6 +12,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from tritonclient.grpc import InferenceServerClient, InferRequestedOutput, service_pb2, service_pb2_grpc
+from tritonclient.utils import InferenceServerException
+
 from integration.triton import MODELS, tensor
 from ombud_cli.demo.upstream import (
     MODEL,
@@ -24,8 +27,6 @@ from ombud_cli.demo.upstream import (
     start_embedded,
     start_triton,
 )
-from tritonclient.grpc import InferenceServerClient, InferRequestedOutput, service_pb2, service_pb2_grpc
-from tritonclient.utils import InferenceServerException
 
 SECONDS = 10
 

@@ -16,6 +16,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import np_to_triton_dtype
+
 from ombud_cli.demo.upstream import (
     ModelServer,
     Prepared,
@@ -24,8 +27,6 @@ from ombud_cli.demo.upstream import (
     start_embedded,
     start_triton,
 )
-from tritonclient.grpc import InferenceServerClient, InferInput
-from tritonclient.utils import np_to_triton_dtype
 
 __all__ = ["MODELS", "SMALL_MODELS", "embedded", "prepared", "tensor", "triton", "triton_client"]
 
