@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from ombud_cli.failure import Exit, Failure, unusable
 
@@ -118,11 +119,12 @@ def refused(gateway: str, error: Any) -> Failure:
 
 def _info(error: Any) -> tuple[str, str]:
     """Return the `google.rpc.ErrorInfo` reason and the decision id that trailing metadata carry."""
-    from google.protobuf.message import DecodeError
-    from google.rpc import error_details_pb2, status_pb2
-
     trailing = dict(error.trailing_metadata() or ())
     reason, decision = "", str(trailing.get(_DECISION_ID, ""))
+    try:
+        from google.rpc import error_details_pb2, status_pb2
+    except ImportError:  # an auditor's installation has not these types
+        return reason, decision
     try:
         for detail in status_pb2.Status.FromString(trailing.get("grpc-status-details-bin", b"")).details:
             info = error_details_pb2.ErrorInfo()

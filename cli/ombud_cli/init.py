@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -141,7 +142,7 @@ def _write(files: Mapping[Path, bytes]) -> None:
 
 
 def _say(folder: Path, paths: list[Path], system: System, token: str, listen: str, *, as_json: bool) -> None:
-    there = f"cd {folder} && " if folder != Path() else ""
+    there = f"cd {shlex.quote(str(folder))} && " if folder != Path() else ""
     following = [f"{there}ombud config check", f"{there}ombud serve"]
     if as_json:
         print_json(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import unusable, unusable_on
 from ombud_cli.ledger_place import asking
-from ombud_cli.output import Format, print_rows, printable
+from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_ledger import Ledger, LedgerError, Options, Verification, verify
 
@@ -77,7 +77,12 @@ def head_command(control: Control, path: Maybe = None, output: Output = Format.T
     else:
         with asking(path) as ledger:
             found = [(row["log"], row["size"], row["chain"]) for row in ledger.dicts(_HEADS)]
-    print_rows(("log", "head"), ((log, f"{size}:{chain}") for log, size, chain in found), output)
+    heads = [(log, f"{size}:{chain}") for log, size, chain in found]
+    if output is Format.TABLE:
+        for log, head in heads:  # on one line each, to be copied
+            print(log, head)
+    else:
+        print_rows(("log", "head"), heads, output)
 
 
 @app.command(
@@ -96,7 +101,11 @@ def seal_command(
         sealed = [(reply.log, reply.entries, f"{reply.size}:{reply.chain.hex()}")]
     else:
         sealed = list(_seal_offline(path, log))
-    print_rows(("log", "sealed", "head"), sealed, output)
+    if output is Format.TABLE:
+        for name, entries, head in sealed:
+            print(f"{name}: {entries} entries sealed; head:\n{head}")
+    else:
+        print_rows(("log", "sealed", "head"), sealed, output)
 
 
 def parse_head(text: str) -> tuple[int, bytes]:
@@ -139,19 +148,23 @@ def _print_account(account: Verification, output: Format) -> None:
         rows = ((log, *(getattr(each, name) for name in columns[1:])) for log, each in findings)
         print_rows(columns, rows, output)
         return
-    print_rows(
-        ("log", "origin", "entries", "sealed files", "hot", "gaps", "unclean boots", "head"),
-        (_account_row(log) for log in account.logs),
-        output,
-    )
+    for each in account.logs:
+        print_fields(
+            {
+                "log": each.log,
+                "origin": each.origin,
+                "entries": each.size,
+                "sealed files": each.sealed_files,
+                "hot entries": each.hot_entries,
+                "gaps": each.gaps,
+                "unclean boots": each.unclean_boots,
+            }
+        )
+        if each.head:
+            print(f"head {each.size}:{each.head}")  # on one line, to be copied
     for log, finding in findings:
         print(printable(f"{log}: {finding}" if log else str(finding)))
     print(_WORDS[account.exit_code])
-
-
-def _account_row(log: Any) -> tuple[Any, ...]:
-    head = f"{log.size}:{log.head}" if log.head else None
-    return log.log, log.origin, log.size, log.sealed_files, log.hot_entries, log.gaps, log.unclean_boots, head
 
 
 _WORDS = {0: "sound", 1: "BROKEN", 2: "UNREADABLE", 3: "intact but INCOMPLETE"}

@@ -29,9 +29,9 @@ REFUSED: Final = Question(
     why="Shows which policies bite, and whom. A call with no policy was permitted by none (default deny). "
     "A call that waited for a human counts as `review`; what became of it is another question.",
     sql="""
-SELECT principal, model, verdict, policy, count(*) AS calls, max(ts) AS last_utc
+SELECT principal, model, verdict, policy, count(DISTINCT id) AS calls, max(ts) AS last_utc
 FROM (
-    SELECT principal, coalesce(model, resource) AS model, verdict, ts,
+    SELECT id, principal, coalesce(model, resource) AS model, verdict, ts,
            unnest(CASE WHEN len(policies) > 0 THEN policies ELSE ['(none permits)'] END) AS policy
     FROM entries
     WHERE verdict IN ('deny', 'review')
@@ -98,10 +98,12 @@ VERDICTS_BY_POLICY: Final = Question(
     why="One call counts once for each policy that determined its verdict, so columns can add up to more "
     "than the calls. Records name at most the first 32 policies of a verdict.",
     sql="""
-SELECT policy, count(*) FILTER (verdict = 'allow') AS allow, count(*) FILTER (verdict = 'review') AS review,
-       count(*) FILTER (verdict = 'deny') AS deny
+SELECT policy, count(DISTINCT id) FILTER (verdict = 'allow') AS allow,
+       count(DISTINCT id) FILTER (verdict = 'review') AS review,
+       count(DISTINCT id) FILTER (verdict = 'deny') AS deny
 FROM (
-    SELECT verdict, unnest(CASE WHEN len(policies) > 0 THEN policies ELSE ['(none permits)'] END) AS policy
+    SELECT id, verdict,
+           unnest(CASE WHEN len(policies) > 0 THEN policies ELSE ['(none permits)'] END) AS policy
     FROM entries
     WHERE verdict IS NOT NULL
 )

@@ -78,7 +78,18 @@ def record(root: Path) -> str:
     )
     add("review", {**review, "event": "approved", "group": "adjusters", "approver": 'User::"ada"'})
     add("intent", call("d5", "allow", ["agents-ask"], approval="d4"), facts("50.0", "0.5"))
-    add("outcome", {"id": "d5", "system": "credit", "action": "infer", "model": "loans", **answered})
+    add(
+        "outcome",
+        {
+            "id": "d5",
+            "system": "credit",
+            "verdict": "allow",
+            "policies": ["agents-ask"],
+            "action": "infer",
+            "model": "loans",
+            **answered,
+        },
+    )
     breach = {"field": "amount", "bound": "at most 100"}
     add(
         "decision",
