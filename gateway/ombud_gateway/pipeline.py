@@ -39,6 +39,7 @@ from ombud_gateway.parking import digest_of, park, waiting
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.reviews import Claimed, Reviews
 from ombud_gateway.telemetry import Telemetry
+from ombud_ledger import LedgerUnavailable
 from ombud_policies import Engine, Verdict
 
 _LOG = logging.getLogger(__name__)
@@ -154,8 +155,10 @@ class Pipeline:
                         )
                         await self._record_refusal(judged, internal)
                         raise internal from error
-        except (Unauthenticated, Overloaded) as refusal:
-            self._recorder.count(refusal.reason)
+        except (Unauthenticated, Overloaded, Unavailable) as refusal:
+            # The count of what the ledger did not take is told once it works again.
+            if not isinstance(refusal, Unavailable) or refusal.reason == "LEDGER_UNAVAILABLE":
+                self._recorder.count(refusal.reason)
             raise
 
     async def _let_in(self, judged: Judgement, *, intend: bool) -> Claimed | None:
@@ -197,6 +200,7 @@ class Pipeline:
         if claimed is not None and claimed.answer is not None:
             judged.model_version = claimed.review.model_version
             judged.config_digest = claimed.review.config_digest
+            judged.response = claimed.answer
             _read_outputs(judged, Answer(claimed.answer))
             question = questions.about_release(judged, approval)
         else:
@@ -219,8 +223,11 @@ class Pipeline:
         async def intend_and_use() -> None:
             try:
                 await self._recorder.intent(judged)
-            except Unavailable:  # stored or not: only recovery can tell
-                self._reviews.leave(judged.call.id)
+            except Unavailable as refusal:
+                if isinstance(refusal.__cause__, LedgerUnavailable):  # stored or not: only recovery can tell
+                    self._reviews.leave(judged.call.id)
+                else:
+                    await self._reviews.unclaim(claimed, judged.call.id)
                 raise
             await self._reviews.use(claimed, judged.call.id)
 
@@ -271,8 +278,7 @@ class Pipeline:
         return Passage(judged.principal, (*call.metadata, *traced, ("ombud-decision-id", call.id)))
 
     async def _record_refusal(self, judged: Judgement, refusal: Refusal, **more: Any) -> None:
-        if refusal.reason == "LEDGER_UNAVAILABLE":  # there is nowhere to write it; the count is told later
-            self._recorder.count(refusal.reason)
+        if refusal.reason == "LEDGER_UNAVAILABLE":  # there is nowhere to write it
             return
         if judged.stage == "release" or judged.response is not None:
             outcome = "held" if isinstance(refusal, NeedsReview) else "withheld"
