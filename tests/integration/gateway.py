@@ -385,6 +385,10 @@ class Caller:
         call.exception()
         return Wire.of(call)
 
+    def control(self, method: str, request: Any) -> Wire:
+        """Call the control plane, such as `ReviewService/ListReviews`."""
+        return self.send(f"/ombud.v1.{method}", request)
+
     def entries(self) -> list[Entry]:
         """Read the ledger's entries of this run."""
         return self.gateway.run(self.correlation)
