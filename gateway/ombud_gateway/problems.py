@@ -28,7 +28,8 @@ class Problem:
     def __str__(self) -> str:
         found = f" is {self.value}" if self.value else ""
         field = f" {self.field}" if self.field else ""
-        return f"{self.file}:{field}{found}: {self.expected}"
+        about = f"{field}{found}"
+        return f"{self.file}:{about}: {self.expected}" if about else f"{self.file}: {self.expected}"
 
 
 class ConfigInvalid(Exception):
