@@ -64,6 +64,7 @@ async def _serve(config: Config, file: Path, *, dev: bool) -> None:
         # What is alive now stays alive: the collector need not look at it again on every call.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         _LOG.info("%s", _announcement(gateway, file))
         watching = None
         if dev or config.policy.watch:

@@ -67,7 +67,7 @@ def _applications(
 ) -> Traffic:
     """Send the half that no model has seen, from several unmodified clients."""
     out.print(
-        f"[bold]3.[/] {clients} unmodified Triton clients send the {len(applications)} applications of the other half:"
+        f"[bold]3.[/] {clients} unmodified Triton clients send the other half, {len(applications)} of them:"
     )
     columns = (TextColumn("   {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out) as progress:
@@ -92,7 +92,7 @@ def _refusals(
     """Show what else the gateway refuses, and in which words."""
     token, stranger = workspace.tokens["loan-intake"], workspace.tokens["stranger"]
     table = Table("call", "status", "what its client reads", box=SIMPLE_HEAD)
-    named = {"PERMISSION_DENIED": "obligations above the cap", "FAILED_PRECONDITION": "a large loan"}
+    named = {"PERMISSION_DENIED": "denied by a policy", "FAILED_PRECONDITION": "a human must decide"}
     for status, call in named.items():
         table.add_row(call, status, traffic.messages.get(status, "").split(" [")[0])
     with InferenceServerClient(address) as client:

@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The processes that benchmarks set against each other: stub model server, bare proxy, gateway, client.
+
+Each runs in a process of its own, the one under test alone on core 0, the others on the last core.
+`python -m benchmarks.parties stub PORT`, `... proxy PORT UPSTREAM`, `... load ADDRESS COUNT IN_FLIGHT TOKEN`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvloop
+from tritonclient.grpc import service_pb2 as wire
+
+from ombud_cli.demo.gateway_process import GatewayProcess
+from ombud_cli.demo.upstream.server_process import free_ports
+from ombud_cli.demo.workspace import Workspace, lay_out
+
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+_CONFIG = "/inference.GRPCInferenceService/ModelConfig"
+_CORES = sorted(os.sched_getaffinity(0))
+TESTED, OTHERS = {_CORES[0]}, {_CORES[-1]}
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def bodies() -> list[bytes]:
+    """Requests as tritonclient encodes them: the real applications that the credit policies let through."""
+    from tritonclient.grpc._utils import _get_inference_request
+
+    from ombud_cli.demo.upstream import MODEL, held_out_half, infer_inputs, load
+
+    found = []
+    for one in held_out_half(load()):
+        if one.features["loan_amount"] <= 250 and one.features["obligation_ratio"] <= 45:
+            request = _get_inference_request(
+                model_name=MODEL,
+                inputs=infer_inputs(one),
+                model_version="",
+                request_id="",
+                outputs=None,
+                sequence_id=0,
+                sequence_start=False,
+                sequence_end=False,
+                priority=0,
+                timeout=None,
+                parameters=None,
+            )
+            found.append(request.SerializeToString())
+    return found
+
+
+def answer() -> bytes:
+    """The stub's one answer: approved, 96 % sure."""
+    response = wire.ModelInferResponse(model_name="loan", model_version="1")
+    for name, datatype in (("approve", "BOOL"), ("confidence", "FP64")):
+        response.outputs.add(name=name, datatype=datatype, shape=[1])
+    response.raw_output_contents.extend([b"\x01", struct.pack("<d", 0.96)])
+    return bytes(response.SerializeToString())
+
+
+class _Methods(grpc.GenericRpcHandler):
+    def __init__(self, methods: dict[str, Callable[[bytes, Any], Awaitable[bytes]]]) -> None:
+        self._handlers: dict[str, Any] = {
+            name: grpc.unary_unary_rpc_method_handler(one) for name, one in methods.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        return self._handlers.get(handler_call_details.method)
+
+
+async def _serve(port: str, methods: dict[str, Callable[[bytes, Any], Awaitable[bytes]]]) -> None:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((_Methods(methods),))
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    await server.wait_for_termination()
+
+
+async def _stub(port: str) -> None:
+    fixed, config = answer(), wire.ModelConfigResponse()
+    config.config.name = "loan"
+    described = config.SerializeToString()
+
+    async def infer(_body: bytes, _context: Any) -> bytes:
+        return fixed
+
+    async def describe(_body: bytes, _context: Any) -> bytes:
+        return bytes(described)
+
+    await _serve(port, {INFER: infer, _CONFIG: describe})
+
+
+async def _proxy(port: str, upstream: str) -> None:
+    """Forward bytes and nothing else: the least a proxy in this language and library can do."""
+    call: Any = grpc.aio.insecure_channel(upstream).unary_unary(INFER)
+
+    async def forward(body: bytes, _context: Any) -> bytes:
+        return bytes(await call(body))
+
+    await _serve(port, {INFER: forward})
+
+
+async def _load(address: str, count: int, in_flight: int, token: str) -> None:
+    """Send `count` requests, `in_flight` at a time; print seconds in all and of each."""
+    requests, metadata = bodies(), (("authorization", f"Bearer {token}"),)
+    async with grpc.aio.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(INFER)
+        for body in requests[:50]:
+            await call(body, metadata=metadata)
+        left, seconds = iter(range(count)), []
+
+        async def work() -> None:
+            for number in left:
+                start = time.perf_counter()
+                await call(requests[number % len(requests)], metadata=metadata)
+                seconds.append(time.perf_counter() - start)
+
+        begun = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(in_flight)))
+        print(json.dumps({"seconds": time.perf_counter() - begun, "each": seconds}))
+
+
+@contextmanager
+def party(role: str, *arguments: str, cores: set[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a role in a process of its own for the length of a with block."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.parties", role, *arguments])
+    try:
+        os.sched_setaffinity(process.pid, cores)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def load(address: str, count: int, in_flight: int, token: str) -> dict[str, Any]:
+    """Drive a party from a process on the other core; return {"seconds", "each"}."""
+    command = [sys.executable, "-m", "benchmarks.parties", "load", address, str(count), str(in_flight), token]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        os.sched_setaffinity(process.pid, OTHERS)
+        assert process.stdout is not None
+        printed = process.stdout.read()
+    if process.returncode:
+        raise RuntimeError(f"the client of {address} ended with {process.returncode}")
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+@contextmanager
+def gateway(folder: Path, upstream: str) -> Iterator[tuple[GatewayProcess, Workspace]]:
+    """Run `ombud serve` with the demonstration's system, policies and tokens, alone on the tested core."""
+    port, metrics = free_ports(2)
+    workspace = lay_out(folder, port=port, metrics=metrics, upstream=upstream)
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, TESTED)  # a child inherits it with all its threads
+    try:
+        process = GatewayProcess(workspace, f"127.0.0.1:{port}")
+        process.__enter__()
+    finally:
+        os.sched_setaffinity(0, before)
+    try:
+        yield process, workspace
+    finally:
+        process.stop()
+
+
+def processor_seconds(pid: int) -> float:
+    """User and system time that a process has used, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def wait_until_listening(address: str) -> None:
+    """Return once something accepts connections."""
+    with grpc.insecure_channel(address) as channel:
+        grpc.channel_ready_future(channel).result(timeout=30)
+
+
+def _main(role: str, *arguments: str) -> None:
+    roles: dict[str, Callable[[], Any]] = {
+        "stub": lambda: _stub(*arguments),
+        "proxy": lambda: _proxy(*arguments),
+        "load": lambda: _load(arguments[0], int(arguments[1]), int(arguments[2]), arguments[3]),
+    }
+    uvloop.run(roles[role]())
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
