@@ -10,8 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ombud_ledger import facts as facts_of
 from ombud_ledger import segment
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
+from ombud_ledger.columns import project
 from ombud_ledger.durable import act_now
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, ObjectMissing
 from ombud_ledger.facts import Column, contract_columns
@@ -115,12 +117,13 @@ def _check_entries(job: SegmentJob, follower: Follower, progress: Callable[[int]
     follower.last_ts = job.last_ts
     for batch in _batches(job.folder / job.name, schema):
         rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
-        encoded = [(seq, record.encode(), chain) for seq, record, chain in rows]
-        for seq, record, chain in encoded:
+        parsed: list[dict[str, Any]] = []
+        for seq, text, chain in rows:
+            record = text.encode()
             if seq > job.last:
                 raise EntryBroken(seq, f"the file should end at entry {job.last}")
-            follower.follow(seq, record, chain)
-        _same(batch, segment.entries_table(encoded), job.name)
+            parsed.append(follower.follow(seq, record, chain))
+        _same(batch, segment.arrays(project(parsed), segment.entries_projection()), job.name)
         if progress:
             progress(len(rows))
     if follower.size != job.last + 1:
@@ -162,19 +165,21 @@ def _facts_faults(
     expected = iter(commits.items())
     for batch in _batches(job.folder / name, segment.facts_schema(columns)):
         rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
-        encoded = [(seq, salt, None if facts is None else facts.encode()) for seq, salt, facts in rows]
-        for seq, salt, facts in encoded:
+        values: list[dict[str, Any]] = []
+        for seq, salt, text in rows:
             wanted, commit = next(expected, (-1, None))
             if seq != wanted:
                 yield seq, f"the facts of entry {wanted} should come here" if wanted >= 0 else "no such facts"
                 return
             try:
-                check_facts(seq, commit, salt, facts)
+                parsed = check_facts(seq, commit, salt, None if text is None else text.encode())
             except EntryBroken as error:
                 yield seq, str(error)
                 return
+            values.append(parsed["values"] if parsed else {})
         try:
-            _same(batch, segment.facts_table(encoded, columns), name)
+            projected = facts_of.project(values, columns)
+            _same(batch, segment.arrays(projected, segment.facts_projection(columns)), name)
         except EntryBroken as error:
             yield error.seq, str(error)
             return
@@ -199,18 +204,15 @@ def _batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
         yield from parquet.iter_batches(batch_size=_BATCH, use_threads=False)
 
 
-def _same(stored: Any, expected: pa.Table, name: str) -> None:
+def _same(batch: Any, projected: list[pa.Array], name: str) -> None:
     """Raise EntryBroken naming the first typed value that is not the projection of its record or facts."""
-    columns = expected.combine_chunks()
-    for field_, have in zip(columns.schema, stored.columns, strict=True):
-        want = columns.column(field_.name)
-        want = want.chunk(0) if want.num_chunks else pa.array([], field_.type)
-        if not have.equals(want):
-            pairs = zip(stored.column(0).to_pylist(), have.to_pylist(), want.to_pylist(), strict=True)
+    for stored, true, each in zip(batch.columns[3:], projected, batch.schema.names[3:], strict=True):
+        if not stored.equals(true):
+            pairs = zip(batch.column(0).to_pylist(), stored.to_pylist(), true.to_pylist(), strict=True)
             for seq, stored_value, true_value in pairs:
-                # NaN never occurs, so inequality is a difference.
+                # NaN is never projected, so inequality is a difference.
                 if stored_value != true_value:
-                    what = f"column {field_.name} in {name} says {stored_value!r:.80}"
+                    what = f"column {each} in {name} says {stored_value!r:.80}"
                     raise EntryBroken(seq, f"{what}, the hashed bytes say {true_value!r:.80}")
 
 

@@ -5,7 +5,7 @@
 The one table that writer, verifier and views share. A key that is absent or of another type gives NULL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -59,21 +59,21 @@ COLUMNS: Final = (
 _PYTHON: Final[Mapping[str, type]] = {"varchar": str, "bigint": int, "boolean": bool, "timestamp": int}
 
 
-def project(record: Mapping[str, JSON]) -> list[Any]:
-    """Return the record's column values, in the order of COLUMNS."""
-    row: list[Any] = []
-    for column in COLUMNS:
-        value: JSON = record
-        for key in column.path:
-            value = value.get(key) if type(value) is dict else None
-        row.append(typed(value, column.type))
-    return row
+def project(records: Sequence[Mapping[str, JSON]]) -> list[list[Any]]:
+    """Return the values of every column of COLUMNS for the records, column by column."""
+    return [_project(column, records) for column in COLUMNS]
 
 
-def typed(value: JSON, kind: str) -> Any:
-    """Return the value if it is exactly of the column type, else None."""
-    if kind == "varchar[]":
-        if type(value) is list and all(type(part) is str for part in value):
-            return value
-        return None
-    return value if type(value) is _PYTHON[kind] else None
+def _project(column: Projected, records: Sequence[Mapping[str, JSON]]) -> list[Any]:
+    name = column.path[0]
+    values = [record.get(name) for record in records]
+    for key in column.path[1:]:
+        values = [value.get(key) if type(value) is dict else None for value in values]
+    if column.type == "varchar[]":
+        return [value if _is_texts(value) else None for value in values]
+    exact = _PYTHON[column.type]
+    return [value if type(value) is exact else None for value in values]
+
+
+def _is_texts(value: JSON) -> bool:
+    return type(value) is list and all(type(part) is str for part in value)

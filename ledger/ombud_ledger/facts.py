@@ -5,7 +5,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -67,9 +67,9 @@ def contract_columns(contract: bytes) -> tuple[Column, ...]:
     return columns
 
 
-def project(values: Mapping[str, JSON], columns: tuple[Column, ...]) -> list[Any]:
-    """Return the typed column values of one row; what is absent or of another type is None (SQL NULL)."""
-    return [_PROJECT[column.type](values.get(column.name)) for column in columns]
+def project(values: Sequence[Mapping[str, JSON]], columns: tuple[Column, ...]) -> list[list[Any]]:
+    """Return the typed values of every column; what is absent or of another type is None (SQL NULL)."""
+    return [[_PROJECT[each.type](row.get(each.name)) for row in values] for each in columns]
 
 
 def _double(value: JSON) -> float | None:

@@ -57,8 +57,12 @@ def entries_schema() -> pa.Schema:
         pa.field("record", pa.string(), nullable=False),
         pa.field("chain", pa.binary(HASH_BYTES), nullable=False),
     ]
-    typed = [pa.field(each.name, _ARROW[each.type]) for each in COLUMNS]
-    return pa.schema([*fixed, *typed], metadata=_METADATA)
+    return pa.schema([*fixed, *entries_projection()], metadata=_METADATA)
+
+
+def entries_projection() -> list[pa.Field]:
+    """Return the typed columns of an entries file, which follow seq, record and chain."""
+    return [pa.field(each.name, _ARROW[each.type]) for each in COLUMNS]
 
 
 def facts_schema(columns: tuple[Column, ...]) -> pa.Schema:
@@ -68,21 +72,25 @@ def facts_schema(columns: tuple[Column, ...]) -> pa.Schema:
         pa.field("salt", pa.binary(SALT_BYTES)),
         pa.field("facts", pa.string()),
     ]
-    typed = [pa.field(each.name, _ARROW[each.type]) for each in columns]
-    return pa.schema([*fixed, *typed], metadata=_METADATA)
+    return pa.schema([*fixed, *facts_projection(columns)], metadata=_METADATA)
+
+
+def facts_projection(columns: tuple[Column, ...]) -> list[pa.Field]:
+    """Return the typed columns of a facts file, which follow seq, salt and facts."""
+    return [pa.field(each.name, _ARROW[each.type]) for each in columns]
 
 
 def entries_table(rows: Iterable[tuple[int, bytes, bytes]]) -> pa.Table:
     """Return the entries of (seq, record, chain) as they lie in an entries file."""
     rows = list(rows)
-    projected = [project(json.loads(record)) for _, record, _ in rows]
     fixed: list[list[Any]] = [
         [seq for seq, _, _ in rows],
         [record.decode() for _, record, _ in rows],
         [chain for _, _, chain in rows],
     ]
-    typed = [list(column) for column in zip(*projected, strict=True)] or [[] for _ in COLUMNS]
-    return _table([*fixed, *typed], entries_schema())
+    typed = project([json.loads(record) for _, record, _ in rows])
+    schema = entries_schema()
+    return pa.Table.from_arrays([*arrays(fixed, schema), *arrays(typed, entries_projection())], schema=schema)
 
 
 def facts_table(
@@ -90,23 +98,23 @@ def facts_table(
 ) -> pa.Table:
     """Return facts of (seq, salt, facts) as they lie in a facts file of a contract with these columns."""
     rows = list(rows)
-    empty: dict[str, Any] = {}
-    projected = [
-        facts_of.project(empty if facts is None else json.loads(facts)["values"], columns)
-        for _, _, facts in rows
-    ]
     fixed: list[list[Any]] = [
         [seq for seq, _, _ in rows],
         [salt for _, salt, _ in rows],
         [None if facts is None else facts.decode() for _, _, facts in rows],
     ]
-    typed = [list(column) for column in zip(*projected, strict=True)] or [[] for _ in columns]
-    return _table([*fixed, *typed], facts_schema(columns))
+    empty: dict[str, Any] = {}
+    values = [empty if facts is None else json.loads(facts)["values"] for _, _, facts in rows]
+    typed = facts_of.project(values, columns)
+    schema = facts_schema(columns)
+    return pa.Table.from_arrays(
+        [*arrays(fixed, schema), *arrays(typed, facts_projection(columns))], schema=schema
+    )
 
 
-def _table(columns: list[list[Any]], schema: pa.Schema) -> pa.Table:
-    arrays = [pa.array(values, each.type) for values, each in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
+def arrays(columns: list[list[Any]], fields: Iterable[pa.Field]) -> list[pa.Array]:
+    """Return Arrow arrays of the columns, typed by the fields as far as there are columns."""
+    return [pa.array(values, each.type) for values, each in zip(columns, fields, strict=False)]
 
 
 @dataclass(slots=True)

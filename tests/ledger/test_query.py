@@ -42,7 +42,7 @@ def test_views_join_sealed_and_hot(tmp_path: Path) -> None:
 
 
 def test_facts_views(tmp_path: Path) -> None:
-    """Facts come typed by contract and by system, hot and sealed, and join to decisions; salts do not show."""
+    """Facts come typed by contract and by system, hot and sealed, and join to decisions; no salt shows."""
     samples.build(tmp_path, sealed=(6,), hot=3)
     with query.connect(tmp_path) as sql:
         found = sql.execute(

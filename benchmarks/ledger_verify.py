@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Entries verified per second, against hashing the same bytes with hashlib alone."""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from benchmarks.ledger_append import _append
+from benchmarks.ledger_sample import open_log
+from ombud_ledger import verify
+
+SEGMENTS = 4
+ENTRIES = 8_192  # per segment
+ROUNDS = 3
+
+
+def _hash_alone(rows: list[tuple[bytes, bytes, bytes]]) -> float:
+    """Time what any verifier must hash: each leaf, each chain value, each commitment."""
+    start = time.perf_counter()
+    chain = bytes(32)
+    for record, salt, facts in rows:
+        chain = sha256(b"\x02" + chain + sha256(b"\x00" + record).digest()).digest()
+        if facts:
+            sha256(b"\x03" + salt + facts).digest()
+    return time.perf_counter() - start
+
+
+def _rows(log: Path) -> list[tuple[bytes, bytes, bytes]]:
+    facts: dict[int, tuple[bytes, bytes]] = {}
+    for path in log.glob("facts/*/*.parquet"):
+        table = pq.read_table(path, columns=["seq", "salt", "facts"], partitioning=None)
+        facts |= {row["seq"]: (row["salt"], row["facts"].encode()) for row in table.to_pylist()}
+    rows = []
+    for path in sorted(log.glob("entries/*.parquet")):
+        table = pq.read_table(path, columns=["seq", "record"], partitioning=None)
+        rows += [(row["record"].encode(), *facts.get(row["seq"], (b"", b""))) for row in table.to_pylist()]
+    return rows
+
+
+def run() -> dict[str, Any]:
+    """Measure verification in one process and in one per core, and hashing alone, in turn."""
+    with tempfile.TemporaryDirectory(prefix="ombud-bench-", dir=Path.cwd()) as folder:
+        root = Path(folder)
+        ledger, facts = open_log(root)
+        for _ in range(SEGMENTS):
+            asyncio.run(_append(ledger, facts, 64, ENTRIES))
+            ledger.seal_blocking()
+        ledger.close()
+        rows = _rows(root / "logs" / "bench-0")
+        cores = len(os.sched_getaffinity(0))
+        rounds = []
+        for _ in range(ROUNDS):
+            alone = _hash_alone(rows)
+            start = time.perf_counter()
+            assert verify(root).exit_code == 0
+            one = time.perf_counter() - start
+            start = time.perf_counter()
+            assert verify(root, processes=cores).exit_code == 0
+            many = time.perf_counter() - start
+            rounds.append((alone / one, alone / many, alone, one, many))
+    rounds.sort()
+    ratio_one, ratio_many, alone, one, many = rounds[ROUNDS // 2]
+    count = len(rows)
+    return {
+        "entries": count,
+        "hash_alone_per_second": round(count / alone),
+        "one_process_per_second": round(count / one),
+        "one_process_ratio": round(ratio_one, 3),
+        "processes": cores,
+        "processes_per_second": round(count / many),
+        "ratio": round(ratio_many, 3),
+        "target": 0.2,
+    }
+
+
+if __name__ == "__main__":
+    json.dump(run(), sys.stdout, indent=2)
+    sys.stdout.write("\n")
