@@ -32,11 +32,10 @@ class Recorder:
 
     async def intent(self, judged: Judgement) -> Position:
         """Make an intent durable; after this an effect may happen."""
-        position = await self._append(
-            "intent", judgement.intent(judged), judgement.facts(judged, answered=False)
-        )
+        body, facts = judgement.intent(judged), judgement.facts(judged, answered=False)
+        # A caller that leaves while this is written must find an outcome recorded, not a second decision.
         judged.intended = True
-        return position
+        return await self._append("intent", body, facts)
 
     async def end(
         self, judged: Judgement, outcome: str, status: str, reason: str = "", **more: Any
@@ -66,18 +65,24 @@ class Recorder:
     def follow(self, task: asyncio.Task[Any]) -> None:
         """Keep a task alive until it is done."""
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to whoever waits, and to the log; nobody may be waiting any more
 
     async def flush_refused(self) -> None:
         """Write the counts since the last `refused` entry, if any."""
         if not self._refused:
             return
-        counts, self._refused = self._refused, Counter()
-        body = {"counts": dict(counts), "from_ts": self._since, "to_ts": self._clock()}
+        counts, self._refused, since = self._refused, Counter(), self._since
+        body = {"counts": dict(counts), "from_ts": since, "to_ts": self._clock()}
         try:
             await self._append("refused", body, None)
         except Unavailable:
             self._refused.update(counts)  # they are told once the ledger works again
+            self._since = since
 
     async def run(self) -> None:
         """Flush refusal counts for as long as the gateway serves."""

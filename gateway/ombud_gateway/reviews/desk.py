@@ -48,6 +48,7 @@ class Reviews:
         self._clock = clock
         self._held: set[str] = set()
         self._live: set[str] = set()
+        self._unnoted: set[str] = set()
         self._settling = asyncio.Lock()
 
     async def recover(self) -> None:
@@ -72,8 +73,13 @@ class Reviews:
         if answer is not None:
             new = _with_answer(new, self._parked.seal(new.id, answer), answer)
         review, opened = await asyncio.to_thread(self._store.open, new)
-        if opened:
-            await self._note(review, "opened")
+        if opened or review.id in self._unnoted:
+            self._unnoted.discard(review.id)
+            try:
+                await self._note(review, "opened")
+            except BaseException:
+                self._unnoted.add(review.id)  # the next retry of the call notes it
+                raise
         if review.stage == "release":
             self._held.add(review.digest)
         return _ticket_or_refuse(review)
@@ -219,7 +225,9 @@ class Reviews:
         try:
             await self._ledger.append("review", body, facts)
         except LedgerError as error:
-            raise Unavailable("LEDGER_UNAVAILABLE", "the review could not be recorded") from error
+            raise Unavailable(
+                "LEDGER_UNAVAILABLE", "the call could not be recorded, so it is refused"
+            ) from error
 
 
 def call_digest(principal: str, action: str, resource: str, method: str, canonical: bytes) -> str:
