@@ -18,7 +18,12 @@ from ombud_gateway.problems import ConfigInvalid
 from ombud_gateway.systems import Systems, load_systems
 from ombud_policies import Bundle, BundleInvalid
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="The gateway's configuration.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="The gateway's configuration.",
+)
 
 
 @app.callback()

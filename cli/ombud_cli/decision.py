@@ -16,6 +16,7 @@ from ombud_cli.output import Format, print_fields, print_json, print_rows
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     help="Read decisions from the ledger. Exit code 1: nothing is recorded under the id.",
 )

@@ -20,7 +20,12 @@ from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_ledger import Ledger, LedgerError, Options, Verification, verify
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="The ledger: verify, seal, head.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="The ledger: verify, seal, head.",
+)
 
 Place = Annotated[Path, typer.Argument(help="The ledger's folder.")]
 Maybe = Annotated[Path | None, typer.Argument(help="The ledger's folder; without it, the gateway is asked.")]

@@ -33,9 +33,9 @@ app = typer.Typer(
     name="ombud",
     cls=_Ombud,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # the page that everybody opens first comes without loading rich
     pretty_exceptions_enable=False,
-    epilog="**Exit codes**: 0 done or sound; 1 the answer is no; 2 bad input, or it could not be asked; "
+    epilog="Exit codes: 0 done or sound; 1 the answer is no; 2 bad input, or it could not be asked; "
     "3 a ledger is intact but incomplete.",
 )
 

@@ -20,6 +20,7 @@ from ombud_policies import Bundle, BundleInvalid, Problem, TestReport, run_folde
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     help="Bundles of policies. **Exit codes**: 0 holds or done; 1 does not hold, or the gateway says no; "
     "2 there is no such folder, or no such gateway.",

@@ -18,6 +18,7 @@ from ombud_cli.output import Format, print_fields, print_json, print_rows
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     help="List and settle the calls that wait for a human. Exit code 1: the gateway says no.",
 )

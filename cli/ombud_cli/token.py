@@ -19,6 +19,7 @@ from ombud_gateway.problems import ConfigInvalid
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     help="Create, list and revoke bearer tokens. The file keeps only their SHA-256. "
     "A running gateway sees changes at once.",

@@ -13,7 +13,17 @@ from typer.testing import CliRunner
 
 from ombud_cli.main import COMMANDS, app
 
-HEAVY = {"duckdb", "pyarrow", "grpc", "cedarpy", "pydantic", "sqlalchemy", "ombud_gateway", "ombud_ledger"}
+HEAVY = {
+    "duckdb",
+    "pyarrow",
+    "grpc",
+    "cedarpy",
+    "pydantic",
+    "sqlalchemy",
+    "rich",
+    "ombud_gateway",
+    "ombud_ledger",
+}
 LEAVES = [
     ["init"],
     ["serve"],
