@@ -83,7 +83,7 @@ def test_a_model_belongs_to_one_system(tmp_path: Path) -> None:
     text = str(refused.value)
     for expected in (
         "c.yaml: purpose: must be given",
-        "d.yaml:: must be readable UTF-8",
+        "d.yaml: must be readable UTF-8",
         "b.yaml: system is 'a': must not be the name of another system",
         "b.yaml: models[0].name is 'm': must not belong to another system",
         "a.yaml: models[0].upstream is 'u': must be a configured upstream: v",
