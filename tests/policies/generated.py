@@ -44,7 +44,12 @@ ENTITIES: list[dict[str, Any]] = [
         "parents": [{"type": "Group", "id": "g1"}],
         "tags": {"k": 1},
     },
-    {"uid": {"type": "Agent", "id": "a2"}, "attrs": {"level": 2**63 - 1}, "parents": [{"type": "Agent", "id": "a1"}], "tags": {}},
+    {
+        "uid": {"type": "Agent", "id": "a2"},
+        "attrs": {"level": 2**63 - 1},
+        "parents": [{"type": "Agent", "id": "a1"}],
+        "tags": {},
+    },
     {"uid": {"type": "User", "id": "u1"}, "attrs": {}, "parents": [{"type": "Group", "id": "g2"}]},
     {
         "uid": {"type": "Model", "id": "m1"},
@@ -64,7 +69,9 @@ CEDAR_ENTITIES = Entities.from_json_str(ENTITIES_TEXT, SCHEMA)
 DECIMALS = ("0.0", "0.5", "0.5000", "-0.5", "1.25", "922337203685477.5807")
 
 _decimal = st.one_of(
-    st.sampled_from(["context.d", "context.input.d", "context.input.deep.d", "resource.risk", "context.output.c"]),
+    st.sampled_from(
+        ["context.d", "context.input.d", "context.input.deep.d", "resource.risk", "context.output.c"]
+    ),
     st.sampled_from(["context.input.e", "context.e"]),
     st.sampled_from(DECIMALS).map(lambda text: f'decimal("{text}")'),
 )
@@ -75,48 +82,50 @@ _long = st.deferred(
         st.tuples(_long, st.sampled_from("+-*"), _long).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
     )
 )
+ATOMS = [
+    "context.flag",
+    "context.n + 9223372036854775807 > 0",
+    "principal.level * 2 > 4",
+    'context.system like "s*"',
+    "context has m",
+    "context has e",
+    "context.input has e",
+    "context has input.e",
+    'context.input has "odd key"',
+    'context.input["odd key"] == "x"',
+    "context has output",
+    "context has output.c",
+    "context.who has agent",
+    "context.who.user == principal",
+    'context.who.agent in Group::"g1"',
+    "context.who.agent.level > 2",
+    'context.status == Status::"on"',
+    'context.input.deep.s.contains("x")',
+    "context.input.deep.s.isEmpty()",
+    "[context.d, context.input.d].contains(context.input.deep.d)",
+    '[context.d].contains(decimal("0.5"))',
+    "context.input.deep == context.input.deep",
+    '{a: context.d}.a.lessThan(decimal("0.7"))',
+    "context has approval",
+    'context.approval.groups.contains("r1")',
+    "context.approval.approvers > 1",
+    'principal in Group::"g1"',
+    "principal is User",
+    'principal.hasTag("k")',
+    'principal has team && principal.team == "red"',
+    'resource == Model::"m1"',
+    "(if context.flag then context.input else context.input).n > 2",
+    "(if context.flag then context.d else context.input.d).lessThan(context.d)",
+]
 _atom = st.one_of(
     st.tuples(_decimal, st.sampled_from(["lessThan", "lessThanOrEqual", "greaterThan"]), _decimal).map(
         lambda t: f"{t[0]}.{t[1]}({t[2]})"
     ),
     st.tuples(_decimal, st.sampled_from(["==", "!="]), _decimal).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
-    st.tuples(_long, st.sampled_from(["<", "<=", "==", ">", "!="]), _long).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
-    st.sampled_from(
-        [
-            "context.flag",
-            "context.n + 9223372036854775807 > 0",
-            "principal.level * 2 > 4",
-            'context.system like "s*"',
-            "context has m",
-            "context has e",
-            "context.input has e",
-            "context has input.e",
-            'context.input has "odd key"',
-            'context.input["odd key"] == "x"',
-            "context has output",
-            "context has output.c",
-            "context.who has agent",
-            "context.who.user == principal",
-            'context.who.agent in Group::"g1"',
-            "context.who.agent.level > 2",
-            'context.status == Status::"on"',
-            'context.input.deep.s.contains("x")',
-            "context.input.deep.s.isEmpty()",
-            "[context.d, context.input.d].contains(context.input.deep.d)",
-            "context.input.deep == context.input.deep",
-            '{a: context.d}.a.lessThan(decimal("0.7"))',
-            "context has approval",
-            'context.approval.groups.contains("r1")',
-            "context.approval.approvers > 1",
-            'principal in Group::"g1"',
-            "principal is User",
-            'principal.hasTag("k")',
-            'principal has team && principal.team == "red"',
-            'resource == Model::"m1"',
-            "(if context.flag then context.input else context.input).n > 2",
-            "(if context.flag then context.d else context.input.d).lessThan(context.d)",
-        ]
+    st.tuples(_long, st.sampled_from(["<", "<=", "==", ">", "!="]), _long).map(
+        lambda t: f"({t[0]} {t[1]} {t[2]})"
     ),
+    st.sampled_from(ATOMS),
 )
 _condition = st.recursive(
     _atom,
@@ -154,6 +163,8 @@ _action = st.sampled_from(
         "action",
         'action == Action::"infer"',
         'action in [Action::"infer", Action::"release"]',
+        'action in Action::"calls"',
+        'action in Action::"calls"',
         'action in Action::"calls"',
         'action in Action::"all"',
         'action == Action::"read"',
@@ -201,8 +212,11 @@ def _valid(policies: Iterable[str]) -> list[str]:
 
 
 scopes = st.lists(_scope_only(), min_size=1, max_size=10).map(_valid)
+_CALLS = 'Action::"calls"'
 conditions = st.builds(
-    lambda condition, guard: [f"permit (principal, action, resource) when {{ {guard} && {condition} }}"],
+    lambda condition, guard: [
+        f"permit (principal, action in {_CALLS}, resource) when {{ {guard} && {condition} }}"
+    ],
     _condition,
     st.sampled_from(_GUARDS),
 ).map(_valid)
@@ -271,6 +285,36 @@ def questions(draw: st.DrawFn) -> Question:
     action = draw(st.sampled_from(["infer", "infer", "release", "release", "read"]))
     resource = draw(st.sampled_from(RESOURCES if action == "read" else RESOURCES[:-1]))
     return Question(draw(st.sampled_from(PRINCIPALS)), action, resource, draw(contexts[action]))
+
+
+def guarded(condition: str) -> list[str]:
+    """Return a policy that permits where the condition holds and where what it reads is there."""
+    everything = " && ".join(_GUARDS[:-3])
+    return [
+        f'permit (principal, action == Action::"release", resource) when {{ {everything} && {condition} }}'
+    ]
+
+
+def complete() -> st.SearchStrategy[Question]:
+    """Return questions of an agent on a release, nothing left out."""
+    everything = (
+        _required
+        | _optional
+        | {
+            "who": st.fixed_dictionaries(
+                {"agent": st.just(Uid("Agent", "a1")), "user": st.just(Uid("User", "u1"))}
+            ),
+            "input": st.builds(lambda inner, e: {"e": e, "odd key": "x"} | inner, _inner, _amount),
+            "output": st.fixed_dictionaries({"c": _amount}),
+        }
+    )
+    return st.builds(
+        Question,
+        st.sampled_from(PRINCIPALS[:1]),
+        st.just("release"),
+        st.sampled_from(RESOURCES[:2]),
+        st.fixed_dictionaries(everything),
+    )
 
 
 def bundle_of(texts: list[str]) -> Bundle:

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from ombud_policies import Engine, Question, Uid, Verdict
@@ -19,7 +20,19 @@ from policies import generated
 LEAN = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 STRANGE: st.SearchStrategy[Any] = st.sampled_from(
-    [0, 2**63, True, "s1", "", Decimal("0.5"), Decimal("0.00001"), Decimal("NaN"), Decimal("1E+30"), 0.5, None]
+    [
+        0,
+        2**63,
+        True,
+        "s1",
+        "",
+        Decimal("0.5"),
+        Decimal("0.00001"),
+        Decimal("NaN"),
+        Decimal("1E+30"),
+        0.5,
+        None,
+    ]
     + [b"x", Uid("User", "u1"), Uid("Status", "other"), [], ["r1"], [3], {}, {"user": Uid("Agent", "a1")}]
     + [{"__entity": {"type": "User", "id": "u1"}}, {"__extn": {"fn": "decimal", "arg": "0.5"}}]
 )
@@ -27,7 +40,9 @@ STRANGE: st.SearchStrategy[Any] = st.sampled_from(
 
 def _shown(verdict: Verdict) -> generated.Answer:
     answer = generated.Answer(verdict.kind, verdict.policies, verdict.groups, _renamed(verdict.errors))
-    return answer if verdict.kind == "deny" else replace(answer, capture=verdict.capture, redact=verdict.redact)
+    return (
+        answer if verdict.kind == "deny" else replace(answer, capture=verdict.capture, redact=verdict.redact)
+    )
 
 
 def _renamed(errors: tuple[str, ...]) -> tuple[str, ...]:
@@ -63,7 +78,16 @@ def test_scopes_are_told_apart_for_everyone(texts: list[str], context: dict[str,
             assert _expected(texts, question) == _shown(engine.decide(question))
 
 
-@settings(LEAN, max_examples=400)
+@pytest.mark.parametrize("condition", generated.ATOMS)
+@settings(LEAN, max_examples=12)
+@given(question=generated.complete())
+def test_each_kind_of_condition_sees_what_it_reads(condition: str, question: Question) -> None:
+    """One condition alone, with everything it may read there."""
+    texts = generated.guarded(condition)
+    assert _expected(texts, question) == _shown(Engine(generated.bundle_of(texts)).decide(question))
+
+
+@settings(LEAN, max_examples=150)
 @given(texts=generated.conditions, asked=st.lists(generated.questions(), min_size=3, max_size=3))
 def test_conditions_see_all_that_they_read(texts: list[str], asked: list[Question]) -> None:
     """One condition alone, so that nothing else keeps what it reads in the context."""
