@@ -364,7 +364,10 @@ class Caller:
         return {
             "authorization": f"Bearer {self.token}",
             "ombud-correlation-id": self.correlation,
-            **{key.replace("_", "-"): value for key, value in more.items()},
+            **{
+                key.replace("_", "-") if key.startswith("ombud") else key: value
+                for key, value in more.items()
+            },
         }
 
     def send(
