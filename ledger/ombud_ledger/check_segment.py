@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ombud_ledger import facts as facts_of
 from ombud_ledger import segment
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
+from ombud_ledger.canonical import MAX_FACTS
 from ombud_ledger.columns import project
 from ombud_ledger.durable import act_now
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, ObjectMissing
@@ -21,6 +22,7 @@ from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, ch
 from ombud_ledger.layout import facts_name
 from ombud_ledger.objects import Objects
 from ombud_ledger.seal import digest_of
+from ombud_ledger.shapes import Shapes
 
 _BATCH = 4_096
 _THRIFT_LIMIT = 64 * 1024 * 1024
@@ -163,6 +165,7 @@ def _facts_faults(
     job: SegmentJob, name: str, columns: tuple[Column, ...], commits: dict[int, str]
 ) -> Iterator[tuple[int, str]]:
     expected = iter(commits.items())
+    shapes = Shapes(MAX_FACTS)
     for batch in _batches(job.folder / name, segment.facts_schema(columns)):
         rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
         values: list[dict[str, Any]] = []
@@ -172,7 +175,7 @@ def _facts_faults(
                 yield seq, f"the facts of entry {wanted} should come here" if wanted >= 0 else "no such facts"
                 return
             try:
-                parsed = check_facts(seq, commit, salt, None if text is None else text.encode())
+                parsed = check_facts(shapes, seq, commit, salt, None if text is None else text.encode())
             except EntryBroken as error:
                 yield seq, str(error)
                 return

@@ -61,7 +61,9 @@ _PYTHON: Final[Mapping[str, type]] = {"varchar": str, "bigint": int, "boolean": 
 
 def project(records: Sequence[Mapping[str, JSON]]) -> list[list[Any]]:
     """Return the values of every column of COLUMNS for the records, column by column."""
-    return [_project(column, records) for column in COLUMNS]
+    present: set[str] = set().union(*records)
+    nothing: list[Any] = [None] * len(records)
+    return [_project(column, records) if column.path[0] in present else nothing for column in COLUMNS]
 
 
 def _project(column: Projected, records: Sequence[Mapping[str, JSON]]) -> list[Any]:

@@ -11,6 +11,7 @@ from ombud_ledger import canonical
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.hashing import chain_next, chain_start, facts_commit, leaf_hash
 from ombud_ledger.kinds import FORMAT, KINDS
+from ombud_ledger.shapes import Shapes
 
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -65,6 +66,7 @@ class Follower:
     unclean_boots: int = 0
     commits: dict[str, dict[int, str]] = field(default_factory=dict)  # by contract digest or "", then seq
     seals: list[Seal] = field(default_factory=list)
+    _records: Shapes = field(default_factory=lambda: Shapes(canonical.MAX_RECORD))
 
     def follow(self, seq: int, record: bytes, chain: bytes) -> dict[str, Any]:
         """Check the next entry and return its record. Raises EntryBroken, EntryUnreadable."""
@@ -73,7 +75,7 @@ class Follower:
             raise EntryBroken(seq, f"entry {self.size} should come here")
         # 2. It is canonical. (First, because the chain of entry 0 starts from what it says.)
         try:
-            fields = canonical.parse(record, limit=canonical.MAX_RECORD)
+            fields = self._records.parse(record)
         except RecordInvalid as error:
             raise EntryBroken(seq, f"the record is not canonical: {error}") from error
         self._check_fields(seq, fields)
@@ -162,11 +164,11 @@ def seals_of(seq: int, fields: dict[str, Any]) -> Iterable[Seal]:
 
 
 def check_facts(
-    seq: int, commit: str | None, salt: bytes | None, facts: bytes | None
+    shapes: Shapes, seq: int, commit: str | None, salt: bytes | None, facts: bytes | None
 ) -> dict[str, Any] | None:
     """Check one entry's facts against its commitment; return them parsed, None if there are none to be.
 
-    Raises EntryBroken.
+    `shapes` parses facts, remembering across calls. Raises EntryBroken.
     """
     if commit is None:
         if salt is not None or facts is not None:
@@ -177,7 +179,7 @@ def check_facts(
     if facts_commit(salt, facts).hex() != commit:
         raise EntryBroken(seq, "the facts are not those that the record commits to")
     try:
-        parsed = canonical.parse(facts, limit=canonical.MAX_FACTS)
+        parsed = shapes.parse(facts)
     except RecordInvalid as error:
         raise EntryBroken(seq, f"the facts are not canonical: {error}") from error
     if type(parsed.get("values")) is not dict:

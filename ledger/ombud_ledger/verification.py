@@ -22,6 +22,7 @@ from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, check_facts, seals_of
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.seal import digest_of
+from ombud_ledger.shapes import Shapes
 from ombud_ledger.snapshot import Snapshot, snapshot
 
 Progress = Callable[[str, int, int], None]
@@ -239,10 +240,11 @@ class _Log:
             self._find(INCOMPLETE, "neither sealed nor in the hot tail", first=follower.size, last=last)
             follower.size, follower.head = tail.begins, None
         self._total += len(tail.rows)
+        shapes = Shapes(canonical.MAX_FACTS)
         try:
             for row in tail.rows:
                 fields = follower.follow(row.seq, row.record, row.chain)
-                check_facts(row.seq, fields.get("facts_commit"), row.salt, row.facts)
+                check_facts(shapes, row.seq, fields.get("facts_commit"), row.salt, row.facts)
                 follower.commits.clear()
                 self._account.hot_entries += 1
                 if self._account.hot_entries % 4_096 == 0:

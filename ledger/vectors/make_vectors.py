@@ -4,8 +4,8 @@
 
 Uses hashlib and json alone, so that the vectors do not repeat the package's mistakes. Everything in them is
 fixed; CI runs this again and compares. `records/` holds raw record bytes. `logs/` holds one log each, a JSON
-line per entry: seq, record, chain (hex) and, where there are facts, salt (hex) and facts. `valid` and `invalid`
-say what must come out; a file is named by its defect.
+line per entry: seq, record, chain (hex) and, where there are facts, salt (hex) and facts. `valid` and
+`invalid` say what must come out; a file is named by its defect.
 """
 
 import copy

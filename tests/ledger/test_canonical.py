@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ombud_ledger import RecordInvalid, canonical
+from ombud_ledger.shapes import Shapes
 
 LIMIT = 64 * 1024
 KEYS = st.text(string.ascii_lowercase + string.digits + "_", min_size=1, max_size=12)
@@ -103,3 +104,53 @@ def test_the_message_never_holds_the_value() -> None:
         canonical.encode({"name": "Jane Doe of Utrecht"}, limit=100, longest=5)
     assert "Jane" not in str(caught.value)
     assert "name" in str(caught.value)
+
+
+SHAPED = st.fixed_dictionaries(
+    {
+        "a": LEAVES,
+        "b": st.dictionaries(st.sampled_from("xyz"), LEAVES, max_size=3),
+        "c": st.lists(LEAVES, max_size=2),
+    },
+    optional={"d": LEAVES},
+)
+SPLICES = (
+    "0",
+    "9" * 16,
+    "-",
+    "-0",
+    '\\"',
+    ".5",
+    "e1",
+    " ",
+    '"',
+    ":",
+    ",",
+    "{",
+    "]",
+    "\\",
+    "\x01",
+    "é",
+    "null",
+    "true",
+    "a",
+)
+
+
+@given(st.lists(SHAPED, min_size=1, max_size=6), st.integers(0, 300), st.sampled_from(SPLICES), st.booleans())
+@settings(max_examples=600, deadline=None)
+def test_shapes_are_as_strict(values: list[dict[str, Any]], at: int, splice: str, instead: bool) -> None:
+    """The parser that remembers shapes accepts and refuses exactly what the plain one does."""
+    shapes = Shapes(LIMIT)
+    for value in values:
+        data = canonical.encode(value, limit=LIMIT)
+        assert shapes.parse(data) == shapes.parse(data) == value
+        at %= len(data)
+        changed = data[:at] + splice.encode() + data[at + instead :]
+        try:
+            expected = canonical.parse(changed, limit=LIMIT)
+        except RecordInvalid:
+            with pytest.raises(RecordInvalid):
+                shapes.parse(changed)
+        else:
+            assert shapes.parse(changed) == expected

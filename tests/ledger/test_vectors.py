@@ -16,6 +16,7 @@ import pytest
 from ledger import samples, second_verifier
 from ombud_ledger import LedgerError, canonical
 from ombud_ledger.follow import Follower, check_facts
+from ombud_ledger.shapes import Shapes
 
 ROOM = Path(__file__).parents[2] / "ledger"
 VECTORS = ROOM / "vectors"
@@ -29,12 +30,13 @@ def ours(path: Path) -> None:
         canonical.parse(path.read_bytes(), limit=canonical.MAX_RECORD)
         return
     follower = Follower()
+    shapes = Shapes(canonical.MAX_FACTS)
     for line in read_lines(path):
         record, chain = line["record"].encode(), bytes.fromhex(line["chain"])
         fields = follower.follow(line["seq"], record, chain)
         salt = bytes.fromhex(line["salt"]) if "salt" in line else None
         facts = line["facts"].encode() if "facts" in line else None
-        check_facts(line["seq"], fields.get("facts_commit"), salt, facts)
+        check_facts(shapes, line["seq"], fields.get("facts_commit"), salt, facts)
 
 
 def theirs(path: Path) -> None:
