@@ -52,13 +52,19 @@ class _Refusal(Exception):
     """A case that cannot be read."""
 
 
-def read_cases(file: str, text: str, report: Callable[[Problem], None]) -> Iterator[Case]:
+def read_cases(file: str, content: bytes, report: Callable[[Problem], None]) -> Iterator[Case]:
     """Yield the cases of one file; report those that cannot be read, with their line."""
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = yaml.compose(content.decode(), Loader=_Loader)
         whole = _construct(root)
         listed, lines = _listed(root, whole)
         defaults = _mapping(whole.get("defaults", {}), "defaults", _REQUEST)
+    except UnicodeDecodeError:
+        report(Problem(file, "is not UTF-8; save it as UTF-8"))
+        return
+    except RecursionError:
+        report(Problem(file, "is nested too deeply"))
+        return
     except (yaml.YAMLError, _Refusal) as error:
         mark = getattr(error, "problem_mark", None)
         message = getattr(error, "problem", None) or str(error)
@@ -203,8 +209,6 @@ def _construct(root: yaml.Node | None) -> Any:
     loader = _Loader("")
     try:
         return loader.construct_document(root)
-    except RecursionError as error:
-        raise _Refusal("the file is nested too deeply") from error
     finally:
         loader.dispose()
 

@@ -71,7 +71,7 @@ def run_tests(bundle: Bundle) -> TestReport:
         case
         for name in sorted(bundle.files)
         if name.startswith("tests/")
-        for case in read_cases(name, bundle.files[name].decode(), unreadable.append)
+        for case in read_cases(name, bundle.files[name], unreadable.append)
     ]
     runner = _Runner(bundle)
     results = tuple(

@@ -21,6 +21,7 @@ from ombud_policies.schema import ActionType, RecordType, Scalar, SetType, read_
 from ombud_policies.source import Policy, parse_policies
 
 MOST_POLICIES = 50_000
+MOST_MISFITS = 20
 APPROVAL = RecordType(
     {
         "approvers": (Scalar("Long"), True),
@@ -73,8 +74,7 @@ def check_parts(files: Mapping[str, bytes]) -> tuple[Parts | None, tuple[Problem
     _curable(policies, actions, report)
     if problems or entities is None:
         return None, tuple(problems)
-    hierarchy = read_hierarchy(files[ENTITIES])
-    return Parts(policies, schema, actions, entities, hierarchy), ()
+    return Parts(policies, schema, actions, entities, read_hierarchy(entities)), ()
 
 
 def _decoded(name: str, content: bytes, report: _Report) -> str | None:
@@ -160,11 +160,13 @@ def _entities(text: str, schema: Schema, report: _Report) -> Entities | None:
 
 def _misfits(listed: list[Any], text: str, schema: Schema) -> list[Problem]:
     """Find the entities that do not fit by themselves; Cedar's message names none."""
-    problems = []
+    problems: list[Problem] = []
     for item in listed:
         try:
             Entities.from_json_str(json.dumps([item]), schema)
         except ValueError as error:
+            if len(problems) == MOST_MISFITS:
+                break
             uid = item.get("uid") if isinstance(item, dict) else None
             named = uid.get("id") if isinstance(uid, dict) else None
             at = text.find(json.dumps(named)) if isinstance(named, str) else -1

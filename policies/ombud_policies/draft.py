@@ -12,6 +12,7 @@ from cedarpy import Schema
 
 from ombud_policies.errors import DraftInvalid
 
+_PLAIN = re.compile(r"(?!(?:if|then|else|true|false|in|is|like|has|__cedar)\Z)[A-Za-z_][A-Za-z0-9_]*")
 FEATURE_TYPES = ("decimal", "Long", "Bool", "String")
 
 _TEXT = """\
@@ -111,5 +112,5 @@ def _attribute(name: str, kind: str) -> str:
     if not name.isprintable() or not name:
         raise DraftInvalid(f"feature {name!r} has no printable name")
     optional = "?" if kind.endswith("?") else ""
-    written = name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else json.dumps(name, ensure_ascii=False)
+    written = name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
     return f"{written}{optional}: {plain}"

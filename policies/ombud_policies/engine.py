@@ -32,7 +32,8 @@ MOST_SLICES = 1_024
 _Class: TypeAlias = tuple[str, str | None, str, str, str | None]
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_NOTHING: tuple[Capture, frozenset[str]] = (DEFAULT_CAPTURE, frozenset())
+_Keep: TypeAlias = tuple[Capture, frozenset[str]]
+_NOTHING: _Keep = (DEFAULT_CAPTURE, frozenset())
 
 
 class _Answer(NamedTuple):
@@ -54,7 +55,8 @@ class Engine:
         self._index = Index(bundle.policies, bundle.actions, bundle.hierarchy)
         self._entities = bundle.entities
         self._classes: dict[_Class, Slice] = {}
-        self._slices: dict[tuple[str, tuple[str, ...], tuple[Capture, frozenset[str]]], Slice] = {}
+        self._slices: dict[tuple[str, tuple[str, ...], _Keep], Slice] = {}
+        self._refused: dict[tuple[str, str, str | None], _Keep] = {}
         self._allowed: dict[tuple[str, ...], Verdict] = {}
         self._building = threading.Lock()
 
@@ -130,8 +132,11 @@ class Engine:
 
     def _build(self, key: _Class, principal: Uid, action: str, resource: Uid) -> Slice:
         fitting = self._index.fitting(principal, action, resource)
-        anyone = self._index.fitting_anyone(action, resource)
-        refused = strictest(policy.obligations for policy in anyone)
+        refused = self._refused.get(key[2:])
+        if refused is None:
+            anyone = self._index.fitting_anyone(action, resource)
+            refused = strictest(policy.obligations for policy in anyone)
+            _remember(self._refused, key[2:], refused, MOST_CLASSES)
         name = (action, tuple(policy.id for policy in fitting), refused)
         found = self._slices.get(name)
         if found is None:
@@ -141,7 +146,10 @@ class Engine:
         return found
 
     def _ask(self, request: dict[str, Any], policies: PolicySet) -> _Answer:
-        result = is_authorized(request, policies, self._entities)
+        try:
+            result = is_authorized(request, policies, self._entities)
+        except (ValueError, TypeError) as error:  # such as an id that is no Unicode
+            return _Answer(False, (), (f"Cedar could not be asked: {error}",))
         diagnostics = result.diagnostics
         errors = tuple(sorted(diagnostics.errors))
         decision = result.decision
@@ -155,7 +163,7 @@ class Engine:
         policies: tuple[str, ...] = (),
         groups: tuple[str, ...] = (),
         *,
-        keep: tuple[Capture, frozenset[str]],
+        keep: _Keep,
         errors: tuple[str, ...] = (),
     ) -> Verdict:
         return Verdict(kind, policies, groups, keep[0], keep[1], errors, *self._digests)
@@ -165,7 +173,7 @@ def _is_one_of(declared: EntityType | None, uid: Uid) -> bool:
     return declared is not None and (declared.ids is None or uid.id in declared.ids)
 
 
-def _keep(part: Slice, answer: _Answer) -> tuple[Capture, frozenset[str]]:
+def _keep(part: Slice, answer: _Answer) -> _Keep:
     return strictest(part.by_id[name].obligations for name in answer.reasons)
 
 

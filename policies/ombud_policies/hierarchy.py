@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cedarpy import Entities
+
 from ombud_policies.question import Uid
 
 
@@ -32,13 +34,11 @@ class Hierarchy:
         return frozenset(seen)
 
 
-def read_hierarchy(entities_json: bytes) -> Hierarchy:
-    """Read Cedar's JSON list of entities (already validated by Cedar); attributes and tags are not needed."""
-    listed: Iterable[Mapping[str, Any]] = json.loads(entities_json)
-    return Hierarchy({_uid(item["uid"]): frozenset(map(_uid, item.get("parents", ()))) for item in listed})
+def read_hierarchy(entities: Entities) -> Hierarchy:
+    """Read Cedar's rendering, not the author's text: slices are cut by what Cedar decides by."""
+    listed: Iterable[Mapping[str, Any]] = json.loads(str(entities))
+    return Hierarchy({_uid(item["uid"]): frozenset(map(_uid, item["parents"])) for item in listed})
 
 
-def _uid(written: Mapping[str, Any]) -> Uid:
-    """Both of Cedar's spellings: bare, and wrapped in `__entity`."""
-    plain = written.get("__entity", written)
-    return Uid(plain["type"], plain["id"])
+def _uid(written: Mapping[str, str]) -> Uid:
+    return Uid(written["type"], written["id"])

@@ -33,7 +33,8 @@ action infer in [calls] appliesTo { principal: [Agent, User], resource: [Model],
 action release in [calls, all] appliesTo { principal: [Agent, User], resource: [Model], context: {
   system: String, n: Long, m?: Long, flag: Bool, d: decimal, e?: decimal, who: Who, status: Status,
   input: Inner, output: { c: decimal }, approval?: Approval } };
-action read in [all] appliesTo { principal: [Agent, User], resource: [Model, Gateway], context: { system: String } };
+action read in [all] appliesTo {
+  principal: [Agent, User], resource: [Model, Gateway], context: { system: String } };
 """
 
 ENTITIES: list[dict[str, Any]] = [
@@ -75,7 +76,7 @@ _decimal = st.one_of(
     st.sampled_from(["context.input.e", "context.e"]),
     st.sampled_from(DECIMALS).map(lambda text: f'decimal("{text}")'),
 )
-_long = st.deferred(
+_long: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from(["context.n", "context.input.n", "principal.level", "0", "3", "9223372036854775807"]),
         st.sampled_from(['principal.getTag("k")', "context.m"]),
@@ -365,7 +366,7 @@ class Answer:
 
 
 def oracle(texts: list[str], question: Question, schema: Schema | None) -> Answer:
-    """Answer as DESIGN.md says, from Cedar's text parser and every policy; obligations on what is not denied."""
+    """Answer as DESIGN.md says, from Cedar's text parser and every policy; obligations unless denied."""
     request = request_of(question)
     result = _cedar(request, dict(enumerate(texts)), schema)
     if result.diagnostics.errors or result.decision is Decision.NoDecision:
