@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,8 +68,9 @@ def test_full_disk(tmp_path: Path) -> None:
                     "UNAVAILABLE: the call could not be recorded, so it is refused"
                 }
                 await gateway.health_becomes("SERVING")
-                for number in range(_AFTER):
-                    answered.append((await infer(send, deployment, SMALL + number)).decision)
+                answered += [
+                    (await infer(send, deployment, SMALL + number)).decision for number in range(_AFTER)
+                ]
             assert await gateway.end() == 0
             return deployment, answered, len(refused)
 
