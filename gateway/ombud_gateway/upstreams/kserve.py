@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,10 @@ _SERVICE = "/inference.GRPCInferenceService/"
 _DESCRIPTIONS = 1024
 _FRESH_SECONDS = 60.0
 _MAY_QUOTE_CODE = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+_ADDRESS = re.compile(r"\b(ipv4|ipv6|unix|dns):")
+"""How gRPC writes where it tried to connect to, in a status of its own making."""
+_ERROR_MESSAGE = b"\x0a"
+"""How a `ModelStreamInferResponse` with an error begins: the tag of its first field."""
 _NOT_SUPPLIED = Description("not supplied", decoupled=False)
 
 
@@ -61,7 +66,7 @@ class KServeUpstream:
             await under_way.write(call.body)
             await under_way.done_writing()
             while (body := await under_way.read()) is not grpc.aio.EOF:
-                yield Answer(body)
+                yield Answer(_without_stack(body))
         except grpc.aio.AioRpcError as error:
             raise _failed(error) from error
         finally:
@@ -113,8 +118,29 @@ class KServeUpstream:
 def _failed(error: grpc.aio.AioRpcError) -> UpstreamFailed:
     code, metadata = error.code(), passed_on(tuple(error.trailing_metadata() or ()))
     message = error.details() or code.name.lower()
-    if code in _MAY_QUOTE_CODE and "\n" in message:
-        # Triton's Python backend puts the stack of a failing model, with paths, below the first line.
-        _LOG.warning("upstream failed: %s", message)
-        message = message.split("\n", 1)[0]
+    if code in _MAY_QUOTE_CODE:
+        message = _first_line(message)
+    elif code is grpc.StatusCode.UNAVAILABLE and _ADDRESS.search(message):
+        _LOG.warning("upstream cannot be reached: %s", message)
+        return UpstreamFailed(code.value[0], "the model server cannot be reached", metadata, reached=False)
     return UpstreamFailed(code.value[0], message, metadata)
+
+
+def _without_stack(body: bytes) -> bytes:
+    """Return a stream's message as it came, but for an in-band error of several lines."""
+    if not body.startswith(_ERROR_MESSAGE):
+        return body
+    message = wire.ModelStreamInferResponse.FromString(body)
+    kept = _first_line(message.error_message)
+    if kept == message.error_message:
+        return body
+    message.error_message = kept
+    return bytes(message.SerializeToString())
+
+
+def _first_line(message: str) -> str:
+    """Triton's Python backend puts the stack of a failing model, with paths, below the first line."""
+    kept, more, _ = message.partition("\n")
+    if more:
+        _LOG.warning("upstream failed: %s", message)
+    return kept
