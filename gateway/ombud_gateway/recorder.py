@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from ombud_gateway import judgement
@@ -23,9 +23,15 @@ _EVERY = 1.0
 class Recorder:
     """The only place where the pipeline touches the ledger. A record that cannot be made refuses the call."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Callable[[], int],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._pause = pause
         self._refused: Counter[str] = Counter()
         self._since = 0
         self._background: set[asyncio.Task[Any]] = set()
@@ -87,7 +93,7 @@ class Recorder:
     async def run(self) -> None:
         """Flush refusal counts for as long as the gateway serves."""
         while True:
-            await asyncio.sleep(_EVERY)
+            await self._pause(_EVERY)
             await self.flush_refused()
 
     async def drain(self) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""A pipeline in a folder: ledger, policies and reviews are real; callers, models, clock and disk are fakes."""
+"""A pipeline in a folder: ledger, policies and reviews are real; callers, models, clock, disk are fakes."""
 
 from __future__ import annotations
 

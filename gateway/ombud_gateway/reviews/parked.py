@@ -37,7 +37,7 @@ class ParkedAnswers:
         """Return the answer; raise `Broken` where it is not what was sealed for this review."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], review.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise Broken("REVIEW_BROKEN", "the held answer cannot be opened") from error
 
 
