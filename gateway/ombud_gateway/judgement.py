@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +19,6 @@ from ombud_policies import Engine, Verdict
 
 MOST_POLICIES = 32
 """Determining policies named in a record; their number is always given."""
-_STRICTEST_FIRST = ("none", "digest", "features")
 
 
 @dataclass(slots=True)
@@ -53,7 +52,7 @@ class Judgement:
     def settle(self, verdict: Verdict, stage: str) -> None:
         """Keep what policy said at a stage; what let the call in stays named when its answer is let out."""
         if verdict.kind == "allow":
-            verdict = _joined(self.admitted, verdict) if self.admitted else verdict
+            verdict = verdict.joined(self.admitted) if self.admitted else verdict
             self.admitted = self.admitted if stage == "release" else verdict
         self.verdict, self.stage = verdict, stage
 
@@ -201,15 +200,3 @@ def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str,
 def _put(body: dict[str, Any], key: str, value: str) -> None:
     if value:
         body[key] = value
-
-
-def _joined(first: Verdict, second: Verdict) -> Verdict:
-    """Two verdicts that both let through: all policies that did, and the stricter of what may be kept."""
-    if first.policies == second.policies:  # the same permits, so the same obligations
-        return second
-    return replace(
-        second,
-        policies=tuple(sorted({*first.policies, *second.policies})),
-        capture=min(first.capture, second.capture, key=_STRICTEST_FIRST.index),
-        redact=first.redact | second.redact,
-    )

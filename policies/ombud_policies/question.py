@@ -74,6 +74,8 @@ class Verdict:
 
     def joined(self, earlier: Verdict) -> Verdict:
         """Return this verdict with the policies and obligations of an earlier one of the same call added."""
+        if (self.policies, self.capture, self.redact) == (earlier.policies, earlier.capture, earlier.redact):
+            return self
         return replace(
             self,
             policies=tuple(sorted({*self.policies, *earlier.policies})),
