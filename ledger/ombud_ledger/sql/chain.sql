@@ -1,3 +1,6 @@
+-- SPDX-FileCopyrightText: 2026 The Ombud authors
+-- SPDX-License-Identifier: Apache-2.0
+--
 -- Checks the hash chain of one log's sealed entries with a stock DuckDB, without Ombud.
 -- Run it in the log's folder (logs/<log>); it lists the entries that do not follow from those before them.
 -- No row means: every sealed record hashes to its chain value, in order, from the log's origin on.
