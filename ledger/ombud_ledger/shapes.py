@@ -4,10 +4,10 @@
 
 Take an object's text, blot out its escaped quotation marks, and cut it at the others. What lies outside the
 strings, with the digits taken out, is its skeleton; some of the strings are keys. If an object with this
-skeleton and these keys was canonical, this one is too: same nesting, same keys in the same order, no space, no
-null, no point, no exponent. What can still differ are the strings (no other escape; control characters are
-looked for) and the integers (the JSON parser refuses leading zeros; -0 and long ones are looked for). Whatever
-is not plain, or not seen before, goes through `canonical.parse`.
+skeleton and these keys was canonical, this one is too: same nesting, same keys in the same order, no space,
+no null, no point, no exponent. What can still differ are the strings (no other escape; control characters
+are looked for) and the integers (the JSON parser refuses leading zeros; -0 and long ones are looked for).
+Whatever is not plain, or not seen before, goes through `canonical.parse`.
 """
 
 import json
