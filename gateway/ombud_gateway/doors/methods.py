@@ -86,7 +86,7 @@ METHODS = {
 
 
 def canonical(request: Message) -> bytes:
-    """Return what a review binds: the deterministic form of the request without its own id.
+    """Return what a review binds: the deterministic form of the request, an inference's without its own id.
 
     Raises `Invalid` where fields are unknown: a reviewer could not have seen them.
     """
@@ -94,7 +94,7 @@ def canonical(request: Message) -> bytes:
         raise Invalid(
             "UNREVIEWABLE", "the request has fields that no reviewer could see, so it cannot be reviewed"
         )
-    if "id" in request.DESCRIPTOR.fields_by_name:
+    if isinstance(request, wire.ModelInferRequest):
         request = type(request).FromString(request.SerializeToString())
         request.ClearField("id")
     return request.SerializeToString(deterministic=True)
