@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ombud_gateway.activation import ActivePolicy
@@ -15,11 +16,17 @@ _LOG = logging.getLogger(__name__)
 _EVERY = 1.0
 
 
-async def watch(folder: Path, policy: ActivePolicy, *, activate: bool) -> None:
+async def watch(
+    folder: Path,
+    policy: ActivePolicy,
+    *,
+    activate: bool,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
     """Look at a folder once a second, until cancelled. A bundle that does not hold never takes effect."""
     seen = await asyncio.to_thread(_stamp, folder)
     while True:
-        await asyncio.sleep(_EVERY)
+        await pause(_EVERY)
         stamp = await asyncio.to_thread(_stamp, folder)
         if stamp == seen:
             continue
