@@ -161,7 +161,7 @@ def load(address: str, count: int, in_flight: int, token: str) -> dict[str, Any]
 def gateway(folder: Path, upstream: str) -> Iterator[tuple[GatewayProcess, Workspace]]:
     """Run `ombud serve` with the demonstration's system, policies and tokens, alone on the tested core."""
     port, metrics = free_ports(2)
-    workspace = lay_out(folder, port=port, metrics=metrics, upstream=upstream)
+    workspace = lay_out(folder, port=port, metrics=metrics, upstream=upstream, artifact="0" * 64)
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, TESTED)  # a child inherits it with all its threads
     try:

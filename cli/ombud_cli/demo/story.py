@@ -41,7 +41,13 @@ def run(folder: Path, *, clients: int, keep_running: bool) -> int:
     address = f"127.0.0.1:{port}"
     with start(prepared, folder / "model-server.log", say=out.print) as server:
         out.print(f"   {server.kind} serves model [bold]{MODEL}[/] on {server.grpc_address}")
-        workspace = lay_out(folder, port=port, metrics=metrics, upstream=server.grpc_address)
+        workspace = lay_out(
+            folder,
+            port=port,
+            metrics=metrics,
+            upstream=server.grpc_address,
+            artifact=str(prepared.model["sha256"]),
+        )
         with GatewayProcess(workspace, address):
             out.print(f"[bold]2.[/] The gateway stands in front of it, on {address}")
             traffic = _applications(out, workspace, address, applications, clients)

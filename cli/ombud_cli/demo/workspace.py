@@ -79,8 +79,11 @@ class Workspace:
         return self.root / "clients" / f"{name}.token"
 
 
-def lay_out(root: Path, *, port: int, metrics: int, upstream: str) -> Workspace:
-    """Make the folder; what an earlier run left is removed, all but the model server's cache."""
+def lay_out(root: Path, *, port: int, metrics: int, upstream: str, artifact: str) -> Workspace:
+    """Make the folder; what an earlier run left is removed, all but the model server's cache.
+
+    `artifact` is the SHA-256 of the model's file, hex, which the system declares.
+    """
     for name in ("ledger", "attacks", "state", "systems", "policies", "clients", "logs"):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in ("ombud.toml", "tokens.toml"):
@@ -88,7 +91,12 @@ def lay_out(root: Path, *, port: int, metrics: int, upstream: str) -> Workspace:
     for name in ("state", "systems", "policies", "clients", "logs"):
         (root / name).mkdir(parents=True, mode=0o700)
     (root / "ombud.toml").write_text(_CONFIG.format(port=port, metrics=metrics, upstream=upstream))
-    (root / "systems" / "credit.yaml").write_bytes(_system().read_bytes())
+    declared = (
+        _system()
+        .read_text()
+        .replace("upstream: triton", f"upstream: triton\n    artifact_digest: {artifact}")
+    )
+    (root / "systems" / "credit.yaml").write_text(declared)
     shutil.copytree(starter_bundle("credit"), root / "policies" / "credit")
     accepted = TokenFile(root / "tokens.toml")
     tokens = {
