@@ -14,7 +14,7 @@ from ledger import samples
 from ombud_ledger import verify
 from ombud_ledger.layout import log_layout
 
-STRIDE = int(os.environ.get("OMBUD_MUTATION_STRIDE", "11"))
+STRIDE = int(os.environ.get("OMBUD_MUTATION_STRIDE", "23"))
 
 
 def test_every_byte_of_sealed_files(tmp_path: Path) -> None:
