@@ -63,8 +63,7 @@ def check_segment(job: SegmentJob, progress: Callable[[int], None] | None = None
     seal = job.seals.get(job.name)
     result = SegmentResult(head=bytes.fromhex(seal.chain) if seal else None)
     # 1. Bytes first: every file is the one that was sealed. What is not is still read, to name the entry at
-    #    fault,
-    #    but nothing it says counts.
+    #    fault, but nothing it says counts.
     sound = _check_bytes(job, job.name, result)
     # 2. The entries: sequence, canonical form, chain, kinds, projections.
     follower = Follower(size=job.first, head=job.head, wanted=job.wanted)

@@ -45,18 +45,15 @@ def recover(layout: LogLayout, *, origin: str, durable: Durable) -> tuple[Tail, 
     # 2. Where the sealed part ends. An entries file bears its name only after its seal entry was durable.
     size, head = _sealed_end(layout, origin)
     # 3. The hot files that go on from there. Empty ones and older generations mean nothing; those wholly
-    #    sealed
-    #    were about to be retired.
+    #    sealed were about to be retired.
     files = _unsealed(layout, size)
     if not files and size:
         raise LedgerBroken(f"{layout.folder.name}: the hot tail after sealed entry {size - 1} is missing")
     if len(files) > 2:
         raise LedgerBroken(f"{layout.folder.name}: {len(files)} hot files, at most 2 can be")
-    # 4. Read each whole, checking every link, and copy it to a new generation. After a failed fsync the page
-    #    cache
-    #    may show what the disk does not hold, so only a file written and fsynced now is trusted. A crash
-    #    between
-    #    copies leaves the old ones: the next recovery starts over.
+    # 4. Read each whole, checking every link, and copy it to a new generation. After a failed fsync the
+    #    page cache may show what the disk does not hold, so only a file written and fsynced now is trusted.
+    #    A crash between copies leaves the old ones: the next recovery starts over.
     scan = _Scan(size, head)
     copies: list[HotFile] = []
     for file in files:

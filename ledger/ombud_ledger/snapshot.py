@@ -30,8 +30,7 @@ def snapshot(layout: LogLayout) -> Iterator[Snapshot]:
     """Hold the hot files open, in one state each, while the caller reads. Raises LedgerUnreadable."""
     with ExitStack() as stack:
         # 1. Hot files first, sealed files second: a segment sealed in between is then seen twice, never
-        #    missed,
-        #    and the sealed one counts.
+        #    missed, and the sealed one counts.
         connections = _open_all(layout, stack)
         entries, facts = layout.entries_files(), layout.facts_files()
         end = entries[-1].last if entries else -1

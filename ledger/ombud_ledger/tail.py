@@ -82,8 +82,7 @@ class Tail:
     def roll(self) -> Path:
         """Start the next hot file and return the one now frozen. The tail is unchanged if this raises."""
         # 1. An empty file for what comes next, durable under its name. A crash after this leaves two hot
-        #    files,
-        #    the older one complete: recovery seals it.
+        #    files, the older one complete: recovery seals it.
         path = self.layout.hot_path(self.size, 0)
         hot.create(path, (), self.durable)
         db = hot.open_writer(path)

@@ -101,9 +101,8 @@ class _Log:
         for seal in reversed(tail.seals):
             self._seals.setdefault(seal.path, seal)
         # 2. Backwards through the segments: each file is hashed against the newest seal entry that names it
-        #    before
-        #    it is asked for the seal entries it holds itself. So every digest used is vouched for by what
-        #    follows.
+        #    before it is asked for the seal entries it holds itself. So every digest used is vouched for by
+        #    what follows.
         for file in reversed(shot.entries):
             self._collect_seals(file)
         # 3. Forwards: which segments there should be, and which are not there.

@@ -156,8 +156,7 @@ class Writer:
             self._fail(batch, "the log is recovering from a failed commit")
             return
         # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the
-        #    tail is
-        #    poisoned, and recovery finds out.
+        #    tail is poisoned, and recovery finds out.
         try:
             done = self.tail.commit([(each.record, each.salt, each.facts) for each in batch])
         except _FAILURES as error:
@@ -201,8 +200,8 @@ class Writer:
                 delay = min(delay * 2, self._options.backoff_most)
                 continue
             break
-        # 7. Serve again from the new file. The old connection's file is gone; closing it changes nothing that
-        #    counts.
+        # 7. Serve again from the new file. The old connection's file is gone; closing it changes nothing
+        #    that counts.
         old, self.tail = self.tail, tail
         old.close()
         with self._lock:
