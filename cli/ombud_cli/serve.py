@@ -34,11 +34,12 @@ def serve_command(
     import uvloop
 
     from ombud_gateway.config import load_config
+    from ombud_gateway.identity import TokenFileInvalid
     from ombud_gateway.problems import ConfigInvalid
     from ombud_ledger import LedgerError
     from ombud_policies import PolicyError
 
-    with unusable_on(ConfigInvalid, PolicyError, LedgerError):
+    with unusable_on(ConfigInvalid, PolicyError, LedgerError, TokenFileInvalid):
         settings = load_config(config)
         logging.basicConfig(
             level=settings.telemetry.log_level.upper(),

@@ -23,6 +23,7 @@ from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
+from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
@@ -179,7 +180,11 @@ def _telemetry(config: Config, admission: Admission, ledger: Ledger) -> Telemetr
         sinks.append(OtlpMetrics(endpoint, gauges, insecure=insecure))
     if page:
         host, _, port = page.rpartition(":")
-        sinks.append(PrometheusMetrics((host.strip("[]"), int(port)), gauges))
+        try:
+            sinks.append(PrometheusMetrics((host.strip("[]"), int(port)), gauges))
+        except OSError as error:
+            problem = Problem("ombud.toml", "telemetry.prometheus", page, f"cannot listen: {error.strerror}")
+            raise ConfigInvalid([problem]) from error
     return Telemetry(tracing, tuple(sinks))
 
 
