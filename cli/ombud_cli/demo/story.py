@@ -166,8 +166,8 @@ def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes]) -> bool
         shutil.rmtree(copy)
     out.print(table)
     out.print(
-        "   No chain can tell a shortened or wholly rebuilt ledger from a true one: only a head that someone\n"
-        "   else kept catches them. What came after that head is protected by this host alone."
+        "   No chain can tell a shortened or wholly rebuilt ledger from a true one. Only a head that somebody "
+        "else\n   kept catches them; what came after that head is protected by this host alone."
     )
     return caught
 
