@@ -166,7 +166,7 @@ def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes]) -> bool
         shutil.rmtree(copy)
     out.print(table)
     out.print(
-        "   No chain can tell a shortened or wholly rebuilt ledger from a true one. Only a head that somebody "
+        "   No chain tells a shortened or wholly rebuilt ledger from a true one. Only a head that somebody "
         "else\n   kept catches them; what came after that head is protected by this host alone."
     )
     return caught
