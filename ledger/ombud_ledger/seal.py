@@ -3,7 +3,8 @@
 """Seal a frozen hot file into a segment, off the hot path; after a crash, doing it again finishes it."""
 
 import json
-import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -76,33 +77,31 @@ class Sealer:
         """Seal the frozen file. Raises LedgerUnavailable; doing it again goes on where it stopped."""
         first, last = frozen.first, frozen.size - 1
         try:
-            # 1. Stage the Parquet files in a process of its own; each is fsynced, then read again and hashed.
-            #    A crash
-            #    here leaves files in staging/ that count for nothing.
-            self._empty_staging()
+            # 1. Stage the Parquet files in a process of its own; each is fsynced, then read again and
+            #    hashed. A crash here leaves files in staging/ that count for nothing.
+            staging = self._fresh_staging()
             files: list[StagedFile] = []
-            folders = (self._layout.staging, self._objects)
+            folders = (staging, self._objects)
             self._durable(
                 "seal.stage",
                 lambda: files.extend(self._stage.stage(frozen.path, (first, last), *folders, progress)),
             )
             # 2. Say so in the log: path, digest and range of every file, and the chain's head. Once this is
-            #    durable the
-            #    digests bind; a crash after it makes recovery stage again and log the digests again if they
-            #    differ.
+            #    durable the digests bind; a crash after it makes recovery stage again and log the digests
+            #    again if they differ.
             logged = self._logged(frozen)
             todo = [file for file in files if logged.get(file.name) != file.sha256]
             for start in range(0, len(todo), FILES_PER_ENTRY):
                 self._append("seal", self._body(frozen, todo[start : start + FILES_PER_ENTRY]))
-            # 3. Move them into place, the entries file last: its presence says that the segment is complete.
-            #    A crash
-            #    between renames leaves facts files that the next attempt writes over with the same bytes.
+            # 3. Move them into place, the entries file last: its presence says that the segment is
+            #    complete. A crash between renames leaves facts files that the next attempt writes over with
+            #    the same bytes.
             for file in reversed(files):
                 target = self._layout.folder / file.name
                 make_folder(target.parent)
-                publish(self._layout.staging / file.name, target, self._durable, "seal")
-            # 4. Retire the hot file. A crash before this leaves both; readers and recovery prefer the sealed
-            #    one.
+                publish(staging / file.name, target, self._durable, "seal")
+            # 4. Retire the hot file. A crash before this leaves both; readers and recovery prefer the
+            #    sealed one.
             for suffix in ("-wal", "-shm", ""):
                 retire(frozen.path.with_name(frozen.path.name + suffix), self._durable, "seal")
         except OSError as error:
@@ -142,10 +141,11 @@ class Sealer:
                                 found |= {each["path"]: each["sha256"] for each in record["files"]}
         return found
 
-    def _empty_staging(self) -> None:
-        for folder, _, names in os.walk(self._layout.staging, topdown=False):
-            for name in names:
-                (Path(folder) / name).unlink()
+    def _fresh_staging(self) -> Path:
+        # A folder of its own for each attempt: the stager of a killed process may live on and still write.
+        for old in self._layout.staging.iterdir():
+            shutil.rmtree(old, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=self._layout.staging))
 
 
 def digest_of(path: Path) -> str:
