@@ -9,14 +9,17 @@ Each runs in a process of its own, the one under test alone on core 0, the other
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,38 +38,45 @@ TESTED, OTHERS = {_CORES[0]}, {_CORES[-1]}
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
-def bodies() -> list[bytes]:
-    """Requests as tritonclient encodes them: the real applications that the credit policies let through."""
+def bodies(count: int) -> list[bytes]:
+    """Requests as tritonclient encodes them, no two alike to policy, all within what `credit` lets through.
+
+    Real applications, with loan amount and obligation ratio drawn anew by every client: a gateway that
+    remembers verdicts must not profit from a client that repeats itself.
+    """
     from tritonclient.grpc._utils import _get_inference_request
 
     from ombud_cli.demo.upstream import MODEL, held_out_half, infer_inputs, load
 
-    found = []
-    for one in held_out_half(load()):
-        if one.features["loan_amount"] <= 250 and one.features["obligation_ratio"] <= 45:
-            request = _get_inference_request(
-                model_name=MODEL,
-                inputs=infer_inputs(one),
-                model_version="",
-                request_id="",
-                outputs=None,
-                sequence_id=0,
-                sequence_start=False,
-                sequence_end=False,
-                priority=0,
-                timeout=None,
-                parameters=None,
-            )
-            found.append(request.SerializeToString())
+    chance, found = random.Random(), []
+    applications = held_out_half(load())
+    for number in range(count):
+        one = applications[number % len(applications)]
+        drawn = {"loan_amount": chance.uniform(10, 250), "obligation_ratio": chance.uniform(1, 45)}
+        one = replace(one, features={**one.features, **drawn})
+        request = _get_inference_request(
+            model_name=MODEL,
+            inputs=infer_inputs(one),
+            model_version="",
+            request_id="",
+            outputs=None,
+            sequence_id=0,
+            sequence_start=False,
+            sequence_end=False,
+            priority=0,
+            timeout=None,
+            parameters=None,
+        )
+        found.append(request.SerializeToString())
     return found
 
 
-def answer() -> bytes:
-    """The stub's one answer: approved, 96 % sure."""
+def answer(confidence: float) -> bytes:
+    """An answer of the stub: approved, and how sure it is."""
     response = wire.ModelInferResponse(model_name="loan", model_version="1")
     for name, datatype in (("approve", "BOOL"), ("confidence", "FP64")):
         response.outputs.add(name=name, datatype=datatype, shape=[1])
-    response.raw_output_contents.extend([b"\x01", struct.pack("<d", 0.96)])
+    response.raw_output_contents.extend([b"\x01", struct.pack("<d", confidence)])
     return bytes(response.SerializeToString())
 
 
@@ -89,12 +99,13 @@ async def _serve(port: str, methods: dict[str, Callable[[bytes, Any], Awaitable[
 
 
 async def _stub(port: str) -> None:
-    fixed, config = answer(), wire.ModelConfigResponse()
+    chance, config = random.Random(2), wire.ModelConfigResponse()
+    answers = itertools.cycle([answer(chance.uniform(0.7, 1.0)) for _ in range(20_000)])
     config.config.name = "loan"
     described = config.SerializeToString()
 
     async def infer(_body: bytes, _context: Any) -> bytes:
-        return fixed
+        return next(answers)
 
     async def describe(_body: bytes, _context: Any) -> bytes:
         return bytes(described)
@@ -114,17 +125,17 @@ async def _proxy(port: str, upstream: str) -> None:
 
 async def _load(address: str, count: int, in_flight: int, token: str) -> None:
     """Send `count` requests, `in_flight` at a time; print seconds in all and of each."""
-    requests, metadata = bodies(), (("authorization", f"Bearer {token}"),)
+    requests, metadata = bodies(count + 50), (("authorization", f"Bearer {token}"),)
     async with grpc.aio.insecure_channel(address) as channel:
         call: Any = channel.unary_unary(INFER)
-        for body in requests[:50]:
+        for body in requests[count:]:
             await call(body, metadata=metadata)
         left, seconds = iter(range(count)), []
 
         async def work() -> None:
             for number in left:
                 start = time.perf_counter()
-                await call(requests[number % len(requests)], metadata=metadata)
+                await call(requests[number], metadata=metadata)
                 seconds.append(time.perf_counter() - start)
 
         begun = time.perf_counter()

@@ -12,10 +12,11 @@ hurts all alike.
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -63,23 +64,26 @@ class _Side:
     def __init__(self, size: int, model: str) -> None:
         cedar = _policies(size, model)
         files = {"p.cedar": cedar, "schema.cedarschema": _schema(), "entities.json": _ENTITIES}
-        self._question = _question()
+        question = _question(3_125)
+        # No two questions are alike: the engine remembers verdicts.
+        self._questions = map(_question, itertools.count())
         start = time.perf_counter()
         self._engine = Engine(Bundle.from_files({name: text.encode() for name, text in files.items()}))
         loaded = time.perf_counter()
-        verdict = self._engine.decide(self._question)
+        verdict = self._engine.decide(question)
         self._load_ms, self._first_ms = (loaded - start) * 1e3, (time.perf_counter() - loaded) * 1e3
         self._policies = PolicySet.from_str(cedar)
         self._entities = Entities.from_json_str(_ENTITIES)
-        self._request = _request(self._question)
+        self._request = _request(question)
         assert (verdict.kind == "allow") is self._plain().allowed is True
         self._repeat = max(5, 1_000 // size)
         self._times: dict[str, list[float]] = {"ombud": [], "cedar": []}
 
     def measure(self) -> None:
         """Time one round of each."""
-        self._times["ombud"].append(_time(lambda: self._engine.decide(self._question), 10 * self._repeat))
-        self._times["cedar"].append(_time(self._plain, self._repeat))
+        asked = itertools.islice(self._questions, 10 * self._repeat)
+        self._times["ombud"].append(_time(self._engine.decide, [*asked]))
+        self._times["cedar"].append(_time(lambda _: self._plain(), range(self._repeat)))
 
     def figures(self) -> dict[str, float]:
         """Return the medians."""
@@ -96,11 +100,11 @@ class _Side:
         return is_authorized(self._request, self._policies, self._entities)
 
 
-def _time(call: Callable[[], object], repeat: int) -> float:
+def _time(call: Callable[[Any], object], arguments: Sequence[Any]) -> float:
     start = time.perf_counter()
-    for _ in range(repeat):
-        call()
-    return (time.perf_counter() - start) / repeat * 1e6
+    for argument in arguments:
+        call(argument)
+    return (time.perf_counter() - start) / len(arguments) * 1e6
 
 
 def _policies(size: int, model: str) -> str:
@@ -125,8 +129,11 @@ def _schema() -> str:
     return draft_schema(features, {})
 
 
-def _question() -> Question:
+def _question(hundredths: int) -> Question:
+    ratio = Decimal(hundredths % 4_500) / 100
+    amount = Decimal(hundredths % 90_000) / 100
     features: dict[str, Value] = {name: Decimal("31.25") for name in _DECIMALS}
+    features |= {"obligation_ratio": ratio, "loan_amount": amount}
     features |= dict.fromkeys(_COUNTS, 3)
     context: dict[str, Value] = {"system": "credit", "method": "ModelInfer", "model_version": "1"}
     context |= {"shared_memory": False, "attempt": 1, "input": features}

@@ -5,8 +5,9 @@
 1. The action must be declared, and apply to these types of principal and resource.
 2. The slice of policies whose scope fits is found, or built once and kept.
 3. The context they can reach is written, checked against the schema.
-4. Cedar decides. Any error is a denial: Cedar skips a policy that errors, so a forbid would vanish.
-5. A denial by curable forbids alone is asked again without them; if that is an allow, it is a review.
+4. A verdict on the very same question is remembered.
+5. Cedar decides. Any error is a denial: Cedar skips a policy that errors, so a forbid would vanish.
+6. A denial by curable forbids alone is asked again without them; if that is an allow, it is a review.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ MOST_CLASSES = 8_192
 """Remembered ways of asking (principal, action, resource), past which the oldest is forgotten."""
 MOST_SLICES = 1_024
 """Remembered slices; many ways of asking share one."""
+
+MOST_VERDICTS = 8_192
+"""Remembered verdicts; a confidence of four digits, say, soon repeats itself."""
+LONGEST_REMEMBERED = 1_024
+"""Characters of context beyond which a verdict is not worth its memory."""
 
 _Class: TypeAlias = tuple[str, str | None, str, str, str | None]
 _K = TypeVar("_K")
@@ -58,6 +64,7 @@ class Engine:
         self._slices: dict[tuple[str, tuple[str, ...], _Keep], Slice] = {}
         self._refused: dict[tuple[str, str, str | None], _Keep] = {}
         self._allowed: dict[tuple[str, ...], Verdict] = {}
+        self._verdicts: dict[tuple[str, str, str, str, str, str], Verdict] = {}
         self._building = threading.Lock()
 
     def decide(self, question: Question) -> Verdict:
@@ -74,20 +81,33 @@ class Engine:
             context = part.encode(question.context)
         except ContextInvalid as error:
             return self._verdict("deny", keep=part.refused, errors=(str(error),))
+        # 4. What was asked before, to the letter of what policies can reach, has the same answer: policies and
+        #    entities of a bundle never change, and Cedar knows neither clock nor chance.
+        key = (principal.type, principal.id, action, resource.type, resource.id, context)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = self._judge(question, part, context)
+            if not verdict.errors and len(context) <= LONGEST_REMEMBERED:
+                with self._building:
+                    _remember(self._verdicts, key, verdict, MOST_VERDICTS)
+        return verdict
+
+    def _judge(self, question: Question, part: Slice, context: str) -> Verdict:
+        principal, resource = question.principal, question.resource
         request: dict[str, Any] = {
             "principal": {"type": principal.type, "id": principal.id},
-            "action": {"type": "Action", "id": action},
+            "action": {"type": "Action", "id": question.action},
             "resource": {"type": resource.type, "id": resource.id},
             "context": context,
         }
-        # 4. Cedar decides.
+        # 5. Cedar decides.
         answer = self._ask(request, part.all)
         if answer.errors:
             return self._verdict("deny", keep=part.refused, errors=answer.errors)
         if answer.allowed:
             return self._allow(part, answer)
         determining = [part.by_id[name] for name in answer.reasons]
-        # 5. Curable?
+        # 6. Curable?
         if part.uncured is None or not determining or not all(policy.curable for policy in determining):
             return self._verdict("deny", answer.reasons, keep=part.refused)
         cured = self._ask(request, part.uncured)
