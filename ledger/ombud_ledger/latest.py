@@ -6,9 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from ombud_ledger import hot
 from ombud_ledger.layout import LogLayout
 
@@ -31,9 +28,15 @@ def _backwards(layout: LogLayout, kind: str) -> Iterator[dict[str, Any]]:
             for (record,) in cursor:
                 if mark in record:
                     yield json.loads(record)
+    if not sealed:
+        return
+    import pyarrow.compute as pc  # here: a process that only appends does without Arrow
+    import pyarrow.parquet as pq
+
     for sealed_file in reversed(sealed):
         with pq.ParquetFile(sealed_file.path) as parquet:
             for group in reversed(range(parquet.num_row_groups)):
                 table = parquet.read_row_group(group, columns=["kind", "record"])
-                records = table.filter(pc.equal(table["kind"], kind))["record"].to_pylist()
+                # Not `equal`: to make a scalar pyarrow imports pandas where it is there, a second at every start.
+                records = table.filter(pc.match_substring(table["kind"], kind))["record"].to_pylist()
                 yield from (json.loads(record) for record in reversed(records))
