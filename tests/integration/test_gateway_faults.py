@@ -175,37 +175,33 @@ class TestDeadUpstream:
         assert rows[-1][2:4] == ("failed", "UNAVAILABLE")
 
 
-def test_killed_server_fails_the_call_and_the_next(prepared: Prepared, tmp_path: Path) -> None:
-    """Triton killed in the midst of a call: UNAVAILABLE, a record, and a gateway that serves on."""
-    server = start_triton(prepared, tmp_path / "own.log", repositories=[MODELS], models=["slow"])
+def test_dying_model_and_killed_server_fail_their_calls(prepared: Prepared, tmp_path: Path) -> None:
+    """A model's process that ends, then Triton killed in mid-call: each a status and a record."""
+    log = tmp_path / "own.log"
+    server = start_triton(prepared, log, repositories=[MODELS], models=["slow", "failing"])
     with (
         server,
         Gateway(Workspace(tmp_path / "gateway", server.grpc_address)) as gateway,
         gateway.caller("agent") as caller,
         ThreadPoolExecutor(1) as pool,
     ):
+        died = caller.send("ModelInfer", mode("exit"))
         sent = pool.submit(caller.send, "ModelInfer", infer_request("slow", [number("DELAY_MS", 20_000)]))
         until(gateway.in_flight, "a call in flight")
         server.kill()
-        ended = sent.result(SECONDS)
+        killed = sent.result(SECONDS)
         following = caller.send("ModelInfer", infer_request("slow", [number("DELAY_MS", 1)]))
 
-        assert (ended.code, following.code) == ("UNAVAILABLE", "UNAVAILABLE")
+        assert died.code in {"INTERNAL", "UNAVAILABLE"}
+        _leaks_nothing(died.text)
+        assert (killed.code, following.code) == ("UNAVAILABLE", "UNAVAILABLE")
         assert [plain(entry) for entry in caller.entries()] == [
-            failed(caller, "slow", ended),
+            failed(caller, "failing", died),
+            failed(caller, "slow", killed),
             failed(caller, "slow", following),
         ]
         assert gateway.stop() == 0
         assert gateway.verify().exit_code == 0
-
-
-def test_model_that_dies_fails_its_call(agent: Caller) -> None:
-    """The model's process ends in the midst of the call: Triton's error, one line, recorded."""
-    ended = agent.send("ModelInfer", mode("exit"))
-
-    assert ended.code in {"INTERNAL", "UNAVAILABLE"}
-    _leaks_nothing(ended.text)
-    assert agent.record() == failed(agent, "failing", ended)
 
 
 @pytest.fixture(scope="module")
