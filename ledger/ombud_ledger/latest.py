@@ -37,6 +37,6 @@ def _backwards(layout: LogLayout, kind: str) -> Iterator[dict[str, Any]]:
         with pq.ParquetFile(sealed_file.path) as parquet:
             for group in reversed(range(parquet.num_row_groups)):
                 table = parquet.read_row_group(group, columns=["kind", "record"])
-                # Not `equal`: to make a scalar pyarrow imports pandas where it is there, a second at every start.
+                # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.
                 records = table.filter(pc.match_substring(table["kind"], kind))["record"].to_pylist()
                 yield from (json.loads(record) for record in reversed(records))

@@ -28,7 +28,7 @@ _PATIENCE: Final = 30.0
 _LOOK: Final = 0.01
 _LAUNCHER: Final = """
 import os, sys
-import pyarrow.parquet, sqlalchemy.dialects.sqlite, uvloop
+import pyarrow.compute, pyarrow.parquet, sqlalchemy.dialects.sqlite, uvloop
 import ombud_cli.serve, ombud_cli.wiring, ombud_ledger
 from ombud_cli.main import main
 
