@@ -1,8 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger: remembers what passed the gateway, so that nobody can quietly change it."""
+"""The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-from ombud_ledger import query
+`query` and `verify` are imported when first asked for (PEP 562): a process that only appends needs neither
+Arrow nor DuckDB.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ombud_ledger.account import Finding, LogAccount, Verification
 from ombud_ledger.entry import Head, Position
 from ombud_ledger.errors import (
@@ -22,7 +28,10 @@ from ombud_ledger.facts import Facts
 from ombud_ledger.ledger import Ledger
 from ombud_ledger.options import Options
 from ombud_ledger.seal import Sealed
-from ombud_ledger.verification import verify
+
+if TYPE_CHECKING:
+    from ombud_ledger import query
+    from ombud_ledger.verification import verify
 
 __all__ = [
     "Facts",
@@ -48,3 +57,11 @@ __all__ = [
     "query",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "query":
+        return import_module("ombud_ledger.query")
+    if name == "verify":
+        return import_module("ombud_ledger.verification").verify
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

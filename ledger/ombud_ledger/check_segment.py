@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ombud_ledger import facts as facts_of
-from ombud_ledger import segment
+from ombud_ledger import tables
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
 from ombud_ledger.canonical import MAX_FACTS
 from ombud_ledger.columns import project
@@ -114,7 +114,7 @@ def _check_bytes(job: SegmentJob, name: str, result: SegmentResult) -> bool:
 
 
 def _check_entries(job: SegmentJob, follower: Follower, progress: Callable[[int], None] | None) -> None:
-    schema = segment.entries_schema()
+    schema = tables.entries_schema()
     follower.last_ts = job.last_ts
     for batch in _batches(job.folder / job.name, schema):
         rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
@@ -124,7 +124,7 @@ def _check_entries(job: SegmentJob, follower: Follower, progress: Callable[[int]
             if seq > job.last:
                 raise EntryBroken(seq, f"the file should end at entry {job.last}")
             parsed.append(follower.follow(seq, record, chain))
-        _same(batch, segment.arrays(project(parsed), segment.entries_projection()), job.name)
+        _same(batch, tables.arrays(project(parsed), tables.entries_projection()), job.name)
         if progress:
             progress(len(rows))
     if follower.size != job.last + 1:
@@ -165,7 +165,7 @@ def _facts_faults(
 ) -> Iterator[tuple[int, str]]:
     expected = iter(commits.items())
     shapes = Shapes(MAX_FACTS)
-    for batch in _batches(job.folder / name, segment.facts_schema(columns)):
+    for batch in _batches(job.folder / name, tables.facts_schema(columns)):
         rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
         values: list[dict[str, Any]] = []
         for seq, salt, text in rows:
@@ -181,7 +181,7 @@ def _facts_faults(
             values.append(parsed["values"] if parsed else {})
         try:
             projected = facts_of.project(values, columns)
-            _same(batch, segment.arrays(projected, segment.facts_projection(columns)), name)
+            _same(batch, tables.arrays(projected, tables.facts_projection(columns)), name)
         except EntryBroken as error:
             yield error.seq, str(error)
             return

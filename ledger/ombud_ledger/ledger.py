@@ -33,6 +33,7 @@ from ombud_ledger.writer import Writer
 
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
+_GATHERED_MOST: Final = 64  # entries that wait for a turn of the loop without new ones
 _SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
 _SEAL_BACKOFF_MOST: Final = 60.0
 
@@ -67,6 +68,7 @@ class Ledger:
             raise
         # 3. Serve.
         self._contracts: dict[str, str] = {}
+        self._gathering: asyncio.AbstractEventLoop | None = None
         self._seal_lock = threading.Lock()
         self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         self._closing = threading.Event()
@@ -137,8 +139,21 @@ class Ledger:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
-        self._admit(kind, body, facts, loop, future)
+        held = self._admit(kind, body, facts, loop, future)
+        # What else this turn of the loop makes, and the next turns while they bring more, shares the commit.
+        # An idle loop turns at once; no clock is involved.
+        if self._gathering is not loop:
+            self._gathering = loop
+            loop.call_soon(self._gather, loop, held)
         return await future
+
+    def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        held = self._writer.held
+        if before < held < _GATHERED_MOST:
+            loop.call_soon(self._gather, loop, held)
+            return
+        self._gathering = None
+        self._writer.release()
 
     def append_blocking(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:
         """Record one entry from a thread without an event loop; like `append`."""
@@ -221,7 +236,7 @@ class Ledger:
         facts: Facts | None,
         loop: asyncio.AbstractEventLoop | None,
         future: "asyncio.Future[Position] | Future[Position]",
-    ) -> None:
+    ) -> int:
         check_body(kind, body)
         held: tuple[str | None, bytes, bytes] | None = None
         if facts is not None:
@@ -243,7 +258,7 @@ class Ledger:
                 future=future,
             )
 
-        self._writer.admit(make)
+        return self._writer.admit(make, hold=loop is not None)
 
     def _check_contract(self, contract: str) -> None:
         known = self._contracts.get(contract[:16])

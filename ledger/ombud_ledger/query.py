@@ -11,7 +11,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from ombud_ledger import segment
+from ombud_ledger import tables
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.columns import COLUMNS
 from ombud_ledger.durable import act_now
@@ -114,14 +114,14 @@ class _Sources:
             for contract in sorted({file.path.parent.name for file in shot.facts}):
                 files = [file for file in shot.facts if file.path.parent.name == contract]
                 self._add_sealed(self._facts.setdefault(contract, []), log, files)
-            entries: list[pa.Table] = [segment.entries_table(())]
+            entries: list[pa.Table] = [tables.entries_table(())]
             facts: dict[str, list[pa.Table]] = {}
             for chunk in _chunks(shot.rows):
-                entries.append(segment.entries_table((row.seq, row.record, row.chain) for row in chunk))
+                entries.append(tables.entries_table((row.seq, row.record, row.chain) for row in chunk))
                 self._hot_facts(chunk, facts)
         self._entries.append(self._register(log, pa.concat_tables(entries)))
-        for contract, tables in facts.items():
-            self._facts.setdefault(contract, []).append(self._register(log, pa.concat_tables(tables)))
+        for contract, parts in facts.items():
+            self._facts.setdefault(contract, []).append(self._register(log, pa.concat_tables(parts)))
 
     def _hot_facts(self, chunk: list[Row], into: dict[str, list[pa.Table]]) -> None:
         by_contract: dict[str, list[Row]] = {}
@@ -131,7 +131,7 @@ class _Sources:
                 by_contract.setdefault(contract, []).append(row)
         for contract, rows in by_contract.items():
             columns = contract_columns(self._objects.get(contract)) if contract else ()
-            table = segment.facts_table(((row.seq, row.salt, row.facts) for row in rows), columns)
+            table = tables.facts_table(((row.seq, row.salt, row.facts) for row in rows), columns)
             into.setdefault(contract[:16] or NO_CONTRACT, []).append(table)
 
     def _add_sealed(self, into: list[str], log: str, files: list[SealedFile]) -> None:

@@ -6,9 +6,6 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from ombud_ledger import canonical, hot
 from ombud_ledger.durable import Durable, make_folder, retire
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, OriginMismatch, RecordInvalid
@@ -93,6 +90,9 @@ def _sealed_end(layout: LogLayout, origin: str) -> tuple[int, bytes]:
     files = layout.entries_files()
     if not files:
         return 0, chain_start(origin)
+    import pyarrow as pa  # here: a log without sealed entries is opened without Arrow
+    import pyarrow.parquet as pq
+
     try:
         if files[0].first == 0:
             first = pq.ParquetFile(files[0].path).read_row_group(0, columns=["record"])

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""A segment's Parquet files: their schemas, and writing them from a hot file (FORMAT.md, "Segment")."""
+"""Write a segment's Parquet files from a hot file (FORMAT.md, "Seal").
+
+Arrow is imported where it is used: the gateway's process never writes a segment itself.
+"""
 
 import contextlib
 import json
@@ -11,29 +14,13 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from ombud_ledger import facts as facts_of
-from ombud_ledger.columns import COLUMNS, project
 from ombud_ledger.durable import create_private, make_folder, sync_folder
 from ombud_ledger.facts import Column
-from ombud_ledger.hashing import HASH_BYTES, SALT_BYTES
 from ombud_ledger.hot import Row
-from ombud_ledger.kinds import FORMAT
 from ombud_ledger.layout import entries_name, facts_name
 
 ROW_GROUP: Final = 16_384
 _GROUP_BYTES: Final = 32 * 1024 * 1024
-_METADATA: Final = {b"ombud_format": str(FORMAT).encode()}
-_ARROW: Final = {
-    "varchar": pa.string(),
-    "varchar[]": pa.list_(pa.string()),
-    "bigint": pa.int64(),
-    "boolean": pa.bool_(),
-    "double": pa.float64(),
-    "timestamp": pa.timestamp("us"),
-}
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,73 +35,6 @@ class StagedFile:
     rows: int
     first: int
     last: int
-
-
-def entries_schema() -> pa.Schema:
-    """Return the exact schema of an entries file."""
-    fixed = [
-        pa.field("seq", pa.int64(), nullable=False),
-        pa.field("record", pa.string(), nullable=False),
-        pa.field("chain", pa.binary(HASH_BYTES), nullable=False),
-    ]
-    return pa.schema([*fixed, *entries_projection()], metadata=_METADATA)
-
-
-def entries_projection() -> list[pa.Field]:
-    """Return the typed columns of an entries file, which follow seq, record and chain."""
-    return [pa.field(each.name, _ARROW[each.type]) for each in COLUMNS]
-
-
-def facts_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """Return the exact schema of a facts file of a contract with these columns."""
-    fixed = [
-        pa.field("seq", pa.int64(), nullable=False),
-        pa.field("salt", pa.binary(SALT_BYTES)),
-        pa.field("facts", pa.string()),
-    ]
-    return pa.schema([*fixed, *facts_projection(columns)], metadata=_METADATA)
-
-
-def facts_projection(columns: tuple[Column, ...]) -> list[pa.Field]:
-    """Return the typed columns of a facts file, which follow seq, salt and facts."""
-    return [pa.field(each.name, _ARROW[each.type]) for each in columns]
-
-
-def entries_table(rows: Iterable[tuple[int, bytes, bytes]]) -> pa.Table:
-    """Return the entries of (seq, record, chain) as they lie in an entries file."""
-    rows = list(rows)
-    fixed: list[list[Any]] = [
-        [seq for seq, _, _ in rows],
-        [record.decode() for _, record, _ in rows],
-        [chain for _, _, chain in rows],
-    ]
-    typed = project([json.loads(record) for _, record, _ in rows])
-    schema = entries_schema()
-    return pa.Table.from_arrays([*arrays(fixed, schema), *arrays(typed, entries_projection())], schema=schema)
-
-
-def facts_table(
-    rows: Iterable[tuple[int, bytes | None, bytes | None]], columns: tuple[Column, ...]
-) -> pa.Table:
-    """Return facts of (seq, salt, facts) as they lie in a facts file of a contract with these columns."""
-    rows = list(rows)
-    fixed: list[list[Any]] = [
-        [seq for seq, _, _ in rows],
-        [salt for _, salt, _ in rows],
-        [None if facts is None else facts.decode() for _, _, facts in rows],
-    ]
-    empty: dict[str, Any] = {}
-    values = [empty if facts is None else json.loads(facts)["values"] for _, _, facts in rows]
-    typed = facts_of.project(values, columns)
-    schema = facts_schema(columns)
-    return pa.Table.from_arrays(
-        [*arrays(fixed, schema), *arrays(typed, facts_projection(columns))], schema=schema
-    )
-
-
-def arrays(columns: list[list[Any]], fields: Iterable[pa.Field]) -> list[pa.Array]:
-    """Return Arrow arrays of the columns, typed by the fields as far as there are columns."""
-    return [pa.array(values, each.type) for values, each in zip(columns, fields, strict=False)]
 
 
 @dataclass(slots=True)
@@ -142,6 +62,10 @@ class _File:
             self.flush()
 
     def flush(self) -> None:
+        import pyarrow.parquet as pq
+
+        from ombud_ledger.tables import entries_table, facts_table
+
         table = entries_table(self.rows) if self.columns is None else facts_table(self.rows, self.columns)
         if self.writer is None:
             make_folder(self.path.parent)

@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The writer thread: takes whatever is queued, commits it once, wakes the waiters. No timer sets the pace."""
 
-import contextlib
 import logging
-import os
 import queue
 import sqlite3
 import threading
@@ -61,7 +59,9 @@ class Writer:
         self._recover = recover
         self._on_state = on_state
         self._lock = threading.Lock()  # over admission: state, clock and queue order agree
-        self._queue: queue.SimpleQueue[Pending | _Roll | _Stop] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Stop] = queue.SimpleQueue()
+        self._held: list[Pending] = []
+        self._waiting = 0
         self._queued_bytes = 0
         self._last_ts = tail.last_ts
         self._refused = 0
@@ -74,14 +74,15 @@ class Writer:
 
     @property
     def depth(self) -> int:
-        """Entries queued and not yet taken by the writer."""
-        return self._queue.qsize()
+        """Entries admitted and not yet taken by the writer."""
+        return self._waiting
 
-    def admit(self, make: Callable[[int], Pending]) -> None:
-        """Queue the entry that `make` builds for the given ts.
+    def admit(self, make: Callable[[int], Pending], *, hold: bool = False) -> int:
+        """Queue the entry that `make` builds for the given ts; return how many are held back with it.
 
-        Raises LedgerOverloaded, LedgerUnavailable, RecordInvalid. The order of the queue is the order of
-        `ts`, and of seq.
+        `hold` keeps it back until `release`, or until another entry is admitted without, so that what one
+        turn of an event loop makes wakes the writer once. Raises LedgerOverloaded, LedgerUnavailable,
+        RecordInvalid. The order of the queue is the order of `ts`, and of seq.
         """
         with self._lock:
             if self.state != "serving":
@@ -89,14 +90,32 @@ class Writer:
                     raise LedgerClosed(f"log {self._log} is closed")
                 self._refused += 1
                 raise LedgerUnavailable(f"log {self._log} is recovering from a failed commit")
-            waiting = self._queue.qsize()
-            if waiting >= self._options.queue_entries or self._queued_bytes > self._options.queue_bytes:
-                raise LedgerOverloaded(f"log {self._log}: {waiting} entries are waiting")
+            if self._waiting >= self._options.queue_entries or self._queued_bytes > self._options.queue_bytes:
+                raise LedgerOverloaded(f"log {self._log}: {self._waiting} entries are waiting")
             ts = max(self._clock(), self._last_ts)  # A clock set back must not put time in disorder.
             pending = make(ts)
             self._last_ts = ts
+            self._waiting += 1
             self._queued_bytes += pending.size
-            self._queue.put(pending)
+            self._held.append(pending)
+            if not hold:
+                self._let_go()
+            return len(self._held)
+
+    @property
+    def held(self) -> int:
+        """Entries held back."""
+        return len(self._held)
+
+    def release(self) -> None:
+        """Hand the writer what is held back."""
+        with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._queue.put(self._held)
+            self._held = []
 
     def roll(self) -> tuple[Path, int, int] | None:
         """Freeze the hot file, unless it holds mere housekeeping; return its path and range."""
@@ -104,6 +123,7 @@ class Writer:
         with self._lock:
             if self.state != "serving":
                 raise LedgerUnavailable(f"log {self._log} is {self.state}")
+            self._let_go()
             self._queue.put(request)
         return request.future.result()
 
@@ -111,6 +131,7 @@ class Writer:
         """Refuse new entries, commit what is queued, end the thread."""
         with self._lock:
             was, self.state = self.state, "closed"
+            self._let_go()
         self._closing.set()
         self._queue.put(_Stop())
         self._thread.join(timeout)
@@ -118,15 +139,14 @@ class Writer:
             self._on_state("closed")
 
     def _run(self) -> None:
-        _let_producers_finish()
         # 1. Wait for one, then take whatever else is there: the slower the disk, the larger the batch.
         running = True
         while running:
             batch: list[Pending] = []
             item = self._queue.get()
             while True:
-                if isinstance(item, Pending):
-                    batch.append(item)
+                if isinstance(item, list):
+                    batch += item
                     if len(batch) >= self._options.batch_entries:
                         self._commit(batch)
                         batch = []
@@ -150,6 +170,7 @@ class Writer:
         if not batch:
             return
         with self._lock:
+            self._waiting -= len(batch)
             self._queued_bytes -= sum(each.size for each in batch)
             poisoned = self.state == "recovering"
         if poisoned:
@@ -268,14 +289,3 @@ class Writer:
             or tail.stored >= options.segment_bytes
             or time.monotonic() - tail.born >= options.segment_age
         )
-
-
-def _let_producers_finish() -> None:
-    """Do not push threads aside that still make entries (sched(7), SCHED_BATCH).
-
-    On a busy core this thread would wake for every single entry and pay one fsync for each. Left to run when
-    the others rest, it finds several, and nothing waits longer: the core was busy anyway.
-    """
-    if hasattr(os, "SCHED_BATCH"):
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(threading.get_native_id(), os.SCHED_BATCH, os.sched_param(0))
