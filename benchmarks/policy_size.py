@@ -129,9 +129,9 @@ def _schema() -> str:
     return draft_schema(features, {})
 
 
-def _question(hundredths: int) -> Question:
-    ratio = Decimal(hundredths % 4_500) / 100
-    amount = Decimal(hundredths % 90_000) / 100
+def _question(number: int) -> Question:
+    ratio = Decimal(number % 450_000) / 10_000
+    amount = Decimal(number % 9_000_000) / 10_000
     features: dict[str, Value] = {name: Decimal("31.25") for name in _DECIMALS}
     features |= {"obligation_ratio": ratio, "loan_amount": amount}
     features |= dict.fromkeys(_COUNTS, 3)

@@ -205,6 +205,7 @@ class Writer:
             closing = self.state == "closed"
             if not closing:
                 self.state = "recovering"
+            self._let_go()
         self._on_state("recovering")
         self._fail(batch, "the commit failed")
         # 6. Start-up recovery, again and again with backoff, until the disk gives a tail that can be trusted.
@@ -253,14 +254,15 @@ class Writer:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if isinstance(item, Pending):
-                batch.append(item)
+            if isinstance(item, list):
+                batch += item
             elif isinstance(item, _Roll):
                 item.future.set_exception(LedgerUnavailable(f"log {self._log} is recovering"))
             else:
                 stops.append(item)
         if batch:
             with self._lock:
+                self._waiting -= len(batch)
                 self._queued_bytes -= sum(each.size for each in batch)
             self._fail(batch, "the log is recovering from a failed commit")
         for stop in stops:
