@@ -302,6 +302,36 @@ def test_held_answer_of_a_stream_is_resumed_in_a_stream(gateway: Gateway, agent:
     assert answer.infer_response.raw_output_contents[0] == request.raw_input_contents[0]
 
 
+def test_one_answer_of_many_waits_for_a_reviewer(gateway: Gateway, agent: Caller) -> None:
+    """The tenth answer is held while the others leave; approved, it is returned alone, and Triton rests."""
+    first = Bare(agent)
+    request = infer_request("repeat", repeat(11, 1), id="a")
+    first.send(request)
+    got = [first.take() for _ in range(11)]
+    first.end()
+    review = f"{first.id}.1.10"
+    with gateway.caller("reviewer") as reviewer:
+        approved = reviewer.control("ReviewService/ApproveReview", review_pb2.ApproveReviewRequest(id=review))
+    second = Bare(agent, ombud_resume=review)
+    second.send(request)
+    answer = second.take()
+    ended = second.end()
+
+    told = [message.error_message.partition(" [")[0] for message in got]
+    assert told == [
+        *[""] * 6,
+        "denied by policy index-six-stays",
+        *[""] * 2,
+        f"needs review by reviewers; once approved, resume with ombud-resume: {review}",
+        "",
+    ]
+    assert (approved.code, ended.code) == ("OK", "OK")
+    assert answer.infer_response.raw_output_contents[0] == (9).to_bytes(8, "little")
+    found = parts(agent)
+    assert found[f"{first.id}.1"][10] == ("outcome", 10, "held", "FAILED_PRECONDITION", False)
+    assert found[f"{second.id}.1"] == [INTENT, ("outcome", 0, "answered", "OK", True)]
+
+
 def test_requests_of_a_sequence_stay_in_order(talk: Talk, agent: Caller) -> None:
     """A stateful model sees each sequence in the order asked, also where sequences interleave."""
     sums: dict[str, list[int]] = {"901": [], "902": []}
