@@ -119,7 +119,7 @@ def _type(datatype: str) -> str | None:
 def _name(text: str, taken: Collection[str], *, longest: int) -> str:
     """Make a name of a field or system out of any text, unlike those taken."""
     name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[: longest - 8]
-    if not re.match(r"[a-z]", name) or name in RESERVED_NAMES:
+    if not re.match(r"[a-z]", name) or name in RESERVED_NAMES or name == "null":  # YAML has no text null
         name = f"x_{name}".rstrip("_")
     unlike, number = name, 2
     while unlike in taken:
