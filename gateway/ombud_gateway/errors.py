@@ -22,7 +22,7 @@ class ReviewTicket:
     state: str
 
 
-class Refusal(Exception):  # noqa: N818 - named for what the caller should do, like its kinds
+class Refusal(Exception):
     """A call that gets no answer. `reason` is a stable word for machines, the message is for people."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -36,6 +36,14 @@ class Invalid(Refusal):
 
     def __init__(self, reason: str, message: str, *, breach: Mapping[str, str] | None = None) -> None:
         super().__init__(reason, message)
+        self.breach = breach
+
+
+class BadAnswer(Refusal):
+    """Not the caller's fault: the upstream answered outside its contract, so nobody learns what it said."""
+
+    def __init__(self, *, breach: Mapping[str, str] | None) -> None:
+        super().__init__("ANSWER", "the upstream's answer is withheld: it is not what its contract says")
         self.breach = breach
 
 
@@ -85,6 +93,7 @@ class Internal(Refusal):
 
 CODES: Mapping[type[Refusal], str] = {
     Invalid: "INVALID_ARGUMENT",
+    BadAnswer: "INTERNAL",
     Unauthenticated: "UNAUTHENTICATED",
     Denied: "PERMISSION_DENIED",
     NotFound: "NOT_FOUND",
@@ -126,7 +135,7 @@ def code_of(refusal: Refusal) -> str:
 
 
 @dataclass
-class UpstreamFailed(Exception):  # noqa: N818 - reads as the event it is
+class UpstreamFailed(Exception):
     """The upstream's own refusal, passed on as it came: gRPC status code, message and trailing metadata."""
 
     code: int

@@ -21,6 +21,7 @@ from ombud_gateway.call import Answer, Call, Passage, Reply, Upstream, Withheld
 from ombud_gateway.contract import Breach
 from ombud_gateway.errors import (
     GRPC_CODES,
+    BadAnswer,
     Conflict,
     Denied,
     Internal,
@@ -284,7 +285,7 @@ class Pipeline:
             outcome = "held" if isinstance(refusal, NeedsReview) else "withheld"
         else:
             outcome = "refused"
-        if isinstance(refusal, Invalid) and refusal.breach:
+        if isinstance(refusal, Invalid | BadAnswer) and refusal.breach:
             more["breach"] = dict(refusal.breach)
         if isinstance(refusal, Breach):
             # What is breached may be a metadata entry, whose name is no key of a record.
@@ -311,10 +312,13 @@ def _read_inputs(judged: Judgement) -> None:
 
 def _read_outputs(judged: Judgement, answer: Answer) -> None:
     call = judged.call
-    view = call.read_answer(answer.body)
-    judged.model_version = view.model_version or judged.model_version
-    if call.system is not None and not view.error and not view.empty:
-        judged.outputs = call.system.contract.outputs(view.tensors)
+    try:
+        view = call.read_answer(answer.body)
+        judged.model_version = view.model_version or judged.model_version
+        if call.system is not None and not view.error and not view.empty:
+            judged.outputs = call.system.contract.outputs(view.tensors)
+    except Invalid as error:
+        raise BadAnswer(breach=error.breach) from error
 
 
 def _refused(verdict: Verdict) -> Refusal:
