@@ -67,11 +67,11 @@ async def lives(folder: Path) -> tuple[Deployment, Memory, list[Case]]:
 
 
 async def segment(deployment: Deployment, stage: str) -> None:
-    """Return once one more segment has come so far."""
+    """Return once one more segment is being staged, or has its entries file."""
     folder = deployment.ledger / "logs/r0-0" / stage
-    before = set(folder.rglob("*.parquet"))
+    before = set(folder.glob("*"))
     deadline = time.monotonic() + PATIENCE
-    while set(folder.rglob("*.parquet")) <= before:
+    while set(folder.glob("*")) <= before:
         assert time.monotonic() < deadline, f"nothing new in {folder}"
         await asyncio.sleep(0.01)
 
