@@ -250,6 +250,7 @@ def test_a_held_answer_comes_back_as_it_was(tmp_path: Path) -> None:
             claimed = await one.reviews.claim("r-1", AGENT, DIGEST, "call-2")
             assert claimed.answer == b"the answer"
             await one.reviews.use(claimed, "call-2")
+            assert await one.reviews.waiting_release(DIGEST) is None
             assert not one.reviews.holds_answers
             used = one.store.get("r-1")
             assert used is not None

@@ -73,6 +73,16 @@ def together(work: Callable[[int], Any]) -> list[Any]:
         return list(threads.map(one, range(MANY)))
 
 
+def test_any_held_answer_of_a_call_is_found(store: ReviewStore) -> None:
+    """A retry waits for whichever answer of a stream is held, until none is."""
+    third = replace(NEW, stage="release", part=3)
+    store.open(third)
+    assert store.waiting(NEW.digest, "release") == as_review(third)
+    assert (store.waiting(NEW.digest, "infer"), store.waiting("e" * 64, "release")) == (None, None)
+    store.expire(EXPIRES)
+    assert store.waiting(NEW.digest, "release") is None
+
+
 def test_way_of_an_approval(store: ReviewStore) -> None:
     """Opened, approved, claimed, used: afterwards nothing is kept of the person it was about."""
     assert store.open(NEW) == (as_review(NEW), True)

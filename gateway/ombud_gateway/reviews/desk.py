@@ -88,7 +88,7 @@ class Reviews:
         """Return the ticket of a held answer to the same call, so that a retry stays off the upstream."""
         if digest not in self._held:
             return None
-        review = await asyncio.to_thread(self._store.blocking, digest, "release")
+        review = await asyncio.to_thread(self._store.waiting, digest, "release")
         if review is None:
             self._held.discard(digest)
             return None
@@ -160,7 +160,6 @@ class Reviews:
         """Consume an approval; its intent is durable by now, so a crash here is mended by `recover`."""
         await asyncio.to_thread(self._store.use, claimed.review.id, claim)
         self._live.discard(claim)
-        self._held.discard(claimed.review.digest)
 
     async def get(self, review_id: str) -> Review:
         """Return a review; raise `NotFound`."""
@@ -199,8 +198,10 @@ class Reviews:
     async def expire(self) -> None:
         """Expire what is past its time and record it."""
         for review in await asyncio.to_thread(self._store.expire, self._clock()):
-            self._held.discard(review.digest)
             await self._note(review, "expired")
+        # Forget the digests for which nothing waits any more; those added meanwhile stay.
+        known = set(self._held)
+        self._held -= known - await asyncio.to_thread(self._store.blocking_digests, "release")
 
     def new(self, review_id: str, **fields: Any) -> NewReview:
         """Describe a review that opens now and lives as long as configured."""

@@ -44,6 +44,7 @@ _REVIEWS = sa.Table(
     sa.Column("config_digest", sa.String(64), nullable=False, default=""),
     sa.Column("claim", sa.String(64), nullable=False, default=""),
     sa.Index("reviews_by_state", "state", "opened"),
+    sa.Index("reviews_by_digest", "digest"),
 )
 _APPROVALS = sa.Table(
     "approvals",
@@ -129,6 +130,13 @@ class ReviewStore:
     def blocking(self, digest: str, stage: str, part: int = 0) -> Review | None:
         """Return the review that a call of this digest must wait for."""
         where = _REVIEWS.c.open_key == _key(digest, stage, part)
+        return next(iter(self._read(where, limit=1)), None)
+
+    def waiting(self, digest: str, stage: str) -> Review | None:
+        """Return the newest review that any answer to a call of this digest waits for."""
+        where = sa.and_(
+            _REVIEWS.c.digest == digest, _REVIEWS.c.stage == stage, _REVIEWS.c.open_key.is_not(None)
+        )
         return next(iter(self._read(where, limit=1)), None)
 
     def get(self, review: str) -> Review | None:
