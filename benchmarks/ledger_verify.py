@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Entries verified per second, against hashing the same bytes with hashlib alone."""
+"""Entries verified per second, against hashing the same bytes once with hashlib, in one thread.
+
+`ratio` is that of `verify` as it comes: from 100,000 sealed entries on, one process per core, their start
+included. `one_process_ratio` is that of a single process.
+"""
 
 import asyncio
 import json
@@ -19,7 +23,7 @@ from benchmarks.ledger_sample import open_log
 from ombud_ledger import verify
 
 SEGMENTS = 4
-ENTRIES = 8_192  # per segment
+ENTRIES = 32_768  # per segment
 ROUNDS = 3
 
 
@@ -52,7 +56,7 @@ def run() -> dict[str, Any]:
         root = Path(folder)
         ledger, facts = open_log(root)
         for _ in range(SEGMENTS):
-            asyncio.run(_append(ledger, facts, 64, ENTRIES))
+            asyncio.run(_append(ledger, facts, 256, ENTRIES))
             ledger.seal_blocking()
         ledger.close()
         rows = _rows(root / "logs" / "bench-0")
@@ -61,10 +65,10 @@ def run() -> dict[str, Any]:
         for _ in range(ROUNDS):
             alone = _hash_alone(rows)
             start = time.perf_counter()
-            assert verify(root).exit_code == 0
+            assert verify(root, processes=1).exit_code == 0
             one = time.perf_counter() - start
             start = time.perf_counter()
-            assert verify(root, processes=cores).exit_code == 0
+            assert verify(root).exit_code == 0
             many = time.perf_counter() - start
             rounds.append((alone / one, alone / many, alone, one, many))
     rounds.sort()

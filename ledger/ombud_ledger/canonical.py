@@ -22,7 +22,7 @@ MAX_KEY: Final = 64
 
 JSON = Any  # bool | int | str | list[JSON] | dict[str, JSON]
 
-_KEY: Final = re.compile(r"[a-z0-9_]{1,64}")
+KEY: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
 def encode(value: Mapping[str, JSON], *, limit: int, longest: int | None = None) -> bytes:
@@ -107,7 +107,7 @@ def _value(key: str, item: JSON, depth: int, longest: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _key(key: str) -> str:
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         raise RecordInvalid(f"key {key[:80]!r}: must be 1 to {MAX_KEY} of [a-z0-9_]")
     return f',"{key}":'
 

@@ -4,6 +4,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,22 @@ import pyarrow.parquet as pq
 from ombud_ledger import facts as facts_of
 from ombud_ledger import tables
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
+from ombud_ledger.bulk import Block
 from ombud_ledger.canonical import MAX_FACTS
-from ombud_ledger.columns import project
+from ombud_ledger.columns import project, project_block
 from ombud_ledger.durable import act_now
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, ObjectMissing
 from ombud_ledger.facts import Column, contract_columns
-from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, check_facts
+from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, accept_facts, check_facts
 from ombud_ledger.layout import facts_name
 from ombud_ledger.objects import Objects
 from ombud_ledger.seal import digest_of
 from ombud_ledger.shapes import Shapes
+from ombud_ledger.tables import blobs, texts
 
-_BATCH = 4_096
+_BATCH = 4_096  # rows read at a time
+_ROWS = 256  # and parsed at a time: what is parsed should stay in the processor's cache
+_BYTES = 1024 * 1024
 _THRIFT_LIMIT = 64 * 1024 * 1024
 
 
@@ -114,19 +120,18 @@ def _check_bytes(job: SegmentJob, name: str, result: SegmentResult) -> bool:
 
 
 def _check_entries(job: SegmentJob, follower: Follower, progress: Callable[[int], None] | None) -> None:
-    schema = tables.entries_schema()
+    fields = tables.entries_projection()
     follower.last_ts = job.last_ts
-    for batch in _batches(job.folder / job.name, schema):
-        rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
-        parsed: list[dict[str, Any]] = []
-        for seq, text, chain in rows:
-            record = text.encode()
-            if seq > job.last:
-                raise EntryBroken(seq, f"the file should end at entry {job.last}")
-            parsed.append(follower.follow(seq, record, chain))
-        _same(batch, tables.arrays(project(parsed), tables.entries_projection()), job.name)
+    for batch in _batches(job.folder / job.name, tables.entries_schema()):
+        seqs, records, chains = batch.column(0).to_pylist(), texts(batch.column(1)), blobs(batch.column(2))
+        if seqs[-1] > job.last:
+            past = next(seq for seq in seqs if seq > job.last)
+            raise EntryBroken(past, f"the file should end at entry {job.last}")
+        parsed = follower.follow_all(seqs, records, chains)
+        if not _hold(batch, parsed.blocks, project_block, fields):
+            _same(batch, tables.arrays(project(parsed.each), fields), job.name)
         if progress:
-            progress(len(rows))
+            progress(len(seqs))
     if follower.size != job.last + 1:
         raise EntryBroken(follower.size, f"missing: the file should go on to entry {job.last}")
     seal = job.seals.get(job.name)
@@ -163,25 +168,33 @@ def _columns(job: SegmentJob, contract: str) -> tuple[Column, ...]:
 def _facts_faults(
     job: SegmentJob, name: str, columns: tuple[Column, ...], commits: dict[int, str]
 ) -> Iterator[tuple[int, str]]:
+    fields = tables.facts_projection(columns)
+    typed = partial(facts_of.project_block, columns=columns)
     expected = iter(commits.items())
     shapes = Shapes(MAX_FACTS)
     for batch in _batches(job.folder / name, tables.facts_schema(columns)):
-        rows = list(zip(*(batch.column(at).to_pylist() for at in range(3)), strict=True))
+        seqs, salts, facts = batch.column(0).to_pylist(), blobs(batch.column(1)), texts(batch.column(2))
+        # All at once, if nothing is wrong with any.
+        due = list(islice(expected, len(seqs)))
+        if [seq for seq, _ in due] == seqs and None not in salts and None not in facts:
+            blocks = accept_facts([commit for _, commit in due], salts, facts)
+            if blocks and _hold(batch, blocks, typed, fields):
+                continue
+        # Otherwise one by one, so that the first at fault is named.
         values: list[dict[str, Any]] = []
-        for seq, salt, text in rows:
-            wanted, commit = next(expected, (-1, None))
+        for at, (seq, salt, text) in enumerate(zip(seqs, salts, facts, strict=True)):
+            wanted, commit = due[at] if at < len(due) else (-1, None)
             if seq != wanted:
                 yield seq, f"the facts of entry {wanted} should come here" if wanted >= 0 else "no such facts"
                 return
             try:
-                parsed = check_facts(shapes, seq, commit, salt, None if text is None else text.encode())
+                parsed = check_facts(shapes, seq, commit, salt, text)
             except EntryBroken as error:
                 yield seq, str(error)
                 return
             values.append(parsed["values"] if parsed else {})
         try:
-            projected = facts_of.project(values, columns)
-            _same(batch, tables.arrays(projected, tables.facts_projection(columns)), name)
+            _same(batch, tables.arrays(facts_of.project(values, columns), fields), name)
         except EntryBroken as error:
             yield error.seq, str(error)
             return
@@ -203,7 +216,31 @@ def _batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
             raise LedgerUnreadable(f"format {version!r} is not known here")
         if not stored.equals(schema):
             raise LedgerUnreadable("its columns are not those of the format")
-        yield from parquet.iter_batches(batch_size=_BATCH, use_threads=False)
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False):
+            yield from _parts(batch)
+
+
+def _parts(batch: Any) -> Iterator[Any]:
+    """Cut a batch so that what is parsed at a time stays small, however long its texts are."""
+    text = "record" if "record" in batch.schema.names else "facts"
+    rows = max(1, min(_ROWS, _BYTES * len(batch) // max(1, batch.column(text).nbytes)))
+    for start in range(0, len(batch), rows):
+        yield batch.slice(start, rows)
+
+
+def _hold(
+    batch: Any, blocks: list[Block], project: Callable[[Block], list[Any]], fields: list[pa.Field]
+) -> bool:
+    """Say whether all typed columns equal what the blocks project. (No blocks, no.)"""
+    for block in blocks:
+        stored = batch if len(block.rows) == len(batch) else batch.take(pa.array(block.rows, pa.int64()))
+        for column, values, each in zip(stored.columns[3:], project(block), fields, strict=True):
+            if values is None:
+                if column.null_count != len(column):
+                    return False
+            elif not column.equals(pa.array(values, each.type)):
+                return False
+    return bool(blocks)
 
 
 def _same(batch: Any, projected: list[pa.Array], name: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ombud_ledger.bulk import Block
 from ombud_ledger.canonical import JSON
 
 
@@ -64,6 +65,25 @@ def project(records: Sequence[Mapping[str, JSON]]) -> list[list[Any]]:
     present: set[str] = set().union(*records)
     nothing: list[Any] = [None] * len(records)
     return [_project(column, records) if column.path[0] in present else nothing for column in COLUMNS]
+
+
+def project_block(block: Block) -> list[Sequence[Any] | None]:
+    """Return what `project` returns for the records of a block; None for a column without any value."""
+    return [_of_block(column, block) for column in COLUMNS]
+
+
+def _of_block(column: Projected, block: Block) -> Sequence[Any] | None:
+    name = column.path[0]
+    if name not in block.columns:
+        return None
+    if len(column.path) == 1 and column.type != "varchar[]":
+        exact = _PYTHON[column.type]
+        if block.types[name] == {exact}:
+            return block.columns[name]
+    inner = block.inner.get(name)
+    if len(column.path) == 2 and inner is not None and len(inner) == 1:
+        return _of_block(Projected(column.name, column.type, column.path[1:]), inner[0])
+    return _project(column, [{name: value} for value in block.columns[name]])
 
 
 def _project(column: Projected, records: Sequence[Mapping[str, JSON]]) -> list[Any]:

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ombud_ledger import canonical
+from ombud_ledger.bulk import Block
 from ombud_ledger.canonical import JSON
 from ombud_ledger.errors import LedgerUnreadable, RecordInvalid
 
 TYPES: Final = ("bigint", "boolean", "double", "varchar")
 MAX_COLUMNS: Final = 512
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+# Several, each with a line end; possessive, for one pass. ASCII digits: a part of what `_NUMBER` takes.
+_NUMBERS: Final = re.compile(r"(?:-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+\n)++")
+_LONGEST_NUMBER: Final = 64
 _NAME: Final = re.compile(r"[a-z0-9_]{1,64}")
 # The facts file's own columns, which no contract may shadow.
 RESERVED: Final = frozenset({"seq", "salt", "facts", "log", "ts", "kind", "contract", "chain"})
@@ -72,10 +76,41 @@ def project(values: Sequence[Mapping[str, JSON]], columns: tuple[Column, ...]) -
     return [[_PROJECT[each.type](row.get(each.name)) for row in values] for each in columns]
 
 
+def project_block(block: Block, columns: tuple[Column, ...]) -> list[Sequence[Any] | None]:
+    """Return what `project` returns for the values of a block; None for a column without any value."""
+    return [_of_block(each, block) for each in columns]
+
+
+def _of_block(column: Column, block: Block) -> Sequence[Any] | None:
+    values = block.columns.get(column.name)
+    if values is None:
+        return None
+    types = block.types[column.name]
+    if column.type == "double" and types == {str}:
+        doubles = _doubles(values)
+        if doubles is not None:
+            return doubles
+    elif types == {_EXACT.get(column.type)}:
+        return values
+    return [_PROJECT[column.type](value) for value in values]
+
+
+def _doubles(texts: Sequence[str]) -> list[float] | None:
+    # One match for the whole column. A text with a line break of its own is no number to `float`, or leaves
+    # an empty line that does not match.
+    if max(map(len, texts)) > _LONGEST_NUMBER or not _NUMBERS.fullmatch("\n".join(texts) + "\n"):
+        return None
+    try:
+        numbers = list(map(float, texts))
+    except ValueError:
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None
+
+
 def _double(value: JSON) -> float | None:
     if type(value) is int:
         return float(value)
-    if type(value) is str and len(value) <= 64 and _NUMBER.fullmatch(value):
+    if type(value) is str and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value):
         number = float(value)
         return number if math.isfinite(number) else None
     return None
@@ -93,6 +128,7 @@ def _varchar(value: JSON) -> str | None:
     return value if type(value) is str else None
 
 
+_EXACT: Final[Mapping[str, type]] = {"bigint": int, "boolean": bool, "varchar": str}
 _PROJECT: Final[Mapping[str, Callable[[JSON], Any]]] = {
     "bigint": _bigint,
     "boolean": _boolean,

@@ -3,17 +3,19 @@
 """Follow a log's entries one after the other: sequence, hashes, canonical form, what each kind must hold."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ombud_ledger import canonical
+from ombud_ledger import bulk, canonical
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, RecordInvalid
-from ombud_ledger.hashing import chain_next, chain_start, facts_commit, leaf_hash
+from ombud_ledger.hashing import chain_along, chain_next, chain_start, facts_commit, leaf_hash
 from ombud_ledger.kinds import FORMAT, KINDS
 from ombud_ledger.shapes import Shapes
 
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
+_HEX: Final = re.compile(r"[0-9a-f]*")
+_SPECIAL: Final = frozenset({"boot", "gap", "genesis", "seal"})  # kinds that say something of the log
 
 
 class EntryBroken(LedgerBroken):
@@ -79,6 +81,7 @@ class Follower:
         except RecordInvalid as error:
             raise EntryBroken(seq, f"the record is not canonical: {error}") from error
         self._check_fields(seq, fields)
+        self._note(seq, fields)
         # 3. Its chain value follows from its bytes and all before them.
         if seq == 0:
             self.head = chain_start(fields["origin"])
@@ -91,6 +94,61 @@ class Follower:
             self.wanted_chain = chain
         self.size += 1
         return fields
+
+    def follow_all(self, seqs: list[int], records: list[bytes], chains: list[bytes]) -> bulk.Objects:
+        """Check the next entries and return their records. Raises EntryBroken, EntryUnreadable.
+
+        All at once if nothing is wrong with any; otherwise one by one, so that the first at fault is named.
+        """
+        accepted = self._accept(seqs, records, chains)
+        if accepted is not None:
+            return accepted
+        each = [self.follow(*entry) for entry in zip(seqs, records, chains, strict=True)]
+        return bulk.Objects(each, [])
+
+    def _accept(self, seqs: list[int], records: list[bytes], chains: list[bytes]) -> bulk.Objects | None:
+        # The demands of `follow`, each made of all entries at once. Nothing is noted before all are met.
+        # 1. They are the next ones.
+        size = self.size + len(seqs)
+        if not seqs or seqs != list(range(self.size, size)):
+            return None
+        # 2. They are canonical, and hold what their kinds must.
+        parsed = bulk.parse(records, limit=canonical.MAX_RECORD)
+        if parsed is None or not all(map(_fields_hold, parsed.blocks)):
+            return None
+        kinds = [fields["kind"] for fields in parsed.each]
+        times = [fields["ts"] for fields in parsed.each]
+        if times[0] < self.last_ts or times != sorted(times):
+            return None
+        special = [at for at, kind in enumerate(kinds) if kind in _SPECIAL]
+        if [at for at in special if kinds[at] == "genesis"] != ([0] if self.size == 0 else []):
+            return None
+        # 3. Their chain values follow.
+        head = self.head
+        if self.size == 0 and type(origin := parsed.each[0].get("origin")) is str:
+            head = chain_start(origin)
+        if head is None or chain_along(head, records) != chains:
+            return None
+        noted = Follower()
+        try:
+            for at in special:
+                noted._note(seqs[at], parsed.each[at])
+        except (EntryBroken, EntryUnreadable):
+            return None
+        # 4. All demands are met: go on from the last.
+        self.seals += noted.seals
+        self.gaps += noted.gaps
+        self.unclean_boots += noted.unclean_boots
+        self.origin = self.origin or noted.origin
+        if self.size <= self.wanted < size:
+            self.wanted_chain = chains[self.wanted - self.size]
+        for seq, fields in zip(seqs, parsed.each, strict=True):
+            commit = fields.get("facts_commit")
+            if commit is not None:
+                self.commits.setdefault(fields.get("facts_contract", ""), {})[seq] = commit
+        self.first_ts = self.first_ts or times[0]
+        self.last_ts, self.size, self.head = times[-1], size, chains[-1]
+        return parsed
 
     def _check_fields(self, seq: int, fields: dict[str, Any]) -> None:
         kind, ts = fields.get("kind"), fields.get("ts")
@@ -113,6 +171,9 @@ class Follower:
             self.commits.setdefault(contract, {})[seq] = commit
         elif contract != "":
             raise EntryBroken(seq, "`facts_contract` without `facts_commit`")
+
+    def _note(self, seq: int, fields: dict[str, Any]) -> None:
+        kind = fields["kind"]
         if kind == "genesis":
             self._check_genesis(seq, fields)
         elif kind == "seal":
@@ -130,6 +191,21 @@ class Follower:
         if type(fields.get("origin")) is not str:
             raise EntryBroken(seq, "the genesis entry names no origin")
         self.origin = fields["origin"]
+
+
+def _fields_hold(block: bulk.Block) -> bool:
+    types = block.types
+    if types.get("kind") != {str} or types.get("ts") != {int} or not KINDS.issuperset(block.columns["kind"]):
+        return False
+    digests = [name for name in ("facts_commit", "facts_contract") if name in types]
+    if digests == ["facts_contract"]:
+        return False
+    return all(types[name] == {str} and are_digests(block.columns[name]) for name in digests)
+
+
+def are_digests(texts: Sequence[str]) -> bool:
+    """Say whether each of the texts is a SHA-256 in hex."""
+    return {64}.issuperset(map(len, texts)) and _HEX.fullmatch("".join(texts)) is not None
 
 
 def seals_of(seq: int, fields: dict[str, Any]) -> Iterable[Seal]:
@@ -185,3 +261,19 @@ def check_facts(
     if type(parsed.get("values")) is not dict:
         raise EntryBroken(seq, "the facts have no `values` object")
     return parsed
+
+
+def accept_facts(
+    commits: Sequence[str], salts: Sequence[bytes], facts: list[bytes]
+) -> list[bulk.Block] | None:
+    """Return the `values` of facts, each as committed to; None if `check_facts` has to decide."""
+    if list(commits) != [facts_commit(*each).hex() for each in zip(salts, facts, strict=True)]:
+        return None
+    parsed = bulk.parse(facts, limit=canonical.MAX_FACTS)
+    if parsed is None or any("values" not in block.inner for block in parsed.blocks):
+        return None
+    return [
+        bulk.Block([block.rows[at] for at in inner.rows], inner.columns, inner.types, inner.inner)
+        for block in parsed.blocks
+        for inner in block.inner["values"]
+    ]

@@ -5,6 +5,7 @@
 Leaf and node follow RFC 6962 section 2.1; the domain byte keeps a value of one use from passing for another.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -28,6 +29,15 @@ def chain_start(origin: str) -> bytes:
 def chain_next(previous: bytes, leaf: bytes) -> bytes:
     """Return H(0x02 || previous chain || leaf), the chain value of the entry with this leaf."""
     return sha256(CHAIN + previous + leaf).digest()
+
+
+def chain_along(previous: bytes, records: Iterable[bytes]) -> list[bytes]:
+    """Return the chain values of entries with these records, one after the other."""
+    values = []
+    for record in records:
+        previous = sha256(CHAIN + previous + sha256(LEAF + record).digest()).digest()
+        values.append(previous)
+    return values
 
 
 def facts_commit(salt: bytes, facts: bytes) -> bytes:

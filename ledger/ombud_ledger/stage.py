@@ -17,6 +17,7 @@ from ombud_ledger import hot, segment
 from ombud_ledger.durable import act_now
 from ombud_ledger.facts import Column, contract_columns
 from ombud_ledger.objects import Objects
+from ombud_ledger.tables import leave_pandas_out
 
 
 def stage(
@@ -53,6 +54,7 @@ class StageHere:
 def main() -> int:
     """Do one job."""
     os.nice(10)  # Calls come first.
+    leave_pandas_out()
     job = json.load(sys.stdin)
 
     def tell(what: str, done: int, of: int) -> None:

@@ -3,6 +3,7 @@
 """Entries and facts as Arrow tables: the exact schemas of a segment's files (FORMAT.md, "Files")."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -90,3 +91,36 @@ def facts_table(
 def arrays(columns: list[list[Any]], fields: Iterable[pa.Field]) -> list[pa.Array]:
     """Return Arrow arrays of the columns, typed by the fields as far as there are columns."""
     return [pa.array(values, each.type) for values, each in zip(columns, fields, strict=False)]
+
+
+def texts(column: pa.Array) -> list[Any]:
+    """Return the UTF-8 bytes of a column of strings, None where it is null."""
+    found: list[Any] = column.view(pa.binary()).to_pylist()
+    return found
+
+
+def blobs(column: pa.Array) -> list[Any]:
+    """Return the bytes of a column of byte strings of one length, None where it is null."""
+    if column.null_count:
+        found: list[Any] = column.to_pylist()
+        return found
+    width = column.type.byte_width
+    whole = column.buffers()[1].slice(column.offset * width, len(column) * width).to_pybytes()
+    return [whole[at : at + width] for at in range(0, len(whole), width)]
+
+
+class _WithoutPandas:
+    """A finder of modules that says pandas is not installed (PEP 451)."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is left out of this process", name=name)
+
+
+def leave_pandas_out() -> None:
+    """Keep pyarrow from importing pandas, where it is installed, at the first array: a second for nothing.
+
+    For processes of our own that do nothing else.
+    """
+    sys.meta_path.insert(0, _WithoutPandas)

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verify a ledger offline: trust nothing but the bytes, and give the full account of what does not hold."""
 
-from collections.abc import Callable
+import gc
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from math import inf
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +27,11 @@ from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, ob
 from ombud_ledger.seal import digest_of
 from ombud_ledger.shapes import Shapes
 from ombud_ledger.snapshot import Snapshot, snapshot
+from ombud_ledger.tables import leave_pandas_out
 
 Progress = Callable[[str, int, int], None]
+_MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
+_COLLECT_EVERY: Final = 100_000
 
 
 def verify(
@@ -34,17 +40,15 @@ def verify(
     head: tuple[int, bytes] | None = None,
     log: str | None = None,
     progress: Progress | None = None,
-    processes: int = 1,
+    processes: int | None = None,
 ) -> Verification:
     """Check every log under `root` (or the one named) and return the account.
 
     `head` is (size, chain value of entry size - 1) noted down earlier: the log must still hold it. With
-    several logs
-    it needs `log`. `progress` is called with ("verify", entries done, entries in all). `processes` above 1
-    checks
-    segments in that many processes. Raises ValueError for arguments that make no sense; what the files cause
-    is in
-    the account.
+    several logs it needs `log`. `progress` is called with ("verify", entries done, entries in all).
+    `processes` is how many check segments at the same time, this one among them; by default one per core
+    where a log has enough sealed entries to repay their start. Raises ValueError for arguments that make no
+    sense; what the files cause is in the account.
     """
     root = Path(root)
     names = log_names(root) if log is None else [log]
@@ -55,9 +59,30 @@ def verify(
     account = Verification([], _check_objects(objects_folder(root)))
     if not names:
         account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
-    for name in names:
-        account.logs.append(_Log(name, root, head, progress, processes).verify())
+    with _rare_collections():
+        for name in names:
+            account.logs.append(_Log(name, root, head, progress, processes).verify())
     return account
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    # Parsing makes many objects and no cycles; looking for them every 700 objects takes a fifth of the time.
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECT_EVERY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _begin_worker() -> None:
+    gc.set_threshold(_COLLECT_EVERY)
+    leave_pandas_out()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(slots=True)
@@ -74,7 +99,12 @@ class _Log:
     """Verifies one log."""
 
     def __init__(
-        self, name: str, root: Path, head: tuple[int, bytes] | None, progress: Progress | None, processes: int
+        self,
+        name: str,
+        root: Path,
+        head: tuple[int, bytes] | None,
+        progress: Progress | None,
+        processes: int | None,
     ) -> None:
         self._root = root
         self._layout: LogLayout = log_layout(root, name)
@@ -147,11 +177,16 @@ class _Log:
             if seal is not None and digest_of(file.path) != seal.sha256:
                 return  # not the sealed file: nothing it says counts; step 4 reports it
             with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
-                for batch in parquet.iter_batches(columns=["seq", "kind", "record"], use_threads=False):
-                    chosen = batch.filter(pc.equal(batch.column("kind"), "seal"))
-                    for row in reversed(chosen.to_pylist()):
+                for group in reversed(range(parquet.num_row_groups)):  # of one path the newest counts
+                    # Few groups hold a seal entry, and the column `kind` says so in a few bytes.
+                    kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)
+                    seals = pc.match_substring(kinds["kind"], "seal")
+                    if not pc.any(seals).as_py():
+                        continue
+                    rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
+                    for row in reversed(rows.filter(seals).to_pylist()):
                         fields = canonical.parse(row["record"].encode(), limit=canonical.MAX_RECORD)
-                        for each in seals_of(row["seq"], fields):
+                        for each in seals_of(row["seq"], fields) if fields.get("kind") == "seal" else ():
                             self._seals.setdefault(each.path, each)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, LedgerError):
             return  # step 4 reads it again and says what is wrong
@@ -200,14 +235,11 @@ class _Log:
 
     def _check(self, jobs: list[SegmentJob]) -> list[SegmentResult]:
         linked = all(job.head is not None or job.first == 0 for job in jobs)
-        if self._processes > 1 and len(jobs) > 1 and linked:
-            context = get_context("spawn")
-            with ProcessPoolExecutor(min(self._processes, len(jobs)), mp_context=context) as pool:
-                results = []
-                for job, result in zip(jobs, pool.map(check_segment, jobs), strict=True):
-                    self._tell(job.last - job.first + 1)
-                    results.append(result)
-                return results
+        processes = self._processes
+        if processes is None:
+            processes = _cores() if self._total >= _MANY_ENTRIES else 1
+        if processes > 1 and len(jobs) > 1 and linked:
+            return self._check_together(jobs, min(processes, len(jobs)))
         results = []
         before: SegmentResult | None = None
         for at, job in enumerate(jobs):
@@ -218,6 +250,22 @@ class _Log:
                 before = check_segment(job, self._tell)
             results.append(before)
         return results
+
+    def _check_together(self, jobs: list[SegmentJob], processes: int) -> list[SegmentResult]:
+        # The others begin with the first segments. This process takes what none has begun from the end, so
+        # that it works while they start.
+        results: dict[int, SegmentResult] = {}
+        pool = ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn"), initializer=_begin_worker)
+        with pool:
+            futures = [pool.submit(check_segment, job) for job in jobs]
+            for at in reversed(range(len(jobs))):
+                if futures[at].cancel():
+                    results[at] = check_segment(jobs[at], self._tell)
+            for at, future in enumerate(futures):
+                if at not in results:
+                    results[at] = future.result()
+                    self._tell(jobs[at].last - jobs[at].first + 1)
+        return [results[at] for at in range(len(jobs))]
 
     def _take(self, job: SegmentJob, result: SegmentResult, follower: Follower) -> None:
         account = self._account
