@@ -7,10 +7,12 @@ A subset of RFC 8785: objects, arrays, strings, true, false, integers within 2^5
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, Final, NoReturn
+
+import orjson
 
 from ombud_ledger.errors import RecordInvalid
 
@@ -22,6 +24,7 @@ MAX_KEY: Final = 64
 
 JSON = Any  # bool | int | str | list[JSON] | dict[str, JSON]
 
+_KEYS_MEMO: Final = 64  # longer lists of keys are not remembered
 KEY: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -31,8 +34,22 @@ def encode(value: Mapping[str, JSON], *, limit: int, longest: int | None = None)
     `limit` bounds the bytes of the whole, `longest` the characters of any one string.
     Raises RecordInvalid naming the key at fault, never its value, which may be personal.
     """
+    longest = limit if longest is None else longest
+    # orjson prints what is plainly of the subset; whatever is not goes the exact way, which alone refuses.
+    if type(value) is dict and _is_plain(value, 1, longest):
+        try:
+            data = orjson.dumps(value, None, orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+        except TypeError:  # an integer beyond 2^53-1, or a lone surrogate
+            data = b""
+        if data and len(data) <= limit:
+            return data
+    return encode_exactly(value, limit=limit, longest=longest)
+
+
+def encode_exactly(value: Mapping[str, JSON], *, limit: int, longest: int) -> bytes:
+    """Do what `encode` does, part by part in plain Python: the definition, and the one that refuses."""
     try:
-        data = _object(value, 1, limit if longest is None else longest).encode()
+        data = _object(value, 1, longest).encode()
     except UnicodeEncodeError as error:
         raise RecordInvalid("a string holds a lone surrogate: not Unicode text") from error
     except TypeError as error:
@@ -56,9 +73,48 @@ def parse(data: bytes, *, limit: int) -> dict[str, JSON]:
         raise RecordInvalid("not a JSON object")
     # 3. Printing it again must give the same bytes: refuses spaces, order, escapes, duplicates, -0, long
     #    forms.
-    if encode(value, limit=limit) != data:
+    if encode_exactly(value, limit=limit, longest=limit) != data:
         raise RecordInvalid("not canonical: printing it again gives other bytes")
     return value
+
+
+def _is_plain(value: dict[str, JSON], depth: int, longest: int) -> bool:
+    keys = tuple(value)
+    if depth > MAX_DEPTH or not (_are_keys_memo(keys) if len(keys) <= _KEYS_MEMO else _are_keys(keys)):
+        return False
+    for item in value.values():
+        kind = type(item)
+        if kind is str:
+            if len(item) > longest:
+                return False
+        elif kind is int or kind is bool:
+            continue
+        elif kind is dict:
+            if not _is_plain(item, depth + 1, longest):
+                return False
+        elif kind is not list or not _are_plain(item, depth + 1, longest):
+            return False
+    return True
+
+
+def _are_plain(items: Sequence[JSON], depth: int, longest: int) -> bool:
+    if depth > MAX_DEPTH:
+        return False
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            if len(item) > longest:
+                return False
+        elif kind is not int and kind is not bool:
+            return False  # objects and arrays in arrays are rare: the exact way
+    return True
+
+
+def _are_keys(keys: tuple[str, ...]) -> bool:
+    return all(type(key) is str and KEY.fullmatch(key) for key in keys)
+
+
+_are_keys_memo = lru_cache(maxsize=1_024)(_are_keys)
 
 
 def _object(value: Mapping[str, JSON], depth: int, longest: int) -> str:

@@ -76,10 +76,8 @@ def _of_block(column: Projected, block: Block) -> Sequence[Any] | None:
     name = column.path[0]
     if name not in block.columns:
         return None
-    if len(column.path) == 1 and column.type != "varchar[]":
-        exact = _PYTHON[column.type]
-        if block.types[name] == {exact}:
-            return block.columns[name]
+    if len(column.path) == 1 and block.types[name] == {_PYTHON.get(column.type)}:
+        return block.columns[name]
     inner = block.inner.get(name)
     if len(column.path) == 2 and inner is not None and len(inner) == 1:
         return _of_block(Projected(column.name, column.type, column.path[1:]), inner[0])

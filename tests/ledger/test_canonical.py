@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The codec: one byte string per value, every other refused."""
 
+import enum
 import json
 import string
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -104,6 +108,61 @@ def test_the_message_never_holds_the_value() -> None:
         canonical.encode({"name": "Jane Doe of Utrecht"}, limit=100, longest=5)
     assert "Jane" not in str(caught.value)
     assert "name" in str(caught.value)
+
+
+class Loud(str):
+    """A kind of string; not of the subset."""
+
+    __slots__ = ()
+
+
+class Level(enum.IntEnum):
+    """A kind of integer; not of the subset."""
+
+    HIGH = 1
+
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 1.5, float("nan"), 2**53, -(2**53), 2**64, "\ud800", "x" * 30, b"x", Loud("x"), Level.HIGH]
+) | st.sampled_from(
+    [UUID(int=1), datetime(2026, 1, 1, tzinfo=UTC), (1, "a"), ({"a": (None,)},), [[1]], [{"b": 1}], {1}]
+)
+ODD_KEYS = KEYS | st.sampled_from(["A", "", "a" * 65, "a\n", "é", 1, None, True, Loud("a")])
+ODDLY = st.recursive(
+    LEAVES | ODD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(OBJECTS | st.dictionaries(ODD_KEYS, ODDLY, max_size=4), st.sampled_from([10, 60, LIMIT]))
+@settings(max_examples=800, deadline=None)
+def test_the_quick_encoder_is_as_strict(value: dict[Any, Any], limit: int) -> None:
+    """What is encoded, and what is refused with which words, is what the exact encoder says."""
+
+    def told(encode: Callable[..., bytes]) -> bytes | str:
+        try:
+            return encode(value, limit=limit, longest=20)
+        except RecordInvalid as error:
+            return str(error)
+
+    assert told(canonical.encode) == told(canonical.encode_exactly)
+
+
+@pytest.mark.parametrize("levels", [14, 15, 16, 300])
+def test_the_quick_encoder_goes_as_deep(levels: int) -> None:
+    """The deepest nesting is the same, of objects and of arrays."""
+    for wrap in (lambda inner: {"a": inner}, lambda inner: [inner]):
+        value: Any = 1
+        for _ in range(levels):
+            value = wrap(value)
+        told = []
+        for encode in (canonical.encode, canonical.encode_exactly):
+            try:
+                told.append(encode({"a": value}, limit=LIMIT, longest=LIMIT))
+            except RecordInvalid as error:
+                told.append(str(error).encode())
+        assert told[0] == told[1]
 
 
 SHAPED = st.fixed_dictionaries(
