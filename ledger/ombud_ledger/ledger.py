@@ -33,7 +33,9 @@ from ombud_ledger.writer import Writer
 
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
-_GATHERED_MOST: Final = 64  # entries that wait for a turn of the loop without new ones
+_GATHERED_MOST: Final = 64  # entries
+_GATHERED_SECONDS: Final = float(os.environ.get("GS", "0.004"))
+_QUIET_TURN: Final = 0.00005  # seconds; a turn of the loop that took longer did something else
 _SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
 _SEAL_BACKOFF_MOST: Final = 60.0
 
@@ -139,18 +141,24 @@ class Ledger:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
-        held = self._admit(kind, body, facts, loop, future)
-        # What else this turn of the loop makes, and the next turns while they bring more, shares the commit.
-        # An idle loop turns at once; no clock is involved.
+        self._admit(kind, body, facts, loop, future)
         if self._gathering is not loop:
             self._gathering = loop
-            loop.call_soon(self._gather, loop, held)
+            now = time.perf_counter()
+            loop.call_soon(self._gather, loop, now, now)
         return await future
 
-    def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
-        held = self._writer.held
-        if before < held < _GATHERED_MOST:
-            loop.call_soon(self._gather, loop, held)
+    def _gather(self, loop: asyncio.AbstractEventLoop, since: float, turned: float) -> None:
+        """Hold entries back while the loop is busy making more, so that they share a commit and its fsync.
+
+        A loop with nothing else to do turns at once, and so does the commit. A busy one would have to share
+        its processor with a commit for every entry; it makes `_GATHERED_MOST`, or goes on for
+        `_GATHERED_SECONDS`, first. No timer is involved.
+        """
+        now = time.perf_counter()
+        busy = now - turned > _QUIET_TURN
+        if busy and now - since < _GATHERED_SECONDS and self._writer.held < _GATHERED_MOST:
+            loop.call_soon(self._gather, loop, since, now)
             return
         self._gathering = None
         self._writer.release()

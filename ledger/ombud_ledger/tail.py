@@ -59,19 +59,24 @@ class Tail:
             values += (seq, record, chain, salt, facts)
             stored += len(record) + (len(facts) if facts is not None else 0)
             seq += 1
-        # 2. One transaction. A crash before COMMIT returns leaves all of the batch or none of it,
-        #    unacknowledged.
-        self.db.execute("BEGIN IMMEDIATE")
-        for start in range(0, len(values), _STEP * _COLUMNS):
-            part = values[start : start + _STEP * _COLUMNS]
-            marks = ",".join(["(?,?,?,?,?)"] * (len(part) // _COLUMNS))
-            self.db.execute(f"INSERT INTO entries VALUES {marks}", part)  # noqa: S608 - only question marks
-        # 3. COMMIT returns after the WAL frame is fsynced: the batch is durable, with its facts.
-        self.durable("hot.commit", lambda: self.db.execute("COMMIT"))
-        # 4. Only now does the head move.
+        # 2. One transaction, and where the batch is small one statement: each would let go of the interpreter
+        #    and wait to have it back. It returns after the WAL frame is fsynced: the batch is durable, with
+        #    its facts. A crash before leaves all of the batch or none of it, unacknowledged.
+        if len(batch) <= _STEP:
+            self.durable("hot.commit", lambda: self._insert(values))
+        else:
+            self.db.execute("BEGIN IMMEDIATE")
+            for start in range(0, len(values), _STEP * _COLUMNS):
+                self._insert(values[start : start + _STEP * _COLUMNS])
+            self.durable("hot.commit", lambda: self.db.execute("COMMIT"))
+        # 3. Only now does the head move.
         self.size, self.head, self.stored = seq, chain, self.stored + stored
         self.end = Head(seq, chain)
         return done
+
+    def _insert(self, values: list[object]) -> None:
+        marks = ",".join(["(?,?,?,?,?)"] * (len(values) // _COLUMNS))
+        self.db.execute(f"INSERT INTO entries VALUES {marks}", values)  # noqa: S608 - only question marks
 
     def count(self, substantive: int) -> None:
         """Note that the last batch held so many entries other than housekeeping."""
