@@ -81,8 +81,8 @@ class Engine:
             context = part.encode(question.context)
         except ContextInvalid as error:
             return self._verdict("deny", keep=part.refused, errors=(str(error),))
-        # 4. What was asked before, to the letter of what policies can reach, has the same answer: policies and
-        #    entities of a bundle never change, and Cedar knows neither clock nor chance.
+        # 4. What was asked before, to the letter of what policies can reach, has the same answer: a bundle's
+        #    policies and entities never change, and Cedar knows neither clock nor chance.
         key = (principal.type, principal.id, action, resource.type, resource.id, context)
         verdict = self._verdicts.get(key)
         if verdict is None:
