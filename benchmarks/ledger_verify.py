@@ -22,8 +22,8 @@ from benchmarks.ledger_append import _append
 from benchmarks.ledger_sample import open_log
 from ombud_ledger import verify
 
-SEGMENTS = 4
-ENTRIES = 32_768  # per segment
+SEGMENTS = 8
+ENTRIES = 16_384  # per segment
 ROUNDS = 3
 
 

@@ -7,6 +7,7 @@ The one table that writer, verifier and views share. A key that is absent or of 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from ombud_ledger.bulk import Block
@@ -78,6 +79,10 @@ def _of_block(column: Projected, block: Block) -> Sequence[Any] | None:
         return None
     if len(column.path) == 1 and block.types[name] == {_PYTHON.get(column.type)}:
         return block.columns[name]
+    if column.type == "varchar[]" and block.types[name] == {list}:
+        lists = block.columns[name]
+        if {str}.issuperset(map(type, chain.from_iterable(lists))):
+            return lists
     inner = block.inner.get(name)
     if len(column.path) == 2 and inner is not None and len(inner) == 1:
         return _of_block(Projected(column.name, column.type, column.path[1:]), inner[0])

@@ -100,13 +100,14 @@ class Follower:
 
         All at once if nothing is wrong with any; otherwise one by one, so that the first at fault is named.
         """
-        accepted = self._accept(seqs, records, chains)
+        accepted = self.accept(seqs, records, chains)
         if accepted is not None:
             return accepted
         each = [self.follow(*entry) for entry in zip(seqs, records, chains, strict=True)]
         return bulk.Objects(each, [])
 
-    def _accept(self, seqs: list[int], records: list[bytes], chains: list[bytes]) -> bulk.Objects | None:
+    def accept(self, seqs: list[int], records: list[bytes], chains: list[bytes]) -> bulk.Objects | None:
+        """Follow all of the next entries; None, and nothing changed, if `follow` has to look at each."""
         # The demands of `follow`, each made of all entries at once. Nothing is noted before all are met.
         # 1. They are the next ones.
         size = self.size + len(seqs)

@@ -116,7 +116,7 @@ class _Sources:
                 self._add_sealed(self._facts.setdefault(contract, []), log, files)
             entries: list[pa.Table] = [tables.entries_table(())]
             facts: dict[str, list[pa.Table]] = {}
-            for chunk in _chunks(shot.rows):
+            for chunk in _chunks(shot.rows()):
                 entries.append(tables.entries_table((row.seq, row.record, row.chain) for row in chunk))
                 self._hot_facts(chunk, facts)
         self._entries.append(self._register(log, pa.concat_tables(entries)))

@@ -3,7 +3,7 @@
 """One consistent state of a log for readers: its sealed files, and the rows of the hot tail after them."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -17,12 +17,15 @@ _TRIES = 5  # a segment may be sealed and its hot file retired while we look
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a reader sees; `rows` yields the unsealed entries once, in order, from number `begins` on."""
+    """What a reader sees; `rows` goes through the unsealed entries, in order, from number `begins` on.
+
+    Each call of `rows` goes through the same ones.
+    """
 
     entries: list[SealedFile]
     facts: list[SealedFile]
     begins: int | None
-    rows: Iterator[Row]
+    rows: Callable[[], Iterator[Row]]
 
 
 @contextmanager
@@ -34,13 +37,13 @@ def snapshot(layout: LogLayout) -> Iterator[Snapshot]:
         connections = _open_all(layout, stack)
         entries, facts = layout.entries_files(), layout.facts_files()
         end = entries[-1].last if entries else -1
+
         # 2. The caller reads; the connections hold their state until it is done.
-        # A file named for an entry past the sealed ones is read whole, so that no row in it can hide.
-        rows = (
-            row
-            for first, db in connections
-            for row in (hot.rows(db) if first > end else hot.rows(db, end + 1))
-        )
+        def rows() -> Iterator[Row]:
+            # A file named for an entry past the sealed ones is read whole, so that no row in it can hide.
+            for first, db in connections:
+                yield from hot.rows(db) if first > end else hot.rows(db, end + 1)
+
         filled = (first for first, db in connections if db.execute("SELECT 1 FROM entries").fetchone())
         begins = next((first for first in filled if first > end), None)
         yield Snapshot(entries, facts, begins, rows)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from math import inf
 from multiprocessing import get_context
@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
 from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
+from ombud_ledger.check_tail import check_tail, seals_in
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
-from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, check_facts, seals_of
+from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.seal import digest_of
-from ombud_ledger.shapes import Shapes
 from ombud_ledger.snapshot import Snapshot, snapshot
 from ombud_ledger.tables import leave_pandas_out
 
@@ -85,16 +85,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass(slots=True)
-class _Tail:
-    """What following the hot tail told, before it is known whether it links to the sealed part."""
-
-    begins: int | None
-    rows: list[Any] = field(default_factory=list)
-    seals: list[Seal] = field(default_factory=list)
-    fault: Exception | None = None
-
-
 class _Log:
     """Verifies one log."""
 
@@ -126,9 +116,9 @@ class _Log:
         return self._account
 
     def _verify(self, shot: Snapshot) -> None:
-        # 1. Read the hot tail. It holds the seal entry of the last segment.
-        tail = self._read_tail(shot)
-        for seal in reversed(tail.seals):
+        # 1. Go through the hot tail for seal entries. It holds that of the last segment.
+        hot_entries, seals = seals_in(shot.rows())
+        for seal in reversed(seals):
             self._seals.setdefault(seal.path, seal)
         # 2. Backwards through the segments: each file is hashed against the newest seal entry that names it
         #    before it is asked for the seal entries it holds itself. So every digest used is vouched for by
@@ -137,7 +127,7 @@ class _Log:
             self._collect_seals(file)
         # 3. Forwards: which segments there should be, and which are not there.
         follower = Follower(wanted=self._head[0] - 1 if self._head else -1)
-        jobs = self._plan(shot, follower, inf if tail.begins is None else tail.begins)
+        jobs = self._plan(shot, follower, inf if shot.begins is None else shot.begins)
         # 4. Check each segment by itself, against the chain value that the one before is sealed with.
         for job, result in zip(jobs, self._check(jobs), strict=True):
             self._take(job, result, follower)
@@ -148,7 +138,8 @@ class _Log:
             if extra.name not in named and (extra.first, extra.last) not in unsealed:
                 self._find(BROKEN, "a facts file that no seal entry names", file=extra.name)
         # 6. Follow the hot tail on from there: entries, facts.
-        self._follow_tail(tail, follower)
+        self._total += hot_entries
+        self._follow_tail(shot, follower)
         # 7. The head somebody noted down earlier must still be in the log.
         self._account.size = follower.size
         self._account.head = follower.head.hex() if follower.head else None
@@ -157,19 +148,6 @@ class _Log:
             self._find(UNREADABLE, "the log holds no entry")
         if self._head is not None:
             self._check_head(self._head, follower)
-
-    def _read_tail(self, shot: Snapshot) -> _Tail:
-        tail = _Tail(shot.begins)
-        try:
-            for row in shot.rows:
-                tail.rows.append(row)
-                if b'"kind":"seal"' in row.record:
-                    fields = canonical.parse(row.record, limit=canonical.MAX_RECORD)
-                    if fields.get("kind") == "seal":
-                        tail.seals += seals_of(row.seq, fields)
-        except LedgerError as error:
-            tail.fault = error  # reported, with the entry's number, when the tail is followed
-        return tail
 
     def _collect_seals(self, file: SealedFile) -> None:
         seal = self._seals.get(file.name)
@@ -281,23 +259,18 @@ class _Log:
             self._find(BROKEN, "ts goes back from the file before", file=job.name, entry=job.first)
         follower.last_ts = max(follower.last_ts, result.last_ts)
 
-    def _follow_tail(self, tail: _Tail, follower: Follower) -> None:
-        if tail.begins is not None and tail.begins > follower.size:
-            last = tail.begins - 1
+    def _follow_tail(self, shot: Snapshot, follower: Follower) -> None:
+        if shot.begins is not None and shot.begins > follower.size:
+            last = shot.begins - 1
             self._find(INCOMPLETE, "neither sealed nor in the hot tail", first=follower.size, last=last)
-            follower.size, follower.head = tail.begins, None
-        self._total += len(tail.rows)
-        shapes = Shapes(canonical.MAX_FACTS)
+            follower.size, follower.head = shot.begins, None
+
+        def tell(entries: int) -> None:
+            self._account.hot_entries += entries
+            self._tell(entries)
+
         try:
-            for row in tail.rows:
-                fields = follower.follow(row.seq, row.record, row.chain)
-                check_facts(shapes, row.seq, fields.get("facts_commit"), row.salt, row.facts)
-                follower.commits.clear()
-                self._account.hot_entries += 1
-                if self._account.hot_entries % 4_096 == 0:
-                    self._tell(4_096)
-            if tail.fault is not None:
-                raise tail.fault
+            check_tail(shot.rows(), follower, tell)
         except EntryBroken as error:
             self._find(BROKEN, str(error), entry=error.seq, file="hot")
         except EntryUnreadable as error:
@@ -306,7 +279,6 @@ class _Log:
             self._find(BROKEN, str(error), file="hot")
         except LedgerError as error:
             self._find(UNREADABLE, str(error), file="hot")
-        self._tell(len(tail.rows) % 4_096)
         self._account.gaps += follower.gaps
         self._account.unclean_boots += follower.unclean_boots
         self._wanted_chain = self._wanted_chain or follower.wanted_chain

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Check the hot tail: read twice in one state, a chunk at a time, so that its size does not count."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from ombud_ledger import bulk, canonical
+from ombud_ledger.errors import LedgerError
+from ombud_ledger.follow import EntryBroken, Follower, Seal, accept_facts, check_facts, seals_of
+from ombud_ledger.hot import Row
+from ombud_ledger.shapes import Shapes
+
+_ROWS: Final = 256  # at a time, fewer where they are long
+_BYTES: Final = 1024 * 1024
+
+
+def seals_in(rows: Iterable[Row]) -> tuple[int, list[Seal]]:
+    """Return how many rows there are, and what their seal entries say, as far as they can be read."""
+    count, seals = 0, list[Seal]()
+    try:
+        for row in rows:
+            count += 1
+            if b'"kind":"seal"' in row.record:
+                fields = canonical.parse(row.record, limit=canonical.MAX_RECORD)
+                if fields.get("kind") == "seal":
+                    seals += seals_of(row.seq, fields)
+    except LedgerError:
+        return count, seals  # met again, and reported with the entry's number, when the tail is checked
+    return count, seals
+
+
+def check_tail(rows: Iterator[Row], follower: Follower, tell: Callable[[int], None]) -> None:
+    """Follow the rows, entries and facts; `tell` is called with the number of entries that held.
+
+    Raises EntryBroken, EntryUnreadable, LedgerError at the first row that does not hold.
+    """
+    shapes = Shapes(canonical.MAX_FACTS)
+    for chunk in _chunks(rows):
+        # All at once, if nothing is wrong with any; otherwise one by one, to name the first at fault.
+        accepted = follower.accept(
+            [row.seq for row in chunk], [row.record for row in chunk], [row.chain for row in chunk]
+        )
+        if accepted is not None and _facts_hold(chunk, accepted):
+            tell(len(chunk))
+        else:
+            for at, row in enumerate(chunk):
+                if accepted is None:
+                    fields = follower.follow(row.seq, row.record, row.chain)
+                else:
+                    fields = accepted.each[at]
+                try:
+                    check_facts(shapes, row.seq, fields.get("facts_commit"), row.salt, row.facts)
+                except EntryBroken:
+                    follower.size, follower.head = (
+                        row.seq + 1,
+                        row.chain,
+                    )  # this far the entries were followed
+                    raise
+                tell(1)
+        follower.commits.clear()
+
+
+def _facts_hold(chunk: list[Row], accepted: bulk.Objects) -> bool:
+    commits: list[str] = []
+    salts: list[Any] = []
+    facts: list[Any] = []
+    for row, fields in zip(chunk, accepted.each, strict=True):
+        commit = fields.get("facts_commit")
+        if (commit is None) != (row.salt is None) or (commit is None) != (row.facts is None):
+            return False
+        if commit is not None:
+            commits.append(commit)
+            salts.append(row.salt)
+            facts.append(row.facts)
+    return accept_facts(commits, salts, facts) is not None
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    held = 0
+    try:
+        for row in rows:
+            chunk.append(row)
+            held += len(row.record) + len(row.facts or b"")
+            if len(chunk) >= _ROWS or held >= _BYTES:
+                yield chunk
+                chunk, held = [], 0
+    except LedgerError:
+        yield chunk  # what stands before the row that cannot be read comes first
+        raise
+    yield chunk
