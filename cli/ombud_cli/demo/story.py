@@ -149,6 +149,7 @@ def _audit(out: Console, workspace: Workspace) -> Verification:
     out.print(f"   [bold]--head {log.size}:{log.head}[/]", soft_wrap=True)
     for table in ask_ledger(workspace.ledger):
         out.print(table)
+    out.print("   Each answer is one SQL statement over the ledger's views (ombud_reports.QUESTIONS).")
     return verification
 
 
