@@ -17,8 +17,9 @@ from ombud_ledger.errors import LedgerUnreadable, RecordInvalid
 TYPES: Final = ("bigint", "boolean", "double", "varchar")
 MAX_COLUMNS: Final = 512
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-# Several, each with a line end; possessive, for one pass. ASCII digits: a part of what `_NUMBER` takes.
-_NUMBERS: Final = re.compile(r"(?:-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+\n)++")
+# Several plain decimals, each with a line end: a part of what `_NUMBER` takes, never longer than
+# `_LONGEST_NUMBER`, always finite. Possessive, for one pass.
+_DECIMALS: Final = re.compile(r"(?:-?[0-9]{1,40}+(?:\.[0-9]{1,20}+)?+\n)++")
 _LONGEST_NUMBER: Final = 64
 _NAME: Final = re.compile(r"[a-z0-9_]{1,64}")
 # The facts file's own columns, which no contract may shadow.
@@ -77,7 +78,10 @@ def project(values: Sequence[Mapping[str, JSON]], columns: tuple[Column, ...]) -
 
 
 def project_block(block: Block, columns: tuple[Column, ...]) -> list[Sequence[Any] | None]:
-    """Return what `project` returns for the values of a block; None for a column without any value."""
+    """Return what `project` returns for the values of a block; None for a column without any value.
+
+    Doubles that are all written as plain decimals stay text: whoever makes a column of them reads them there.
+    """
     return [_of_block(each, block) for each in columns]
 
 
@@ -86,25 +90,15 @@ def _of_block(column: Column, block: Block) -> Sequence[Any] | None:
     if values is None:
         return None
     types = block.types[column.name]
-    if column.type == "double" and types == {str}:
-        doubles = _doubles(values)
-        if doubles is not None:
-            return doubles
-    elif types == {_EXACT.get(column.type)}:
+    if types == {_EXACT.get(column.type)}:
         return values
+    # One match for the whole column. A text that is empty or has a line break of its own leaves an empty
+    # line, or one too many.
+    if column.type == "double" and types == {str}:
+        lines = "\n".join(values) + "\n"
+        if _DECIMALS.fullmatch(lines) and lines.count("\n") == len(values):
+            return values
     return [_PROJECT[column.type](value) for value in values]
-
-
-def _doubles(texts: Sequence[str]) -> list[float] | None:
-    # One match for the whole column. A text with a line break of its own is no number to `float`, or leaves
-    # an empty line that does not match.
-    if max(map(len, texts)) > _LONGEST_NUMBER or not _NUMBERS.fullmatch("\n".join(texts) + "\n"):
-        return None
-    try:
-        numbers = list(map(float, texts))
-    except ValueError:
-        return None
-    return numbers if all(map(math.isfinite, numbers)) else None
 
 
 def _double(value: JSON) -> float | None:

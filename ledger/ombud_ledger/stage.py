@@ -16,8 +16,8 @@ from pathlib import Path
 from ombud_ledger import hot, segment
 from ombud_ledger.durable import act_now
 from ombud_ledger.facts import Column, contract_columns
+from ombud_ledger.lean import leave_out
 from ombud_ledger.objects import Objects
-from ombud_ledger.tables import leave_pandas_out
 
 
 def stage(
@@ -54,7 +54,7 @@ class StageHere:
 def main() -> int:
     """Do one job."""
     os.nice(10)  # Calls come first.
-    leave_pandas_out()
+    leave_out()
     job = json.load(sys.stdin)
 
     def tell(what: str, done: int, of: int) -> None:

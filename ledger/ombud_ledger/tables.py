@@ -3,7 +3,6 @@
 """Entries and facts as Arrow tables: the exact schemas of a segment's files (FORMAT.md, "Files")."""
 
 import json
-import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -107,20 +106,3 @@ def blobs(column: pa.Array) -> list[Any]:
     width = column.type.byte_width
     whole = column.buffers()[1].slice(column.offset * width, len(column) * width).to_pybytes()
     return [whole[at : at + width] for at in range(0, len(whole), width)]
-
-
-class _WithoutPandas:
-    """A finder of modules that says pandas is not installed (PEP 451)."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is left out of this process", name=name)
-
-
-def leave_pandas_out() -> None:
-    """Keep pyarrow from importing pandas, where it is installed, at the first array: a second for nothing.
-
-    For processes of our own that do nothing else.
-    """
-    sys.meta_path.insert(0, _WithoutPandas)

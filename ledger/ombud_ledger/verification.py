@@ -25,13 +25,12 @@ from ombud_ledger.check_tail import check_tail, seals_in
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
+from ombud_ledger.lean import COLLECT_EVERY, begin_worker
 from ombud_ledger.seal import digest_of
 from ombud_ledger.snapshot import Snapshot, snapshot
-from ombud_ledger.tables import leave_pandas_out
 
 Progress = Callable[[str, int, int], None]
 _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
-_COLLECT_EVERY: Final = 100_000
 
 
 def verify(
@@ -69,16 +68,11 @@ def verify(
 def _rare_collections() -> Iterator[None]:
     # Parsing makes many objects and no cycles; looking for them every 700 objects takes a fifth of the time.
     before = gc.get_threshold()
-    gc.set_threshold(_COLLECT_EVERY, *before[1:])
+    gc.set_threshold(COLLECT_EVERY, *before[1:])
     try:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def _begin_worker() -> None:
-    gc.set_threshold(_COLLECT_EVERY)
-    leave_pandas_out()
 
 
 def _cores() -> int:
@@ -233,7 +227,7 @@ class _Log:
         # The others begin with the first segments. This process takes what none has begun from the end, so
         # that it works while they start.
         results: dict[int, SegmentResult] = {}
-        pool = ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn"), initializer=_begin_worker)
+        pool = ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn"), initializer=begin_worker)
         with pool:
             futures = [pool.submit(check_segment, job) for job in jobs]
             for at in reversed(range(len(jobs))):
