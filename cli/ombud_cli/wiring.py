@@ -211,14 +211,20 @@ def _bytes(path: Path | None) -> bytes | None:
 def _follow(ledger: Ledger, server: Server, reviews: Reviews) -> None:
     """Let health follow the ledger, and settle claims once a failed ledger is back."""
     loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
 
     async def changed(state: str) -> None:
         await server.say_serving(serving=state == "serving")
         if state == "serving":
             await reviews.recover()
 
+    def follow(state: str) -> None:
+        task = loop.create_task(changed(state))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
     def from_any_thread(state: str) -> None:
         if state != "closed":
-            loop.call_soon_threadsafe(lambda: asyncio.ensure_future(changed(state)))
+            loop.call_soon_threadsafe(follow, state)
 
     ledger.on_state = from_any_thread
