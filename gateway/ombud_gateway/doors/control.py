@@ -16,8 +16,8 @@ from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
 from ombud_gateway.call import Call, Correlation
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.methods import canonical
-from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
-from ombud_gateway.errors import Invalid, Refusal, UpstreamFailed
+from ombud_gateway.doors.unary import answer
+from ombud_gateway.errors import Invalid, Refusal
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.reviews import Reviews
@@ -62,16 +62,8 @@ class ControlDoor(grpc.GenericRpcHandler):
         self, name: str, operation: _Operation
     ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
         async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-            decision, _ = drawn = self._ids.new()
-            try:
-                call = await self._call(name, operation, body, context, drawn)
-                reply = await self._pipeline.judge(call)
-            except Refusal as refusal:
-                await refuse(context, refusal, decision)
-            except UpstreamFailed as failure:
-                await pass_failure(context, failure, decision)
-            context.set_trailing_metadata(((DECISION_ID, reply.id), ("ombud-position", reply.position)))
-            return reply.answer.body
+            call = await self._call(name, operation, body, context, self._ids.new())
+            return await answer(self._pipeline, call, context)
 
         return handle
 

@@ -23,8 +23,8 @@ from ombud_gateway.contract import Tensor, TensorInvalid
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.kserve_stream import converse
 from ombud_gateway.doors.methods import METHODS, SERVICE, Method, canonical
-from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
 from ombud_gateway.doors.tensors import request_tensors, response_tensors
+from ombud_gateway.doors.unary import answer
 from ombud_gateway.errors import Invalid, Refusal, TooLarge, UpstreamFailed
 from ombud_gateway.hops import passed_on
 from ombud_gateway.ids import Ids
@@ -66,18 +66,9 @@ class KServeDoor(grpc.GenericRpcHandler):
     ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
         async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             decision, received = self._ids.new()
-            try:
-                reply = await self._pipeline.judge(self._call(method, body, context, decision, received))
-            except Refusal as refusal:
-                await refuse(context, refusal, decision)
-            except UpstreamFailed as failure:
-                await pass_failure(context, failure, decision)
-            if reply.answer.initial:
-                await context.send_initial_metadata(reply.answer.initial)
-            context.set_trailing_metadata(
-                (*reply.answer.trailing, (DECISION_ID, reply.id), ("ombud-position", reply.position))
+            return await answer(
+                self._pipeline, self._call(method, body, context, decision, received), context
             )
-            return reply.answer.body
 
         return handle
 

@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""One unary call through the pipeline, and its reply or refusal in gRPC's words."""
+
+from __future__ import annotations
+
+import grpc
+
+from ombud_gateway.call import Call
+from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
+from ombud_gateway.errors import Refusal, UpstreamFailed
+from ombud_gateway.pipeline import Pipeline
+
+POSITION = "ombud-position"
+
+
+async def answer(pipeline: Pipeline, call: Call, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    """Have a call judged; return the answer's bytes, or end the RPC with the refusal's status."""
+    try:
+        reply = await pipeline.judge(call)
+    except Refusal as refusal:
+        await refuse(context, refusal, call.id)
+    except UpstreamFailed as failure:
+        await pass_failure(context, failure, call.id)
+    if reply.answer.initial:
+        await context.send_initial_metadata(reply.answer.initial)
+    context.set_trailing_metadata(
+        (*reply.answer.trailing, (DECISION_ID, reply.id), (POSITION, reply.position))
+    )
+    return reply.answer.body
