@@ -124,19 +124,30 @@ async def _proxy(port: str, upstream: str) -> None:
 
 
 async def _load(address: str, count: int, in_flight: int, token: str) -> None:
-    """Send `count` requests, `in_flight` at a time; print seconds in all and of each."""
+    """Send `count` requests, `in_flight` at a time; print seconds in all and of each that was answered."""
     requests, metadata = bodies(count + 50), (("authorization", f"Bearer {token}"),)
     async with grpc.aio.insecure_channel(address) as channel:
         call: Any = channel.unary_unary(INFER)
+
+        async def send(body: bytes) -> bool:
+            """Tell whether it was answered: a real model may be unsure, and then a human is asked."""
+            try:
+                await call(body, metadata=metadata)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                    raise
+                return False
+            return True
+
         for body in requests[count:]:
-            await call(body, metadata=metadata)
+            await send(body)
         left, seconds = iter(range(count)), []
 
         async def work() -> None:
             for number in left:
                 start = time.perf_counter()
-                await call(requests[number], metadata=metadata)
-                seconds.append(time.perf_counter() - start)
+                if await send(requests[number]):
+                    seconds.append(time.perf_counter() - start)
 
         begun = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(in_flight)))
