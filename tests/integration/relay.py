@@ -21,8 +21,10 @@ class Relay:
         self._target = (host, int(port))
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
-        self._listener = _listen(0)
-        self._port = int(self._listener.getsockname()[1])
+        # Bound and never listening: it keeps the port while the relay is cut, so that nobody else is given it.
+        self._place = _bound(0)
+        self._port = int(self._place.getsockname()[1])
+        self._listener = _listen(self._port)
         self.address = f"127.0.0.1:{self._port}"
         self._serve()
 
@@ -31,6 +33,7 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self.cut()
+        self._place.close()
 
     def cut(self) -> None:
         """Stop listening and reset every connection."""
@@ -70,10 +73,15 @@ class Relay:
                 threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
 
 
+def _bound(port: int) -> socket.socket:
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    place.bind(("127.0.0.1", port))
+    return place
+
+
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener = _bound(port)
     listener.listen()
     return listener
 
