@@ -21,7 +21,7 @@ class Relay:
         self._target = (host, int(port))
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
-        # Bound and never listening: it keeps the port while the relay is cut, so that nobody else is given it.
+        # Bound and never listening: it keeps the port while the relay is cut, so nobody else is given it.
         self._place = _bound(0)
         self._port = int(self._place.getsockname()[1])
         self._listener = _listen(self._port)
