@@ -34,7 +34,7 @@ from ombud_ledger.writer import Writer
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
 _GATHERED_MOST: Final = 64  # entries
-_GATHERED_SECONDS: Final = float(os.environ.get("GS", "0.004"))
+_GATHERED_SECONDS: Final = 0.004
 _QUIET_TURN: Final = 0.00005  # seconds; a turn of the loop that took longer did something else
 _SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
 _SEAL_BACKOFF_MOST: Final = 60.0
