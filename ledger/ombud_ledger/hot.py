@@ -17,8 +17,8 @@ from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.kinds import FORMAT
 
 APPLICATION_ID: Final = 0x4F4D4255  # "OMBU"
-# 4 MiB, as SQLite comes: the sooner it begins again at the start of the WAL, the fewer commits have to lengthen
-# that file, which costs an fsync nearly half as much again.
+# 4 MiB, as SQLite comes: the sooner it begins again at the start of the WAL, the fewer commits lengthen that
+# file, which costs an fsync nearly half as much again.
 CHECKPOINT_PAGES: Final = 500
 _TABLE: Final = (
     "CREATE TABLE entries"
