@@ -7,10 +7,10 @@ A subset of RFC 8785: objects, arrays, strings, true, false, integers within 2^5
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 import orjson
 
@@ -26,7 +26,6 @@ JSON = Any  # bool | int | str | list[JSON] | dict[str, JSON]
 
 _KEYS_MEMO: Final = 64  # longer lists of keys are not remembered
 _FLAT: Final = frozenset({str, int, bool})
-_PLAIN: Final = _FLAT | {dict, list}
 KEY: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -38,15 +37,12 @@ def encode(value: Mapping[str, JSON], *, limit: int, longest: int | None = None)
     """
     longest = limit if longest is None else longest
     # orjson prints what is plainly of the subset; whatever is not goes the exact way, which alone refuses.
-    if type(value) is dict and (shape := _plain_shape(value)) is not None:
+    if type(value) is dict and _is_plain(value, 1):
         try:
             data = orjson.dumps(value, None, orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
         except TypeError:  # an integer beyond 2^53-1, or a lone surrogate
             data = b""
-        # Besides any one string the bytes hold the outer keys: what is left bounds the string.
-        if data and len(data) <= limit and len(data) - shape.key_bytes <= longest:
-            return data
-        if data and len(data) <= limit and _longest(value) <= longest:
+        if data and len(data) <= limit and _has_short_strings(value, data, longest):
             return data
     return encode_exactly(value, limit=limit, longest=longest)
 
@@ -83,51 +79,49 @@ def parse(data: bytes, *, limit: int) -> dict[str, JSON]:
     return value
 
 
-class _Shape(NamedTuple):
-    """What the keys of an object and the types of its values tell: all but what is nested in it."""
-
-    objects: tuple[str, ...]
-    arrays: tuple[str, ...]
-    key_bytes: int
-
-
-def _plain_shape(value: dict[str, JSON], depth: int = 1) -> _Shape | None:
-    """Return the shape of an object that is plainly of the subset, lengths and ranges apart; else None."""
-    look = _shape_memo if len(value) <= _KEYS_MEMO else _shape
-    shape = look(tuple(value), tuple(map(type, value.values())))
-    if shape is None or depth > MAX_DEPTH:
-        return None
-    for key in shape.objects:
-        if _plain_shape(value[key], depth + 1) is None:
-            return None
-    if shape.arrays and depth >= MAX_DEPTH:
-        return None
-    for key in shape.arrays:
-        if not _FLAT.issuperset(map(type, value[key])):
-            return None  # objects and arrays in arrays are rare: the exact way
-    return shape
+def _is_plain(value: dict[str, JSON], depth: int) -> bool:
+    keys = tuple(value)
+    if depth > MAX_DEPTH or not (_are_keys_memo(keys) if len(keys) <= _KEYS_MEMO else _are_keys(keys)):
+        return False
+    for item in value.values():
+        kind = type(item)
+        if kind is str or kind is int or kind is bool:
+            continue
+        if kind is dict:
+            if not _is_plain(item, depth + 1):
+                return False
+        # Objects and arrays in arrays are rare: the exact way.
+        elif kind is not list or depth == MAX_DEPTH or not _FLAT.issuperset(map(type, item)):
+            return False
+    return True
 
 
-def _shape(keys: tuple[str, ...], types: tuple[type, ...]) -> _Shape | None:
-    if not _PLAIN.issuperset(types) or not all(type(key) is str and KEY.fullmatch(key) for key in keys):
-        return None
-    typed = list(zip(keys, types, strict=True))
-    return _Shape(
-        tuple(key for key, kind in typed if kind is dict),
-        tuple(key for key, kind in typed if kind is list),
-        sum(map(len, keys)),
-    )
+def _are_keys(keys: tuple[str, ...]) -> bool:
+    return all(type(key) is str and KEY.fullmatch(key) for key in keys)
 
 
-_shape_memo = lru_cache(maxsize=1_024)(_shape)
+_are_keys_memo = lru_cache(maxsize=1_024)(_are_keys)
 
 
-def _longest(value: dict[str, JSON] | list[JSON]) -> int:
-    """Return the characters of the longest string in a plain value."""
-    parts = value.values() if type(value) is dict else value
-    longest = max(map(len, [part for part in parts if type(part) is str]), default=0)
-    inner = [_longest(part) for part in parts if type(part) is dict or type(part) is list]
-    return max(longest, *inner) if inner else longest
+def _has_short_strings(value: dict[str, JSON], data: bytes, longest: int) -> bool:
+    # Besides any one string the bytes hold the outer keys: mostly that is bound enough.
+    if len(data) <= longest or len(data) - sum(map(len, value)) <= longest:
+        return True
+    return _longest(value.values()) <= longest
+
+
+def _longest(items: Iterable[JSON]) -> int:
+    """Return the characters of the longest string among plain values and in them."""
+    found = 0
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            found = max(found, len(item))
+        elif kind is dict:
+            found = max(found, _longest(item.values()))
+        elif kind is list:
+            found = max(found, _longest(item))
+    return found
 
 
 def _object(value: Mapping[str, JSON], depth: int, longest: int) -> str:
