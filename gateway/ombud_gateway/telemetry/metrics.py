@@ -8,11 +8,14 @@ therefore served from the former and the SDK is loaded only where an OTLP end po
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from itertools import accumulate
+from typing import Protocol
 
 import prometheus_client
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 Gauges = Mapping[str, Callable[[], int]]
@@ -37,6 +40,7 @@ SECONDS = (
     10.0,
 )
 """Upper bounds of the latency buckets."""
+_MICROSECONDS = [bound * 1e6 for bound in SECONDS]
 
 
 class Metrics(Protocol):
@@ -49,25 +53,20 @@ class Metrics(Protocol):
         """Flush and stop."""
 
 
-class PrometheusMetrics:
-    """Metrics on an HTTP page at `address` (host, port)."""
+class PrometheusMetrics(Collector):
+    """Metrics on an HTTP page at `address` (host, port).
+
+    A call is counted into plain integers, and the page is made of them when it is asked for: the client's own
+    counters, each behind a lock, cost as much as a policy decision (measured).
+    """
 
     def __init__(self, address: tuple[str, int], gauges: Gauges) -> None:
+        self._gauges = gauges
+        self._calls: Counter[tuple[str, str, str]] = Counter()
+        self._steps: defaultdict[str, _Histogram] = defaultdict(_Histogram)
+        self._added = _Histogram()
         registry = prometheus_client.CollectorRegistry()
-        self._calls = prometheus_client.Counter(
-            "ombud_calls", "Judged calls", ("action", "verdict", "outcome"), registry=registry
-        )
-        self._steps = prometheus_client.Histogram(
-            "ombud_step_duration_seconds", "Time by step", ("step",), buckets=SECONDS, registry=registry
-        )
-        self._added = prometheus_client.Histogram(
-            "ombud_added_seconds",
-            "Time in the gateway, the upstream's left out",
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._children: dict[Any, Any] = {}
-        registry.register(_GaugePage(gauges))
+        registry.register(self)
         self._server, self._thread = prometheus_client.start_http_server(
             address[1], addr=address[0], registry=registry
         )
@@ -78,22 +77,47 @@ class PrometheusMetrics:
         return int(self._server.server_port)
 
     def count(self, action: str, verdict: str, outcome: str, steps: Mapping[str, int], added_us: int) -> None:
-        self._child(self._calls, action, verdict, outcome).inc()
+        self._calls[action, verdict, outcome] += 1
         for name, spent in steps.items():
-            self._child(self._steps, name).observe(spent / 1e6)
-        self._added.observe(added_us / 1e6)
+            self._steps[name].observe(spent)
+        self._added.observe(added_us)
+
+    def collect(self) -> Iterable[Metric]:
+        calls = CounterMetricFamily("ombud_calls", "Judged calls", labels=("action", "verdict", "outcome"))
+        for labels, number in self._calls.copy().items():
+            calls.add_metric(labels, number)
+        steps = HistogramMetricFamily("ombud_step_duration_seconds", "Time by step", labels=("step",))
+        for name, spent in self._steps.copy().items():
+            steps.add_metric((name,), *spent.cumulated())
+        added = HistogramMetricFamily("ombud_added_seconds", "Time in the gateway, the upstream's left out")
+        added.add_metric((), *self._added.cumulated())
+        yield from (calls, steps, added)
+        for name, read in self._gauges.items():
+            yield GaugeMetricFamily(name, name.replace("_", " "), value=read())
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
-    def _child(self, family: Any, *labels: str) -> Any:
-        key = (family, labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = family.labels(*labels)
-        return child
+
+class _Histogram:
+    """Microseconds, counted by bucket, by one thread; a page made meanwhile is at most a call behind."""
+
+    __slots__ = ("_counts", "_total")
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(SECONDS) + 1)
+        self._total = 0
+
+    def observe(self, microseconds: int) -> None:
+        self._counts[bisect_left(_MICROSECONDS, microseconds)] += 1
+        self._total += microseconds
+
+    def cumulated(self) -> tuple[list[tuple[str, float]], float]:
+        """Return (upper bound, observations up to it) of every bucket, and the sum in seconds."""
+        bounds = [*map(str, SECONDS), "+Inf"]
+        return list(zip(bounds, accumulate(self._counts), strict=True)), self._total / 1e6
 
 
 class OtlpMetrics:
@@ -132,12 +156,3 @@ class OtlpMetrics:
 
     def close(self) -> None:
         self._provider.shutdown()
-
-
-class _GaugePage(Collector):
-    def __init__(self, gauges: Gauges) -> None:
-        self._gauges = gauges
-
-    def collect(self) -> Iterable[Metric]:
-        for name, read in self._gauges.items():
-            yield GaugeMetricFamily(name, name.replace("_", " "), value=read())
