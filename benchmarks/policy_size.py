@@ -4,9 +4,11 @@
 
 The question is an `infer` with 12 features, of which policies read two decimals. `few_match`: two policies
 name the model that is asked for, the others name other models, as when many systems share a gateway.
-`all_match`: every policy names the model, which no slicing can help. `cedar_us` is cedarpy with parsed
-policies and entities, the whole context and no schema. `load_ms` is checking and building a bundle,
-`first_ms` the first decision, which cuts the slice. Medians over rounds, all sizes in turns, so that noise
+`all_match`: every policy names the model, which no slicing can help. In both, one policy compares two
+attributes, so that no two questions are alike and Cedar is asked every time. `remembered` is `few_match`
+with literals alone: the questions differ, but not to policy. `cedar_us` is cedarpy
+with parsed policies and entities, the whole context and no schema. `load_ms` is checking and building a
+bundle, `first_ms` the first decision, which cuts the slice. Medians over rounds, all sizes in turns, so that noise
 hurts all alike.
 """
 
@@ -28,6 +30,9 @@ _SIZES = (2, 200, 2_000)
 _ROUNDS = 15
 _DECIMALS = ("loan_amount", "obligation_ratio", *(f"amount_{number}" for number in range(6)))
 _COUNTS = tuple(f"count_{number}" for number in range(4))
+_CAP, _AMOUNT = 'decimal("45.0")', 'decimal("900.0")'
+_LIMIT = "context.input.amount_0"
+"""What the ratio is compared with where Cedar is to be asked every time."""
 _ENTITIES = json.dumps(
     [
         {"uid": {"type": "Group", "id": "agents"}, "attrs": {}, "parents": []},
@@ -43,8 +48,12 @@ _ENTITIES = json.dumps(
 def run(sizes: tuple[int, ...] = _SIZES, rounds: int = _ROUNDS) -> dict[str, Any]:
     """Measure both ways of matching at each size; times in microseconds a decision, load in milliseconds."""
     sides = {
-        name: {f"{size}_policies": _Side(size, model) for size in sizes}
-        for name, model in (("few_match", "other"), ("all_match", "loan"))
+        name: {f"{size}_policies": _Side(size, model, most) for size in sizes}
+        for name, model, most in (
+            ("few_match", "other", _LIMIT),
+            ("all_match", "loan", _LIMIT),
+            ("remembered", "other", _CAP),
+        )
     }
     for _ in range(rounds):
         for by_size in sides.values():
@@ -61,11 +70,10 @@ def run(sizes: tuple[int, ...] = _SIZES, rounds: int = _ROUNDS) -> dict[str, Any
 class _Side:
     """One size of bundle, asked through the engine and through plain Cedar."""
 
-    def __init__(self, size: int, model: str) -> None:
-        cedar = _policies(size, model)
+    def __init__(self, size: int, model: str, most: str) -> None:
+        cedar = _policies(size, model, most)
         files = {"p.cedar": cedar, "schema.cedarschema": _schema(), "entities.json": _ENTITIES}
         question = _question(3_125)
-        # No two questions are alike: the engine remembers verdicts.
         self._questions = map(_question, itertools.count())
         start = time.perf_counter()
         self._engine = Engine(Bundle.from_files({name: text.encode() for name, text in files.items()}))
@@ -107,13 +115,13 @@ def _time(call: Callable[[Any], object], arguments: Sequence[Any]) -> float:
     return (time.perf_counter() - start) / len(arguments) * 1e6
 
 
-def _policies(size: int, model: str) -> str:
+def _policies(size: int, model: str, most: str) -> str:
     texts = [
         '@id("permit") permit (principal in Group::"agents", action, resource == Model::"loan");',
-        _forbid("cap", "loan", "obligation_ratio", "45.0"),
+        _forbid("cap", "loan", "obligation_ratio", most),
     ]
     texts += [
-        _forbid(f"f{number}", model if model == "loan" else f"{model}{number}", "loan_amount", "900.0")
+        _forbid(f"f{number}", model if model == "loan" else f"{model}{number}", "loan_amount", _AMOUNT)
         for number in range(size - 2)
     ]
     return "\n".join(texts)
@@ -121,7 +129,7 @@ def _policies(size: int, model: str) -> str:
 
 def _forbid(name: str, model: str, feature: str, most: str) -> str:
     scope = f'forbid (principal, action == Action::"infer", resource == Model::"{model}")'
-    return f'@id("{name}") {scope} when {{ context.input.{feature}.greaterThan(decimal("{most}")) }};'
+    return f'@id("{name}") {scope} when {{ context.input.{feature}.greaterThan({most}) }};'
 
 
 def _schema() -> str:
@@ -133,7 +141,7 @@ def _question(number: int) -> Question:
     ratio = Decimal(number % 450_000) / 10_000
     amount = Decimal(number % 9_000_000) / 10_000
     features: dict[str, Value] = {name: Decimal("31.25") for name in _DECIMALS}
-    features |= {"obligation_ratio": ratio, "loan_amount": amount}
+    features |= {"obligation_ratio": ratio, "loan_amount": amount, "amount_0": Decimal(45)}
     features |= dict.fromkeys(_COUNTS, 3)
     context: dict[str, Value] = {"system": "credit", "method": "ModelInfer", "model_version": "1"}
     context |= {"shared_memory": False, "attempt": 1, "input": features}
