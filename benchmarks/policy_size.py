@@ -6,9 +6,9 @@ The question is an `infer` with 12 features, of which policies read two decimals
 name the model that is asked for, the others name other models, as when many systems share a gateway.
 `all_match`: every policy names the model, which no slicing can help. In both, one policy compares two
 attributes, so that no two questions are alike and Cedar is asked every time. `remembered` is `few_match`
-with literals alone: the questions differ, but not to policy. `cedar_us` is cedarpy
-with parsed policies and entities, the whole context and no schema. `load_ms` is checking and building a
-bundle, `first_ms` the first decision, which cuts the slice. Medians over rounds, all sizes in turns, so that noise
+with literals alone: the questions differ, but not to policy. `cedar_us` is cedarpy with parsed policies and
+entities, the whole context and no schema. `load_ms` is checking and building a bundle, `first_ms` the first
+decision, which cuts the slice. Medians over rounds, all sizes in turns, so that noise
 hurts all alike.
 """
 
