@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-`query` and `verify` are imported when first asked for (PEP 562): a process that only appends needs neither
-Arrow nor DuckDB.
+`keys`, `query` and `verify` are imported when first asked for (PEP 562): a process that only appends to an
+unsigned log needs neither Arrow nor DuckDB nor cryptography.
 """
 
 from importlib import import_module
@@ -34,6 +34,7 @@ from ombud_ledger.seal import Sealed
 
 if TYPE_CHECKING:
     from ombud_ledger import query
+    from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.verification import verify
 
 __all__ = [
@@ -60,14 +61,18 @@ __all__ = [
     "RecordInvalid",
     "Sealed",
     "Verification",
+    "keys",
     "query",
     "verify",
 ]
 
 
+_MODULES = {"keys": "ombud_ledger.tlog.keyfile", "query": "ombud_ledger.query"}
+
+
 def __getattr__(name: str) -> object:
-    if name == "query":
-        return import_module("ombud_ledger.query")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name == "verify":
         return import_module("ombud_ledger.verification").verify
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

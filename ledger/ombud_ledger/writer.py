@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from ombud_ledger.entry import Pending, Position, encode_entry, settle
-from ombud_ledger.errors import LedgerClosed, LedgerError, LedgerOverloaded, LedgerUnavailable
+from ombud_ledger.errors import (
+    LedgerClosed,
+    LedgerError,
+    LedgerOverloaded,
+    LedgerReadOnly,
+    LedgerUnavailable,
+)
 from ombud_ledger.layout import HotFile
 from ombud_ledger.options import Options
 from ombud_ledger.tail import Tail
@@ -22,6 +28,8 @@ _LOG: Final = logging.getLogger(__name__)
 _FAILURES: Final = (sqlite3.Error, OSError, LedgerError)
 
 Recover = Callable[[], tuple[Tail, HotFile | None]]
+OnDurable = Callable[[list[tuple[int, bytes, bytes]]], None]
+"""Told the seq, leaf and chain value of each entry that became durable, in order."""
 
 
 class _Roll:
@@ -38,7 +46,8 @@ class _Stop:
 class Writer:
     """Owns the tail. Everything that changes it happens in this object's one thread.
 
-    `on_state` is called in the writer's thread with "serving", "recovering" or "closed".
+    `on_state` is called with "serving", "recovering", "read-only" or "closed", mostly in the writer's thread,
+    `on_durable` in it alone.
     """
 
     def __init__(
@@ -50,14 +59,17 @@ class Writer:
         clock: Callable[[], int],
         recover: Recover,
         on_state: Callable[[str], None],
+        on_durable: OnDurable | None = None,
     ) -> None:
         self.tail = tail
         self.state = "serving"
+        self.why = ""  # it is read-only
         self._log = log
         self._options = options
         self._clock = clock
         self._recover = recover
         self._on_state = on_state
+        self._on_durable = on_durable
         self._lock = threading.Lock()  # over admission: state, clock and queue order agree
         self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Stop] = queue.SimpleQueue()
         self._held: list[Pending] = []
@@ -88,6 +100,8 @@ class Writer:
             if self.state != "serving":
                 if self.state == "closed":
                     raise LedgerClosed(f"log {self._log} is closed")
+                if self.state == "read-only":
+                    raise LedgerReadOnly(f"log {self._log} is read-only: {self.why}")
                 self._refused += 1
                 raise LedgerUnavailable(f"log {self._log} is recovering from a failed commit")
             if self._waiting >= self._options.queue_entries or self._queued_bytes > self._options.queue_bytes:
@@ -116,6 +130,15 @@ class Writer:
         if self._held:
             self._queue.put(self._held)
             self._held = []
+
+    def forbid(self, why: str) -> None:
+        """Take no more entries, for good; what is queued is still committed."""
+        with self._lock:
+            self.why = self.why or why
+            if self.state == "serving":
+                self.state = "read-only"
+            self._let_go()
+        self._on_state(self.state)
 
     def roll(self) -> tuple[Path, int, int] | None:
         """Freeze the hot file, unless it holds mere housekeeping; return its path and range."""
@@ -184,6 +207,8 @@ class Writer:
             self._poison(batch, error)
             return
         self.tail.count(sum(each.substantive for each in batch))
+        if self._on_durable is not None:
+            self._on_durable(done)
         # 4. Durable: wake the waiters.
         settle(
             batch,
@@ -228,7 +253,7 @@ class Writer:
         old.close()
         with self._lock:
             if self.state == "recovering":
-                self.state = "serving"
+                self.state = "read-only" if self.why else "serving"
         self._on_state(self.state)
 
     def _say_gap(self, tail: Tail, from_ts: int) -> None:
@@ -238,12 +263,15 @@ class Writer:
             refused = self._refused
         body = {"refused": refused, "from_ts": from_ts, "to_ts": ts, "reason": "commit failed"}
         try:
-            tail.commit([(encode_entry("gap", body, None, ts, self._options.longest_string), None, None)])
+            gap = encode_entry("gap", body, None, ts, self._options.longest_string)
+            done = tail.commit([(gap, None, None)])
         except _FAILURES:
             tail.close()
             raise
         with self._lock:
             self._refused -= refused
+        if self._on_durable is not None:
+            self._on_durable(done)
 
     def _fail_queued(self) -> None:
         # Admission is shut, so this ends; requests to roll fail with the rest, a request to stop is kept.

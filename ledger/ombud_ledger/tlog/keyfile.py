@@ -29,6 +29,7 @@ from ombud_ledger.tlog.note import VerifierKey, parse_vkey
 
 MOST_BYTES: Final = 64 * 1024
 MOST_KEYS: Final = 8
+MOST_PASSPHRASE: Final = 1_023  # bytes; OpenSSL takes no more
 _MAGIC: Final = "ombud signing keys v1\n"
 _BLOCK: Final = re.compile(
     r"vkey ([^\n]+)\n(-----BEGIN ((?:ENCRYPTED )?PRIVATE KEY)-----\n[A-Za-z0-9+/=\n]+-----END \3-----\n)"
@@ -68,6 +69,11 @@ class KeyFile:
     def vkeys(self) -> tuple[VerifierKey, ...]:
         """The public keys, oldest first."""
         return tuple(key for key, _ in self.blocks)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a passphrase is needed to open it."""
+        return any("ENCRYPTED" in pem for _, pem in self.blocks)
 
     def open(self, passphrase: Passphrase) -> tuple[SigningKey, ...]:
         """Return the private keys. Raises KeyUnusable, for a wrong passphrase too."""
@@ -141,6 +147,19 @@ def read_key_file(path: Path) -> KeyFile:
     if len({key.name for key in file_read.vkeys}) > 1 or len(set(file_read.vkeys)) < len(found):
         raise KeyUnusable(f"{path}: its keys must have one name and be different")
     return file_read
+
+
+def read_passphrase(path: Path) -> bytes:
+    """Return the passphrase in a file, without the line end. Raises KeyUnusable."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_PASSPHRASE + 2)
+    except OSError as error:
+        raise KeyUnusable(f"{path}: cannot be read: {error.strerror}") from error
+    secret = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not 0 < len(secret) <= MOST_PASSPHRASE:
+        raise KeyUnusable(f"{path}: must hold a passphrase of 1 to {MOST_PASSPHRASE} bytes")
+    return secret
 
 
 def create_key_file(path: Path, content: KeyFile) -> None:
