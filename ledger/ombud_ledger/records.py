@@ -73,6 +73,10 @@ def _sealed(path: Path, begins: int, first: int, end: int) -> Iterator[Stored]:
                         4_096, row_groups=[group], columns=columns, use_threads=False
                     ):
                         seqs = batch.column(0).to_pylist()
+                        if seqs[-1] < first:
+                            continue
+                        if seqs[0] >= end:
+                            return
                         entries = zip(seqs, texts(batch.column(1)), blobs(batch.column(2)), strict=True)
                         yield from (Stored(*each) for each in entries if first <= each[0] < end)
                 begins += rows

@@ -36,8 +36,10 @@ def test_face_is_pinned() -> None:
         "RecordInvalid",
         "Sealed",
         "Verification",
+        "audit_sql",
         "keys",
         "query",
+        "transparency",
         "verify",
     ]
     assert expected == ombud_ledger.__all__
