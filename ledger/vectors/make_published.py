@@ -209,7 +209,7 @@ def checkpoints_invalid() -> dict[str, bytes]:
     }
 
 
-def receipt(index: int, size: int, /, **parts: Any) -> bytes:
+def receipt(index: int, size: int, /, checkpoint: bytes = b"", **parts: Any) -> bytes:
     """Return a receipt with the parts named in place of the right ones."""
     hashes = [b64(each) for each in parts.get("proof", path(index, LEAVES[:size]))]
     lines = [
@@ -219,8 +219,7 @@ def receipt(index: int, size: int, /, **parts: Any) -> bytes:
         *hashes,
     ]
     end = parts.get("blank", "\n\n")
-    checkpoint: bytes = parts.get("checkpoint", signed(text_of(size)))
-    return ("\n".join(lines) + end).encode() + checkpoint
+    return f"{chr(10).join(lines)}{end}".encode() + (checkpoint or signed(text_of(size)))
 
 
 def receipts_valid() -> dict[str, bytes]:
