@@ -17,11 +17,12 @@ import pytest
 from ledger import samples, second_verifier
 from ombud_ledger import LedgerError, LedgerUnreadable, NotProven, canonical
 from ombud_ledger.follow import Follower, check_facts
+from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.shapes import Shapes
-from ombud_ledger.tlog.checkpoint import parse_checkpoint
-from ombud_ledger.tlog.merkle import verify_consistency, verify_inclusion
+from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
+from ombud_ledger.tlog.merkle import fold, prove_inclusion, root_of, verify_consistency, verify_inclusion
 from ombud_ledger.tlog.note import parse_note, parse_vkey
-from ombud_ledger.tlog.receipt import parse_receipt
+from ombud_ledger.tlog.receipt import Receipt, parse_receipt
 from ombud_ledger.tlog.tiles import Edge, parse_path, split_tile, tiles_of
 
 ROOM = Path(__file__).parents[2] / "ledger"
@@ -161,7 +162,7 @@ def test_second_verifier_reads_a_real_ledger(tmp_path: Path) -> None:
 
 
 def test_the_worked_example() -> None:
-    """Every hash and record in FORMAT.md's example is the one of the vector it names."""
+    """Every hash, record, checkpoint and receipt in FORMAT.md's example is that of the vector it names."""
     text = (ROOM / "FORMAT.md").read_text(encoding="utf-8")
     lines = read_lines(VECTORS / "logs/valid/five-entries.jsonl")
     example = text[text.index("## A worked example") : text.index("## Record")]
@@ -171,6 +172,17 @@ def test_the_worked_example() -> None:
     assert lines[1]["salt"] in example
     assert lines[1]["facts"] in example
     assert set(re.findall(r"\b[0-9a-f]{64}\b", example)) >= {line["chain"] for line in lines[:2]}
+    # The tree, the checkpoint, the receipt: made again with the key that signs the vectors.
+    assert VKEYS[0] in example
+    leaves = [leaf_hash(line["record"].encode()) for line in lines]
+    assert all(leaf.hex() in example for leaf in [*leaves, root_of(leaves)])
+    checkpoint = sign_checkpoint(Checkpoint(samples.ORIGIN, 5, root_of(leaves)), [samples.KEY])
+    assert f"```\n{checkpoint.decode()}```" in example
+    proof = prove_inclusion(1, 5, lambda level, at: fold(leaves[at << level : (at + 1) << level]))
+    receipt = Receipt(1, tuple(proof), checkpoint, lines[1]["record"].encode())
+    receipt.verify([samples.KEY.key])
+    head = receipt.to_bytes().decode().partition("\n\n")[0]
+    assert f"```\n{head}\n```" in example
 
 
 def test_format_names_every_kind_and_column() -> None:

@@ -76,6 +76,11 @@ class Workspace:
         return self.root / "ledger"
 
     @property
+    def kept(self) -> Path:
+        """The ledger's last checkpoint, put outside of it."""
+        return self.root / "kept" / "checkpoint.txt"
+
+    @property
     def vkey(self) -> str:
         """The public key that the ledger's checkpoints are signed with."""
         (key,) = keys.read_key_file(self.root / "keys" / "signing.key").vkeys
@@ -95,11 +100,11 @@ def lay_out(root: Path, *, port: int, metrics: int, upstream: str, artifact: str
 
     `artifact` is the SHA-256 of the model's file, hex, which the system declares.
     """
-    for name in ("ledger", "attacks", "state", "systems", "policies", "clients", "keys", "logs"):
+    for name in ("ledger", "attacks", "state", "systems", "policies", "clients", "keys", "kept", "logs"):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in ("ombud.toml", "tokens.toml"):
         (root / name).unlink(missing_ok=True)
-    for name in ("state", "systems", "policies", "clients", "logs"):
+    for name in ("state", "systems", "policies", "clients", "kept", "logs"):
         (root / name).mkdir(parents=True, mode=0o700)
     keys.create_key_file(root / "keys" / "signing.key", keys.new_key_file(ORIGIN, None))
     (root / "ombud.toml").write_text(_CONFIG.format(port=port, metrics=metrics, upstream=upstream))
