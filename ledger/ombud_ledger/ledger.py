@@ -254,6 +254,11 @@ class Ledger:
         return self._writer.why
 
     @property
+    def signed(self) -> bool:
+        """Whether checkpoints are signed and published."""
+        return self._publisher is not None
+
+    @property
     def publish_error(self) -> Exception | None:
         """What keeps the newest entries from being covered by a checkpoint; None if nothing does."""
         return self._publisher.error if self._publisher else None
