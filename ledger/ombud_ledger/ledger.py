@@ -73,9 +73,14 @@ class Ledger:
             self._objects = Objects(objects_folder(root), parts.durable)
             # 2. Find the log's true end, in a file written just now.
             tail, frozen = recover(self._layout, origin=origin, durable=parts.durable)
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
             # 3. It must hold what was signed of it; if not, it opens read-only.
             why = self._begin(tail.size, parts)
         except BaseException:
+            tail.close()
             self._lock.release()
             raise
         # 4. Serve.

@@ -105,6 +105,12 @@ def test_partial_tiles_go_when_full(tmp_path: Path) -> None:
     samples.fill(ledger, 200)
     ledger.publish()
     assert sorted(path.name for path in folder.iterdir()) == ["000", "001.p"]
+    # Trees of sizes of which no checkpoint was published are told from wider tiles.
+    pub, leaves = Pub(layout_of(tmp_path).pub), whole_stretch(layout_of(tmp_path), 0, 300)
+    hashes = [leaf_hash(entry.record) for entry in leaves]
+    assert {Edge.load(size, pub.tile).root() == root_of(hashes[:size]) for size in (1, 99, 257, 280)} == {
+        True
+    }
     assert_published(tmp_path, 300)
     ledger.close()
 

@@ -5,6 +5,7 @@
 `tile/...` are immutable, `checkpoint` is replaced whole; `checkpoints/` keeps older ones.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,11 +30,11 @@ class Pub:
         return _read(self.folder / "checkpoint", MOST_BYTES)
 
     def tile(self, tile: TileId) -> bytes:
-        """Return a tile's bytes; of a partial one that went when it became full, cut from the full one.
+        """Return a tile's bytes; of a partial one that is not there, cut from the full or a wider one.
 
         Raises LedgerUnreadable.
         """
-        for each in (tile, tile._replace(width=WIDTH)):
+        for each in self._forms(tile):
             data = _read(self.folder / each.path, _MOST_TILE)
             if data is not None:
                 if len(data) != each.width * HASH_BYTES:
@@ -42,6 +43,14 @@ class Pub:
                     )
                 return data[: tile.width * HASH_BYTES]
         raise LedgerUnreadable(f"{tile.path} is missing")
+
+    def _forms(self, tile: TileId) -> Iterator[TileId]:
+        yield tile
+        full = tile._replace(width=WIDTH)
+        yield full
+        for path in (self.folder / f"{full.path}.p").glob("*"):
+            if path.name.isdecimal() and int(path.name) > tile.width:
+                yield tile._replace(width=int(path.name))
 
     def put_tile(self, tile: Tile) -> None:
         """Make a tile durable at its path. Raises LedgerBroken if other bytes are there, OSError."""
@@ -85,7 +94,7 @@ class Pub:
     def prepare(self) -> None:
         """Make the folder; drop what a crash left half written."""
         make_folder(self.folder)
-        for path in self.folder.rglob("*.tmp"):
+        for path in self.folder.glob("*.tmp"):  # those of tiles go with the partial tiles
             path.unlink()
 
 
