@@ -107,7 +107,7 @@ class Ledger:
             append=self.append_blocking,
             durable=parts.durable,
             stage=self._stage,
-            cover=self._cover,
+            cover=self._publisher.cover if self._publisher else _nothing,
         )
         self._writer.start()
         if why:
@@ -232,7 +232,8 @@ class Ledger:
                 _LOG.warning("log %s: closes without its close entry: %r", self.log, error)
             finally:
                 self._writer.stop(timeout=self._options.close_timeout)
-                self._publish_last()
+                if self._publisher is not None:
+                    self._publisher.finish(self._options.close_timeout)
                 self._let_go()
 
     def publish(self) -> bytes | None:
@@ -240,13 +241,7 @@ class Ledger:
 
         Raises LedgerBroken, and LedgerUnavailable where another try may do.
         """
-        publisher = self._publisher
-        if publisher is None:
-            return None
-        try:
-            return publisher.publish()
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerUnavailable(f"log {self.log}: no checkpoint could be published: {error}") from error
+        return self._publisher.publish() if self._publisher is not None else None
 
     @property
     def state(self) -> str:
@@ -385,24 +380,6 @@ class Ledger:
             for change in key_changes(self._heads, self._signers):
                 self.append_blocking("key", change)
 
-    def _cover(self) -> None:
-        # A frozen file is retired only once a published checkpoint covers its seal entry.
-        if self._publisher is not None:
-            try:
-                self._publisher.publish(keep=True)
-            except sqlite3.Error as error:
-                raise LedgerUnavailable(f"log {self.log}: no checkpoint covers the seal: {error}") from error
-
-    def _publish_last(self) -> None:
-        publisher = self._publisher
-        if publisher is None:
-            return
-        publisher.stop(self._options.close_timeout)
-        try:
-            publisher.publish()
-        except (LedgerError, OSError, sqlite3.Error) as error:
-            _LOG.warning("log %s: closes without its last checkpoint: %r", self.log, error)
-
     def _let_go(self) -> None:
         if self._publisher is not None:
             self._publisher.stop(self._options.close_timeout)
@@ -440,6 +417,10 @@ class Ledger:
             else:
                 self.seal_error = None
                 delay = _SEAL_CHECK
+
+
+def _nothing() -> None:
+    """Cover nothing: an unsigned log has no checkpoints to wait for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ombud_ledger.errors import LedgerBroken, LedgerError
+from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnavailable
 from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.layout import LogLayout
 from ombud_ledger.records import whole_stretch
@@ -88,7 +88,7 @@ class Publisher:
         """Publish a checkpoint of all that is durable by now, unless that is published already; return it.
 
         `keep` puts it among the older checkpoints, too. Raises LedgerBroken: then what is stored contradicts
-        what was published, and the log must stop. Raises LedgerError, OSError, sqlite3.Error: try again.
+        what was published, and the log must stop. Raises LedgerUnavailable: another try may do.
         """
         with self._lock:
             try:
@@ -97,8 +97,24 @@ class Publisher:
                 self.error = error
                 self._on_broken(str(error))
                 raise
+            except (LedgerError, OSError, sqlite3.Error) as error:
+                self.error = error
+                what = f"log {self._layout.folder.name}: no checkpoint could be published: {error}"
+                raise LedgerUnavailable(what) from error
             self.error = None
             return note
+
+    def cover(self) -> None:
+        """Publish a checkpoint that covers all that is durable by now, and keep it; raises as `publish`."""
+        self.publish(keep=True)
+
+    def finish(self, timeout: float) -> None:
+        """End the thread and publish the last checkpoint, if that can be done."""
+        self.stop(timeout)
+        try:
+            self.publish()
+        except LedgerError as error:
+            _LOG.warning("closes without its last checkpoint: %s", error)
 
     def stop(self, timeout: float) -> None:
         """End the thread. `publish` may still be called."""
@@ -188,11 +204,8 @@ class Publisher:
             except LedgerBroken as error:
                 _LOG.critical("log %s: publishes nothing more: %s", self._layout.folder.name, error)
                 return
-            except (LedgerError, OSError, sqlite3.Error) as error:
-                self.error = error
+            except LedgerError as error:
                 self._changed.set()
                 delay = min(max(delay, 0.1) * 2, _BACKOFF_MOST)
-                _LOG.warning(
-                    "log %s: no checkpoint, next try in %.1f s: %r", self._layout.folder.name, delay, error
-                )
+                _LOG.warning("%s; next try in %.1f s", error, delay)
             self._closing.wait(delay)
