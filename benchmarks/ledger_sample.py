@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from ombud_gateway.randomness import Randomness
 from ombud_ledger import Facts, Ledger, Options
 
 RECORD: Final[dict[str, Any]] = {
@@ -51,7 +52,10 @@ QUIET: Final = Options(seal_automatically=False)
 
 def open_log(root: Path) -> tuple[Ledger, Facts]:
     """Open a log that seals only when told, and the facts to append to it."""
-    ledger = Ledger.open(root, log="bench-0", origin="bench.example/bench/0/1", options=QUIET)
+    # Salts come by the page, as in the gateway.
+    ledger = Ledger.open(
+        root, log="bench-0", origin="bench.example/bench/0/1", options=QUIET, randomness=Randomness()
+    )
     values = {f"f{at}": "123.456" if at % 2 else at for at in range(_COLUMNS)}
     extra = {"request_sha256": "a" * 64, "response_sha256": "b" * 64, "context": {"purpose": "y" * 100}}
     return ledger, Facts(ledger.put_object(CONTRACT), values, extra)

@@ -43,7 +43,8 @@ class Facts:
         """Return the canonical bytes that are stored and committed to. Raises RecordInvalid."""
         if "values" in self.extra:
             raise RecordInvalid("facts: `extra` may not hold the key `values`")
-        return canonical.encode({**self.extra, "values": dict(self.values)}, limit=canonical.MAX_FACTS)
+        values = self.values if type(self.values) is dict else dict(self.values)
+        return canonical.encode({**self.extra, "values": values}, limit=canonical.MAX_FACTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ombud_ledger import bulk, canonical
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, RecordInvalid
-from ombud_ledger.hashing import chain_along, chain_next, chain_start, facts_commit, leaf_hash
+from ombud_ledger.hashing import chain_links, chain_next, chain_start, facts_commit, leaf_hash
 from ombud_ledger.kinds import FORMAT, KINDS
 from ombud_ledger.shapes import Shapes
 
@@ -128,7 +128,7 @@ class Follower:
         head = self.head
         if self.size == 0 and type(origin := parsed.each[0].get("origin")) is str:
             head = chain_start(origin)
-        if head is None or chain_along(head, records) != chains:
+        if head is None or [chain for _, chain in chain_links(head, records)] != chains:
             return None
         noted = Follower()
         try:

@@ -32,13 +32,14 @@ def chain_next(previous: bytes, leaf: bytes) -> bytes:
     return sha256(CHAIN + previous + leaf).digest()
 
 
-def chain_along(previous: bytes, records: Iterable[bytes]) -> list[bytes]:
-    """Return the chain values of entries with these records, one after the other."""
-    values = []
+def chain_links(previous: bytes, records: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return leaf and chain value of entries with these records, one after the other."""
+    links = []
     for record in records:
-        previous = sha256(CHAIN + previous + sha256(LEAF + record).digest()).digest()
-        values.append(previous)
-    return values
+        leaf = sha256(LEAF + record).digest()
+        previous = sha256(CHAIN + previous + leaf).digest()
+        links.append((leaf, previous))
+    return links
 
 
 def facts_commit(salt: bytes, facts: bytes) -> bytes:

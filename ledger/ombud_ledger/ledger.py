@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
-from ombud_ledger.entry import Head, Pending, Position, check_body, encode_entry, encode_facts, is_substantive
+from ombud_ledger.entry import Head, Held, Position, check_body
 from ombud_ledger.errors import LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
 from ombud_ledger.facts import Facts, contract_columns
 from ombud_ledger.hashing import SALT_BYTES
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
 _GATHERED_MOST: Final = 64  # entries
-_GATHERED_SECONDS: Final = float(os.environ.get("GS", "0.004"))
+_GATHERED_SECONDS: Final = 0.004
 _QUIET_TURN: Final = 0.00005  # seconds; a turn of the loop that took longer did something else
 _SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
 _SEAL_BACKOFF_MOST: Final = 60.0
@@ -291,29 +291,14 @@ class Ledger:
         facts: Facts | None,
         loop: asyncio.AbstractEventLoop | None,
         future: "asyncio.Future[Position] | Future[Position]",
-    ) -> int:
+    ) -> None:
         check_body(kind, body)
-        held: tuple[str | None, bytes, bytes] | None = None
+        held = None
         if facts is not None:
             if facts.contract is not None:
                 self._check_contract(facts.contract)
-            held = (facts.contract, self._randomness(SALT_BYTES), encode_facts(facts))
-        longest = self._options.longest_string
-
-        def make(ts: int) -> Pending:
-            record = encode_entry(kind, body, held, ts, longest)
-            salt, data = (held[1], held[2]) if held else (None, None)
-            return Pending(
-                record,
-                salt=salt,
-                facts=data,
-                ts=ts,
-                substantive=is_substantive(kind),
-                loop=loop,
-                future=future,
-            )
-
-        return self._writer.admit(make, hold=loop is not None)
+            held = Held(facts.contract, self._randomness(SALT_BYTES), facts.encode())
+        self._writer.admit(kind, body, held, loop, future)
 
     def _check_contract(self, contract: str) -> None:
         known = self._contracts.get(contract[:16])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ombud_ledger import hot
 from ombud_ledger.durable import Durable
-from ombud_ledger.entry import Head
-from ombud_ledger.hashing import chain_next, leaf_hash
+from ombud_ledger.entry import Head, Pending
+from ombud_ledger.hashing import chain_links
 from ombud_ledger.layout import LogLayout
 
 _COLUMNS = 5
@@ -40,25 +40,17 @@ class Tail:
     def __post_init__(self) -> None:
         self.end = Head(self.size, self.head)
 
-    def commit(
-        self, batch: Sequence[tuple[bytes, bytes | None, bytes | None]]
-    ) -> list[tuple[int, bytes, bytes]]:
-        """Make (record, salt, facts) triples durable, in order; return each one's seq, leaf and chain.
+    def commit(self, batch: Sequence[Pending]) -> list[tuple[bytes, bytes]]:
+        """Make entries durable, in order; return each one's leaf and chain value.
 
         Raises sqlite3.Error or OSError: then the tail is poisoned and must go through recovery.
         """
         # 1. Chain the batch onto the head. Nothing is stored yet; a crash here loses only unacknowledged
         #    entries.
-        done = []
+        links = chain_links(self.head, [each.record for each in batch])
         values: list[object] = []
-        seq, chain, stored = self.size, self.head, 0
-        for record, salt, facts in batch:
-            leaf = leaf_hash(record)
-            chain = chain_next(chain, leaf)
-            done.append((seq, leaf, chain))
-            values += (seq, record, chain, salt, facts)
-            stored += len(record) + (len(facts) if facts is not None else 0)
-            seq += 1
+        for seq, (each, (_, chain)) in enumerate(zip(batch, links, strict=True), self.size):
+            values += (seq, each.record, chain, each.salt, each.facts)
         # 2. One transaction, and where the batch is small one statement: each would let go of the interpreter
         #    and wait to have it back. It returns after the WAL frame is fsynced: the batch is durable, with
         #    its facts. A crash before leaves all of the batch or none of it, unacknowledged.
@@ -70,9 +62,10 @@ class Tail:
                 self._insert(values[start : start + _STEP * _COLUMNS])
             self.durable("hot.commit", lambda: self.db.execute("COMMIT"))
         # 3. Only now does the head move.
-        self.size, self.head, self.stored = seq, chain, self.stored + stored
-        self.end = Head(seq, chain)
-        return done
+        self.size, self.head = self.size + len(batch), links[-1][1]
+        self.stored += sum(each.size for each in batch)
+        self.end = Head(self.size, self.head)
+        return links
 
     def _insert(self, values: list[object]) -> None:
         marks = ",".join(["(?,?,?,?,?)"] * (len(values) // _COLUMNS))

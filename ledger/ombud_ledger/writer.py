@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The writer thread: takes whatever is queued, commits it once, wakes the waiters. No timer sets the pace."""
 
+import asyncio
 import logging
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
-from ombud_ledger.entry import Pending, Position, encode_entry, settle
+from ombud_ledger.canonical import JSON
+from ombud_ledger.entry import Held, Pending, Position, encode_entry, is_substantive, settle
 from ombud_ledger.errors import (
     LedgerClosed,
     LedgerError,
@@ -28,8 +30,8 @@ _LOG: Final = logging.getLogger(__name__)
 _FAILURES: Final = (sqlite3.Error, OSError, LedgerError)
 
 Recover = Callable[[], tuple[Tail, HotFile | None]]
-OnDurable = Callable[[list[tuple[int, bytes, bytes]]], None]
-"""Told the seq, leaf and chain value of each entry that became durable, in order."""
+OnDurable = Callable[[int, list[tuple[bytes, bytes]]], None]
+"""Told the number of the first entry that became durable, and leaf and chain value of each, in order."""
 
 
 class _Roll:
@@ -73,8 +75,10 @@ class Writer:
         self._lock = threading.Lock()  # over admission: state, clock and queue order agree
         self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Stop] = queue.SimpleQueue()
         self._held: list[Pending] = []
-        self._waiting = 0
-        self._queued_bytes = 0
+        # What waits is what was admitted less what the writer took. Each side counts its own, so that the
+        # writer needs no lock.
+        self._admitted = self._admitted_bytes = 0
+        self._taken = self._taken_bytes = 0
         self._last_ts = tail.last_ts
         self._refused = 0
         self._closing = threading.Event()
@@ -87,15 +91,23 @@ class Writer:
     @property
     def depth(self) -> int:
         """Entries admitted and not yet taken by the writer."""
-        return self._waiting
+        return self._admitted - self._taken
 
-    def admit(self, make: Callable[[int], Pending], *, hold: bool = False) -> int:
-        """Queue the entry that `make` builds for the given ts; return how many are held back with it.
+    def admit(
+        self,
+        kind: str,
+        body: Mapping[str, JSON],
+        held: Held | None,
+        loop: asyncio.AbstractEventLoop | None,
+        future: "asyncio.Future[Position] | Future[Position]",
+    ) -> None:
+        """Queue an entry, with its facts in `held`, for the waiter that the future belongs to.
 
-        `hold` keeps it back until `release`, or until another entry is admitted without, so that what one
-        turn of an event loop makes wakes the writer once. Raises LedgerOverloaded, LedgerUnavailable,
+        That of an event loop is held back until `release`, or until one of a thread is admitted, so that
+        what one turn of the loop makes wakes the writer once. Raises LedgerOverloaded, LedgerUnavailable,
         RecordInvalid. The order of the queue is the order of `ts`, and of seq.
         """
+        options = self._options
         with self._lock:
             if self.state != "serving":
                 if self.state == "closed":
@@ -104,17 +116,22 @@ class Writer:
                     raise LedgerReadOnly(f"log {self._log} is read-only: {self.why}")
                 self._refused += 1
                 raise LedgerUnavailable(f"log {self._log} is recovering from a failed commit")
-            if self._waiting >= self._options.queue_entries or self._queued_bytes > self._options.queue_bytes:
-                raise LedgerOverloaded(f"log {self._log}: {self._waiting} entries are waiting")
+            waiting = self._admitted - self._taken
+            if (
+                waiting >= options.queue_entries
+                or self._admitted_bytes - self._taken_bytes > options.queue_bytes
+            ):
+                raise LedgerOverloaded(f"log {self._log}: {waiting} entries are waiting")
             ts = max(self._clock(), self._last_ts)  # A clock set back must not put time in disorder.
-            pending = make(ts)
+            record = encode_entry(kind, body, held, ts, options.longest_string)
+            salt, data = (None, None) if held is None else (held.salt, held.facts)
+            size = len(record) + (0 if data is None else len(data))
             self._last_ts = ts
-            self._waiting += 1
-            self._queued_bytes += pending.size
-            self._held.append(pending)
-            if not hold:
+            self._admitted += 1
+            self._admitted_bytes += size
+            self._held.append(Pending(record, salt, data, size, ts, is_substantive(kind), loop, future))
+            if loop is None:
                 self._let_go()
-            return len(self._held)
 
     @property
     def held(self) -> int:
@@ -192,35 +209,35 @@ class Writer:
     def _commit(self, batch: list[Pending]) -> None:
         if not batch:
             return
-        with self._lock:
-            self._waiting -= len(batch)
-            self._queued_bytes -= sum(each.size for each in batch)
-            poisoned = self.state == "recovering"
-        if poisoned:
+        self._taken += len(batch)
+        self._taken_bytes += sum(each.size for each in batch)
+        if self.state == "recovering":
             self._fail(batch, "the log is recovering from a failed commit")
             return
         # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the
         #    tail is poisoned, and recovery finds out.
         try:
-            done = self.tail.commit([(each.record, each.salt, each.facts) for each in batch])
+            links = self.tail.commit(batch)
         except _FAILURES as error:
             self._poison(batch, error)
             return
         self.tail.count(sum(each.substantive for each in batch))
+        first = self.tail.size - len(batch)
         if self._on_durable is not None:
-            self._on_durable(done)
+            self._on_durable(first, links)
         # 4. Durable: wake the waiters.
         settle(
             batch,
             [
-                Position(self._log, seq, each.ts, leaf, chain)
-                for (seq, leaf, chain), each in zip(done, batch, strict=True)
+                Position(self._log, first + at, each.ts, leaf, chain)
+                for at, (each, (leaf, chain)) in enumerate(zip(batch, links, strict=True))
             ],
         )
 
     def _fail(self, batch: list[Pending], reason: str) -> None:
-        self._refused += len(batch)
-        settle(batch, LedgerUnavailable(f"log {self._log}: {reason}"))
+        with self._lock:
+            self._refused += len(batch)
+        settle(batch, [LedgerUnavailable(f"log {self._log}: {reason}")] * len(batch))
 
     def _poison(self, batch: list[Pending], error: Exception) -> None:
         _LOG.error("log %s: commit failed, recovering: %r", self._log, error)
@@ -262,16 +279,16 @@ class Writer:
             self._last_ts = ts
             refused = self._refused
         body = {"refused": refused, "from_ts": from_ts, "to_ts": ts, "reason": "commit failed"}
+        record = encode_entry("gap", body, None, ts, self._options.longest_string)
         try:
-            gap = encode_entry("gap", body, None, ts, self._options.longest_string)
-            done = tail.commit([(gap, None, None)])
+            links = tail.commit([Pending(record, None, None, len(record), ts, False, None, Future())])
         except _FAILURES:
             tail.close()
             raise
         with self._lock:
             self._refused -= refused
         if self._on_durable is not None:
-            self._on_durable(done)
+            self._on_durable(tail.size - 1, links)
 
     def _fail_queued(self) -> None:
         # Admission is shut, so this ends; requests to roll fail with the rest, a request to stop is kept.
@@ -289,9 +306,8 @@ class Writer:
             else:
                 stops.append(item)
         if batch:
-            with self._lock:
-                self._waiting -= len(batch)
-                self._queued_bytes -= sum(each.size for each in batch)
+            self._taken += len(batch)
+            self._taken_bytes += sum(each.size for each in batch)
             self._fail(batch, "the log is recovering from a failed commit")
         for stop in stops:
             self._queue.put(stop)

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ombud_policies.errors import ContextInvalid
 from ombud_policies.question import Uid
 from ombud_policies.reach import Reach
-from ombud_policies.scaling import Path, ten_thousandths
+from ombud_policies.scaling import Path, Scaled, alike, ten_thousandths
 from ombud_policies.schema import EntityType, RecordType, Scalar, SetType, Type
 
 Encode: TypeAlias = Callable[[Any], str]
@@ -27,21 +28,22 @@ _LONGEST_DECIMAL = Decimal("922337203685477.5807")
 _EXTENSIONS = {"datetime": "datetime", "duration": "duration", "ipaddr": "ip"}
 
 
-def compile_context(schema: RecordType, reach: Reach, scaled: frozenset[Path] = frozenset()) -> Encode:
+def compile_context(schema: RecordType, reach: Reach, scaled: Scaled = MappingProxyType({})) -> Encode:
     """Return the encoder of an action's context, narrowed to what is reachable.
 
-    Decimals at the paths in `scaled` are written as integers, counted in ten-thousandths.
+    Decimals at the paths in `scaled` are written as integers, counted in ten-thousandths; of those that are
+    compared with literals alone, one stands for all that compare alike.
     """
     return _record(schema, reach, (), scaled)
 
 
-def _value(kind: Type, reach: Reach, path: Path, scaled: frozenset[Path]) -> Encode:
+def _value(kind: Type, reach: Reach, path: Path, scaled: Scaled) -> Encode:
     if isinstance(kind, RecordType):
         return _record(kind, reach, path, scaled)
     if not reach.whole and not reach.below:
         return _presence
     if path in scaled:
-        return _ten_thousandths(_shown(path))
+        return _ten_thousandths(_shown(path), scaled[path])
     match kind:
         case SetType(element):
             return _set(_value(element, Reach(whole=True), (*path, "[]"), scaled), _shown(path))
@@ -51,7 +53,7 @@ def _value(kind: Type, reach: Reach, path: Path, scaled: frozenset[Path]) -> Enc
             return _scalar(name, _shown(path))
 
 
-def _record(kind: RecordType, reach: Reach, path: Path, scaled: frozenset[Path]) -> Encode:
+def _record(kind: RecordType, reach: Reach, path: Path, scaled: Scaled) -> Encode:
     plan = tuple(
         (
             name,
@@ -157,11 +159,12 @@ def _scalar(name: str, path: str) -> Encode:
     return plain.get(name, encode_extension)
 
 
-def _ten_thousandths(path: str) -> Encode:
+def _ten_thousandths(path: str, literals: tuple[int, ...]) -> Encode:
     def encode_scaled(value: Any) -> str:
         if not isinstance(value, Decimal):
             raise _mismatch(path, "a Decimal", value)
-        return repr(ten_thousandths(decimal_text(value, path)))
+        count = ten_thousandths(decimal_text(value, path))
+        return repr(alike(count, literals) if literals else count)
 
     return encode_scaled
 

@@ -15,6 +15,8 @@ def test_the_contract_package_has_this_face() -> None:
         "ContractSpec",
         "Element",
         "FieldSpec",
+        "Layout",
+        "Packed",
         "Tensor",
         "TensorInvalid",
         "Typed",

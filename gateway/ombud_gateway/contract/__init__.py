@@ -5,6 +5,7 @@
 from ombud_gateway.contract.cedar import cedar_types
 from ombud_gateway.contract.compiled import Contract, Typed
 from ombud_gateway.contract.errors import Breach, TensorInvalid, shown
+from ombud_gateway.contract.packed import Layout, Packed
 from ombud_gateway.contract.spec import ContractSpec, FieldSpec
 from ombud_gateway.contract.tensor import Element, Tensor, raw_tensor, shared_tensor, typed_tensor
 
@@ -14,6 +15,8 @@ __all__ = [
     "ContractSpec",
     "Element",
     "FieldSpec",
+    "Layout",
+    "Packed",
     "Tensor",
     "TensorInvalid",
     "Typed",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ombud_gateway.contract.errors import TensorInvalid, shown
+from ombud_gateway.contract.packed import Layout, Packed, Row, compile_row
 from ombud_gateway.contract.plan import plan, refuse_absence
 from ombud_gateway.contract.spec import ContractSpec, FieldSpec
 from ombud_gateway.contract.tensor import Tensor
@@ -18,6 +19,8 @@ from ombud_gateway.contract.values import ContextValue, FactValue
 
 _COLUMNS = {"decimal": "double", "integer": "bigint", "boolean": "boolean", "string": "varchar"}
 _FORMAT = "ombud-contract/1"
+_MOST_ROWS = 64
+"""Layouts whose readers are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,14 @@ class _Side:
     """Inputs or outputs, ready to read."""
 
     def __init__(self, fields: Sequence[FieldSpec]) -> None:
-        self._sources = tuple((source.tensor, source, source.lone_cell()) for source in plan(fields))
+        self._sources = plan(fields)
+        self._rows: dict[Layout, Row | None] = {}
 
     def read(self, tensors: Iterable[Tensor]) -> tuple[dict[str, ContextValue], dict[str, FactValue]]:
+        if isinstance(tensors, Packed):
+            row = self._row(tensors.layout)
+            if row is not None:
+                return row.read(tensors.raw)
         given: dict[str, Tensor] = {}
         for tensor in tensors:
             if tensor.name in given:
@@ -75,20 +83,20 @@ class _Side:
             given[tensor.name] = tensor
         context: dict[str, ContextValue] = {}
         facts: dict[str, FactValue] = {}
-        for name, source, cell in self._sources:
-            found = given.get(name)
+        for source in self._sources:
+            found = given.get(source.tensor)
             if found is None:
                 refuse_absence(source.fields)
-            elif found.shared_memory:
-                continue
-            elif cell is not None and found.size == 1 and found.datatype in cell.readers:
-                # What `source.read` comes down to for one field in a tensor of one element.
-                typed, facts[cell.name] = cell.readers[found.datatype](found)
-                if cell.to_context:
-                    context[cell.name] = typed
-            else:
+            elif not found.shared_memory:
                 source.read(found, context, facts)
         return context, facts
+
+    def _row(self, layout: Layout) -> Row | None:
+        if layout not in self._rows:
+            if len(self._rows) >= _MOST_ROWS:
+                self._rows.pop(next(iter(self._rows)))
+            self._rows[layout] = compile_row(self._sources, layout)
+        return self._rows[layout]
 
 
 def _to_bytes(spec: ContractSpec) -> bytes:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ from ombud_gateway.contract.spec import FieldSpec
 from ombud_gateway.contract.tensor import DATATYPES, Tensor
 from ombud_gateway.contract.values import JSON, ContextValue, Converter, FactValue, converter
 
-CellReader = Callable[[Tensor], tuple[ContextValue, FactValue]]
+CellReader = tuple[ElementReader, Converter]
+"""How one element is got from a tensor of some datatype, and what becomes of it."""
 
 _ONLY_FACTS = ("subject", "protected")
 
@@ -72,6 +73,15 @@ class Source:
 
     def read(self, tensor: Tensor, context: dict[str, ContextValue], facts: dict[str, FactValue]) -> None:
         """Add what the tensor holds to context and facts."""
+        for cell, (read, convert) in self.cells_of(tensor):
+            typed, facts[cell.name] = convert(read(tensor))
+            if cell.to_context:
+                context[cell.name] = typed
+        for document in self.documents:
+            document.read(tensor, context, facts)
+
+    def cells_of(self, tensor: Tensor) -> Iterator[tuple[Cell, CellReader]]:
+        """Yield the cells that are there, with readers; raise `Breach` for another shape or datatype."""
         shape = tensor.shape
         if (len(shape) > 1 and shape[0] != 1) or (self.single and tensor.size != 1):
             raise self._not_one_row(tensor)
@@ -83,15 +93,7 @@ class Source:
             if reader is None:
                 expected = f"in a tensor of {', '.join(cell.readers)}"
                 raise Breach(cell.name, f"in a tensor of {tensor.datatype}", expected)
-            typed, facts[cell.name] = reader(tensor)
-            if cell.to_context:
-                context[cell.name] = typed
-        for document in self.documents:
-            document.read(tensor, context, facts)
-
-    def lone_cell(self) -> Cell | None:
-        """Return the only cell, where the tensor carries one field and no more: the common case."""
-        return self.cells[0] if self.single and len(self.fields) == len(self.cells) else None
+            yield cell, reader
 
     def _not_one_row(self, tensor: Tensor) -> Breach:
         rows = tensor.shape[0] if tensor.shape else 1
@@ -127,15 +129,11 @@ def refuse_absence(fields: Iterable[FieldSpec]) -> None:
 def _cell(field: FieldSpec) -> Cell:
     position = field.position or 0
     readers = {
-        datatype: _cell_reader(element_reader(datatype, position), convert)
+        datatype: (element_reader(datatype, position), convert)
         for datatype in sorted(DATATYPES)
         if (convert := converter(field, datatype)) is not None
     }
     return Cell(field.name, field, position, field.role not in _ONLY_FACTS, readers)
-
-
-def _cell_reader(read: ElementReader, convert: Converter) -> CellReader:
-    return lambda tensor: convert(read(tensor))
 
 
 def _documents(fields: Sequence[FieldSpec]) -> tuple[Document, ...]:

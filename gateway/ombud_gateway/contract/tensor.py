@@ -122,19 +122,20 @@ def _check(name: str, datatype: str, shape: tuple[int, ...]) -> None:
         )
 
 
-_SCALARS = {
-    "INT8": "<b",
-    "INT16": "<h",
-    "INT32": "<i",
-    "INT64": "<q",
-    "UINT8": "<B",
-    "UINT16": "<H",
-    "UINT32": "<I",
-    "UINT64": "<Q",
-    "BOOL": "<B",
-    "FP16": "<e",
-    "FP32": "<f",
-    "FP64": "<d",
+SCALARS = {
+    "INT8": "b",
+    "INT16": "h",
+    "INT32": "i",
+    "INT64": "q",
+    "UINT8": "B",
+    "UINT16": "H",
+    "UINT32": "I",
+    "UINT64": "Q",
+    "BOOL": "B",
+    "FP16": "e",
+    "FP32": "f",
+    "FP64": "d",
 }
-UNPACKERS = {name: struct.Struct(code).unpack_from for name, code in _SCALARS.items()}
-"""Readers of one raw element, by datatype; BF16 and BYTES have none in `struct`."""
+"""Codes of `struct`, by datatype; BF16 and BYTES have none there."""
+UNPACKERS = {name: struct.Struct(f"<{code}").unpack_from for name, code in SCALARS.items()}
+"""Readers of one raw element."""

@@ -9,30 +9,28 @@ Triton's `grpc_service.proto`.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as wire
 
 from ombud_gateway.call import AnswerView, Call, Correlation
-from ombud_gateway.contract import Tensor, TensorInvalid
+from ombud_gateway.contract import Packed, Tensor, TensorInvalid
 from ombud_gateway.doors import metadata as md
+from ombud_gateway.doors.answers import AnswerReader
 from ombud_gateway.doors.kserve_stream import converse
 from ombud_gateway.doors.methods import METHODS, SERVICE, Method, canonical
-from ombud_gateway.doors.tensors import request_tensors, response_tensors
+from ombud_gateway.doors.tensors import REGION, Layouts, request_tensors
 from ombud_gateway.doors.unary import answer
-from ombud_gateway.errors import Invalid, Refusal, TooLarge, UpstreamFailed
+from ombud_gateway.errors import Invalid, Refusal, TooLarge
 from ombud_gateway.hops import passed_on
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.systems import Systems
 from ombud_policies import Uid
 
-_REGION = "shared_memory_region"
 _STREAM = "ModelStreamInfer"
 
 
@@ -48,6 +46,8 @@ class KServeDoor(grpc.GenericRpcHandler):
         self._upstream = upstream
         self._most = message_bytes
         self._tls = tls
+        self._layouts = Layouts("raw_input_contents", request_tensors)
+        self._answers = AnswerReader()
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             f"/{SERVICE}/{name}": grpc.stream_stream_rpc_method_handler(self._stream)
             if name == _STREAM
@@ -117,10 +117,10 @@ class KServeDoor(grpc.GenericRpcHandler):
         system, entry = found or (None, None)
         upstream = entry.upstream if entry else self._upstream
         infers = request is not None and method.request is wire.ModelInferRequest
-        tensors: tuple[Tensor, ...] | None = None
+        tensors: Sequence[Tensor] | None = None
         if infers and problem is None:
             try:
-                tensors = request_tensors(request)
+                tensors = self._layouts.tensors(request)
             except TensorInvalid as error:
                 problem = error
         remaining = context.time_remaining()
@@ -134,7 +134,7 @@ class KServeDoor(grpc.GenericRpcHandler):
             upstream=upstream,
             body=body,
             credentials=md.credentials(metadata, context, tls=self._tls),
-            canonical=lambda: canonical(request),
+            canonical=lambda: canonical(method.parse(body)),
             model=model,
             model_version=version,
             tensors=tensors,
@@ -148,7 +148,7 @@ class KServeDoor(grpc.GenericRpcHandler):
             correlation=state,
             deadline=None if remaining is None else time.monotonic() + remaining,
             metadata=passed_on(entries),
-            read_answer=_reader(method.name, request) if infers else _nothing,
+            read_answer=self._answers.of(request, streamed=method.name == _STREAM) if infers else _nothing,
         )
 
 
@@ -159,52 +159,16 @@ def _version_field(method: Method) -> str:
 def _requested(request: Any) -> frozenset[str]:
     """Name the outputs asked for; one that goes to shared memory under a name no contract looks for."""
     return frozenset(
-        f"{output.name} (in shared memory)" if _REGION in output.parameters else output.name
+        f"{output.name} (in shared memory)" if REGION in output.parameters else output.name
         for output in request.outputs
     )
 
 
-def _out_of_sight(request: Any) -> frozenset[str]:
-    return frozenset(output.name for output in request.outputs if _REGION in output.parameters)
-
-
-def _uses_shared_memory(request: Any, tensors: tuple[Tensor, ...]) -> bool:
-    return any(tensor.shared_memory for tensor in tensors) or any(
-        _REGION in output.parameters for output in request.outputs
-    )
+def _uses_shared_memory(request: Any, tensors: Sequence[Tensor]) -> bool:
+    # Tensors of a known layout have their bytes with them.
+    inputs = not isinstance(tensors, Packed) and any(tensor.shared_memory for tensor in tensors)
+    return inputs or any(REGION in output.parameters for output in request.outputs)
 
 
 def _nothing(_body: bytes) -> AnswerView:
     return AnswerView()
-
-
-def _reader(method: str, request: Any) -> Callable[[bytes], AnswerView]:
-    read = _READERS[method]
-    return partial(read, hidden=_out_of_sight(request)) if request.outputs else read
-
-
-def _infer_answer(body: bytes, hidden: frozenset[str] = frozenset()) -> AnswerView:
-    return _view(_parsed(wire.ModelInferResponse, body), hidden)
-
-
-def _stream_answer(body: bytes, hidden: frozenset[str] = frozenset()) -> AnswerView:
-    message = _parsed(wire.ModelStreamInferResponse, body)
-    if message.error_message:
-        return AnswerView(model_version=message.infer_response.model_version, error=message.error_message)
-    return _view(message.infer_response, hidden)
-
-
-def _parsed(kind: Any, body: bytes) -> Any:
-    try:
-        return kind.FromString(body)
-    except DecodeError as error:
-        raise UpstreamFailed(13, "the upstream's answer is not a KServe v2 message") from error
-
-
-def _view(response: Any, hidden: frozenset[str]) -> AnswerView:
-    final = response.parameters.get("triton_final_response")
-    empty = not response.outputs and final is not None and final.bool_param
-    return AnswerView(response_tensors(response, hidden), response.model_version, empty=empty)
-
-
-_READERS = {"ModelInfer": _infer_answer, _STREAM: _stream_answer}

@@ -8,12 +8,24 @@ in a request's raw contents; FP16 and BF16 exist only as raw bytes; raw and type
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ombud_gateway.contract import Tensor, TensorInvalid, raw_tensor, shared_tensor, shown, typed_tensor
+from ombud_gateway.contract import (
+    Layout,
+    Packed,
+    Tensor,
+    TensorInvalid,
+    raw_tensor,
+    shared_tensor,
+    shown,
+    typed_tensor,
+)
 
-_REGION = "shared_memory_region"
+REGION = "shared_memory_region"
+"""Parameter of a tensor whose data lies in memory shared with the model server."""
+_MOST_LAYOUTS = 256
+_LONGEST_HEAD = 16_384  # bytes
 _CONTENTS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -28,6 +40,41 @@ _CONTENTS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
+
+
+class Layouts:
+    """Remembers how messages are laid out: all of them but their id and their raw contents.
+
+    `contents` names the field of raw contents, `read` makes the tensors of a message that is laid out anew.
+    """
+
+    def __init__(self, contents: str, read: Callable[[Any], tuple[Tensor, ...]]) -> None:
+        self._contents = contents
+        self._read = read
+        self._known: dict[bytes, Layout] = {}
+
+    def tensors(self, message: Any) -> Sequence[Tensor]:
+        """Return the tensors of a message, and take its id and raw contents out of it.
+
+        Raises `TensorInvalid` where its parts contradict each other.
+        """
+        raw = getattr(message, self._contents)[:]
+        if not raw:
+            return self._read(message)
+        message.ClearField(self._contents)
+        message.ClearField("id")
+        head = message.SerializeToString()
+        layout = self._known.get(head)
+        if layout is not None and layout.lengths == [*map(len, raw)]:
+            return Packed(layout, raw)
+        getattr(message, self._contents).extend(raw)
+        tensors = self._read(message)
+        layout = Layout.of(tensors)
+        if layout is not None and len(tensors) == len(raw) and len(head) <= _LONGEST_HEAD:
+            if len(self._known) >= _MOST_LAYOUTS:
+                self._known.pop(next(iter(self._known)))
+            self._known[head] = layout
+        return tensors
 
 
 def request_tensors(request: Any) -> tuple[Tensor, ...]:
@@ -54,7 +101,7 @@ def _tensors(
     for message in messages:
         name, datatype = message.name, message.datatype
         shape = tuple(message.shape[:])  # a slice is made in C; iterating a protobuf list costs twice as much
-        shared = _REGION in message.parameters or name in hidden
+        shared = REGION in message.parameters or name in hidden
         if (slots or shared) and message.HasField("contents"):
             raise TensorInvalid(f"tensor {shown(name)}: typed contents beside raw contents or shared memory")
         if shared:

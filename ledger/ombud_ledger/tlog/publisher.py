@@ -29,8 +29,8 @@ _HELD: Final = 16_384  # batches; older ones are dropped and read from the files
 _STEP: Final = 256  # leaves hashed before others may have the interpreter
 _BACKOFF_MOST: Final = 30.0  # seconds
 
-Done = Sequence[tuple[int, bytes, bytes]]
-"""What a commit made durable: each entry's seq, leaf and chain value."""
+Links = Sequence[tuple[bytes, bytes]]
+"""Leaf and chain value of each entry that a commit made durable."""
 
 
 class Publisher:
@@ -61,7 +61,7 @@ class Publisher:
         self._clock = clock
         self._pace = pace
         self._on_broken = on_broken
-        self._handed: deque[Done] = deque(maxlen=_HELD)
+        self._handed: deque[tuple[int, Links]] = deque(maxlen=_HELD)
         self._unwritten: list[Tile] = []  # full tiles of the edge that are not durable yet
         self._filled: list[TileId] = []
         self._kept_hour = -1
@@ -77,10 +77,10 @@ class Publisher:
         self._changed.set()
         self._thread.start()
 
-    def hand_on(self, done: Done) -> None:
-        """Take note of what a commit made durable. For the writer: no work, no lock held long."""
-        self._handed.append(done)
-        self._durable_size = done[-1][0] + 1
+    def hand_on(self, first: int, links: Links) -> None:
+        """Take note of what a commit made durable, from entry `first` on: no work for the writer, no wait."""
+        self._handed.append((first, links))
+        self._durable_size = first + len(links)
         if not self._changed.is_set():
             self._changed.set()
 
@@ -150,13 +150,12 @@ class Publisher:
     def _take(self) -> None:
         end = self._durable_size
         while self._handed and self._edge.size < end:
-            done = self._handed.popleft()
-            first = done[0][0]
+            first, links = self._handed.popleft()
             if first > self._edge.size:
                 self._catch_up(first)
-            fresh = done[self._edge.size - first :]
+            fresh = links[self._edge.size - first :]
             if fresh:
-                self._extend([leaf for _, leaf, _ in fresh], fresh[-1][2])
+                self._extend([leaf for leaf, _ in fresh], fresh[-1][1])
         if self._edge.size < end:
             self._catch_up(end)
 
