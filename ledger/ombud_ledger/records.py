@@ -10,6 +10,8 @@ from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout
 from ombud_ledger.snapshot import Snapshot, snapshot
 
+_THRIFT_LIMIT = 64 * 1024 * 1024
+
 
 class Stored(NamedTuple):
     """One entry as it is stored."""
@@ -61,10 +63,13 @@ def _sealed(path: Path, begins: int, first: int, end: int) -> Iterator[Stored]:
     import pyarrow as pa  # here: a process that only appends does without Arrow
     import pyarrow.parquet as pq
 
-    from ombud_ledger.tables import blobs, texts
+    from ombud_ledger.tables import blobs, entries_schema, texts
 
+    limits = {"thrift_string_size_limit": _THRIFT_LIMIT, "thrift_container_size_limit": _THRIFT_LIMIT}
     try:
-        with pq.ParquetFile(path) as parquet:
+        with pq.ParquetFile(path, page_checksum_verification=True, **limits) as parquet:
+            if not parquet.schema_arrow.equals(entries_schema()):
+                raise LedgerUnreadable(f"{path.name}: its columns are not those of the format")
             for group in range(parquet.num_row_groups):
                 rows = parquet.metadata.row_group(group).num_rows
                 if begins < end and first < begins + rows:
@@ -80,5 +85,5 @@ def _sealed(path: Path, begins: int, first: int, end: int) -> Iterator[Stored]:
                         entries = zip(seqs, texts(batch.column(1)), blobs(batch.column(2)), strict=True)
                         yield from (Stored(*each) for each in entries if first <= each[0] < end)
                 begins += rows
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise LedgerUnreadable(f"{path.name}: {error}") from error

@@ -12,7 +12,7 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import socket
+from socket import AF_INET6, socket
 from typing import Any, ClassVar, Final
 
 from ombud_ledger.errors import LedgerError, LedgerUnreadable, NotProven
@@ -36,6 +36,8 @@ class TileServer(ThreadingHTTPServer):
     def __init__(self, root: Path, address: tuple[str, int], only: str | None = None) -> None:
         self.root = root
         self.only = only
+        if ":" in address[0]:
+            self.address_family = AF_INET6
         self._free = threading.BoundedSemaphore(_MOST_CLIENTS)
         super().__init__(address, _Handler)
 
