@@ -16,6 +16,7 @@ from ombud_gateway.config import Config, load_config
 from ombud_gateway.identity import TokenFile, TokenFileInvalid
 from ombud_gateway.problems import ConfigInvalid
 from ombud_gateway.systems import Systems, load_systems
+from ombud_ledger import KeyUnusable, keys
 from ombud_policies import Bundle, BundleInvalid
 
 app = typer.Typer(
@@ -75,6 +76,7 @@ def check(file: Path) -> tuple[dict[str, Any], list[str]]:
         "tls": config.gateway.tls is not None,
         "upstreams": {name: section.address for name, section in config.upstreams.items()},
         "ledger": str(config.ledger.path),
+        "signed by": _vkeys(config, problems),
         "systems": [system.name for system in systems or ()],
         "bundle": bundle.digest if bundle else None,
         "policies": len(bundle.policies) if bundle else None,
@@ -98,6 +100,26 @@ def _bundle(config: Config, problems: list[str]) -> Bundle | None:
     except BundleInvalid as error:
         problems += [f"{folder}/{problem}" for problem in error.problems]
         return None
+
+
+def _vkeys(config: Config, problems: list[str]) -> list[str]:
+    section = config.ledger
+    if section.signing_key is None:
+        return []
+    try:
+        found = keys.read_key_file(section.signing_key)
+    except KeyUnusable as error:
+        problems.append(f"ledger.signing_key: {error}")
+        return []
+    if found.vkeys[0].name != section.origin:
+        problems.append(
+            f"ledger.signing_key: its keys are of {found.vkeys[0].name!r}, must be of {section.origin!r}"
+        )
+    if found.encrypted and section.signing_passphrase_file is None:
+        problems.append(
+            f"ledger.signing_key: {section.signing_key} is encrypted; give signing_passphrase_file"
+        )
+    return [str(key) for key in found.vkeys]
 
 
 def _tokens(config: Config, problems: list[str]) -> int | None:

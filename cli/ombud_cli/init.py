@@ -42,6 +42,8 @@ path = "var/ledger"
 # Who runs this gateway, and which of theirs it is. Both stand in the ledger's first entry for good.
 operator = "local"
 deployment = {deployment}
+# To have it signed: `ombud key init var/signing.key`, then
+# signing_key = "var/signing.key"
 
 [policy]
 bundle = {bundle}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""`ombud ledger`: verify offline, seal, and tell the head that an auditor notes down."""
+"""`ombud ledger`: verify offline, seal, tell the head that an auditor notes down; receipts are next door."""
 
 from __future__ import annotations
 
@@ -14,23 +14,39 @@ from ombud.v1 import ledger_pb2
 from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
-from ombud_cli.failure import unusable, unusable_on
+from ombud_cli.failure import Exit, unusable, unusable_on
 from ombud_cli.ledger_place import asking
+from ombud_cli.ledger_proofs import (
+    checkpoint_command,
+    prove_command,
+    read_file,
+    serve_command,
+    verify_receipt_command,
+)
 from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
-from ombud_ledger import Ledger, LedgerError, Options, Verification, verify
+from ombud_cli.remembered import keep_in_mind, recall
+from ombud_ledger import Ledger, LedgerError, Options, Verification, audit_sql, verify
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="The ledger: verify, seal, head.",
+    help="The ledger: verify, seal, head; checkpoints and receipts.",
 )
 
 Place = Annotated[Path, typer.Argument(help="The ledger's folder.")]
 Maybe = Annotated[Path | None, typer.Argument(help="The ledger's folder; without it, the gateway is asked.")]
 Log = Annotated[str | None, typer.Option(help="Only this log.")]
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print.")]
+Vkeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vkey",
+        metavar="VKEY",
+        help="A public key from elsewhere, as `ombud key show` prints it. Repeatable.",
+    ),
+]
 
 _HEAD = re.compile(r"([1-9][0-9]{0,15}):([0-9a-f]{64})")
 _HEADS = """
@@ -46,6 +62,7 @@ FROM entries GROUP BY log ORDER BY log
 )
 def verify_command(
     path: Place,
+    *,
     head: Annotated[
         str,
         typer.Option(
@@ -54,19 +71,48 @@ def verify_command(
             "or a chain rebuilt as a whole does not show.",
         ),
     ] = "",
+    vkey: Vkeys = None,
+    from_checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from-checkpoint",
+            metavar="FILE",
+            help="A checkpoint kept from earlier: the log must still begin with what it covers. Repeatable.",
+        ),
+    ] = None,
+    remember: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Demand the checkpoints remembered here last time, then remember those of this time.",
+        ),
+    ] = None,
     log: Log = None,
+    sql: Annotated[
+        bool,
+        typer.Option("--sql", help="Print the SQL to check sealed entries with DuckDB alone; check nothing."),
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Verify a ledger, trusting nothing but its bytes: names the first bad entry, or the file and range."""
+    if sql:
+        print(audit_sql())
+        return
     wanted = parse_head(head) if head else None
     with progress() as tell, unusable_on(LedgerError, ValueError, OSError):
-        account = verify(path, head=wanted, log=log, progress=tell)
+        kept = [read_file(file, "--from-checkpoint") for file in from_checkpoint or ()]
+        known = recall(remember) if remember else {}
+        account = verify(
+            path, head=wanted, log=log, progress=tell, vkeys=vkey or (), checkpoints=[*kept, *known.values()]
+        )
+        if remember and account.exit_code in (Exit.OK, Exit.INCOMPLETE):
+            keep_in_mind(remember, known, account)
     if output is Format.JSON:
         print(account.to_json())
     else:
         _print_account(account, output)
-        if output is Format.TABLE and not account.exit_code and wanted is None:
-            print("(no --head given: an end cut off, or a chain rebuilt as a whole, would not show)")
+        if output is Format.TABLE and not account.exit_code and not (wanted or kept or known):
+            print(_UNHELD)
     raise typer.Exit(account.exit_code)
 
 
@@ -111,6 +157,22 @@ def seal_command(
             print(f"{name}: {entries} entries sealed; head:\n{head}")
     else:
         print_rows(("log", "sealed", "head"), sealed, output)
+
+
+app.command("checkpoint", epilog="Example: `ombud ledger checkpoint var/ledger > checkpoint.txt`")(
+    checkpoint_command
+)
+app.command(
+    "prove",
+    epilog="Example: `ombud ledger prove 019a… var/ledger` **Exit codes**: 0 written; 1 no such decision, "
+    "or not covered by a checkpoint yet; 2 bad input.",
+)(prove_command)
+app.command(
+    "verify-receipt",
+    epilog="Example: `ombud ledger verify-receipt 019a….tlog-proof --vkey …` **Exit codes**: 0 it holds; "
+    "1 it does not; 2 it is no receipt.",
+)(verify_receipt_command)
+app.command("serve", epilog="Example: `ombud ledger serve var/ledger --listen 127.0.0.1:8090`")(serve_command)
 
 
 def parse_head(text: str) -> tuple[int, bytes]:
@@ -163,6 +225,8 @@ def _print_account(account: Verification, output: Format) -> None:
                 "hot entries": each.hot_entries,
                 "gaps": each.gaps,
                 "unclean boots": each.unclean_boots,
+                "under the checkpoint": each.covered or None,
+                "signed by": each.signed_by,
             }
         )
         if each.head:
@@ -172,4 +236,8 @@ def _print_account(account: Verification, output: Format) -> None:
     print(_WORDS[account.exit_code])
 
 
+_UNHELD = (
+    "(nothing kept from earlier was given, by --head, --from-checkpoint or --remember: a ledger cut off, or"
+    " rebuilt as a whole, would not show)"
+)
 _WORDS = {0: "sound", 1: "BROKEN", 2: "UNREADABLE", 3: "intact but INCOMPLETE"}

@@ -20,6 +20,7 @@ COMMANDS = {
     "policy": Later("ombud_cli.policy:app", "Check, test, show and activate bundles of policies."),
     "review": Later("ombud_cli.review:app", "List and settle the calls that wait for a human."),
     "ledger": Later("ombud_cli.ledger:app", "Verify and seal the ledger, and tell its head."),
+    "key": Later("ombud_cli.key:app", "Make, show and rotate the keys that sign the ledger."),
     "decision": Later("ombud_cli.decision:app", "Show one decision, or all that one workflow run did."),
     "query": Later("ombud_cli.query:query_command", "Ask the ledger in SQL."),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import grpc
 from ombud_gateway.activation import ActivePolicy, starting_policy
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
-from ombud_gateway.config import Config, UpstreamSection
+from ombud_gateway.config import Config, LedgerSection, UpstreamSection
 from ombud_gateway.doors.control import CONTROL, ControlDoor
 from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.identity import Bearer, Certificates, Identify
@@ -32,7 +32,7 @@ from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Gauges, Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
-from ombud_ledger import Ledger, Options
+from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, keys
 from ombud_policies import Bundle
 
 _LOG = logging.getLogger(__name__)
@@ -133,16 +133,37 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
 
 
 def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
-    """Open the log of this gateway process: one worker of one replica."""
+    """Open the log of this gateway process: one worker of one replica.
+
+    Raises LedgerReadOnly, too: a gateway that cannot record must not serve.
+    """
     section = config.ledger
-    return Ledger.open(
+    ledger = Ledger.open(
         section.path,
         log=f"{section.replica}-0",
-        origin=f"{section.operator}/{section.deployment}/{section.replica}",
+        origin=section.origin,
         options=Options(segment_entries=section.seal_entries, segment_age=section.seal_age_seconds),
         clock=now_us,
         randomness=randomness,
+        signers=signing_keys(section),
     )
+    if ledger.why:
+        ledger.close()
+        raise LedgerReadOnly(f"log {ledger.log} is read-only: {ledger.why}")
+    return ledger
+
+
+def signing_keys(section: LedgerSection) -> Sequence[keys.SigningKey]:
+    """Return the keys that sign the log, none where none is configured. Raises KeyUnusable."""
+    if section.signing_key is None:
+        return ()
+
+    def passphrase() -> bytes:
+        if section.signing_passphrase_file is None:
+            raise KeyUnusable(f"{section.signing_key}: is encrypted; give ledger.signing_passphrase_file")
+        return keys.read_passphrase(section.signing_passphrase_file)
+
+    return keys.read_key_file(section.signing_key).open(passphrase)
 
 
 def declare_systems(ledger: Ledger, systems: Systems) -> None:

@@ -145,7 +145,7 @@ class UpstreamSection(_Section):
 
 
 class LedgerSection(_Section):
-    """Where the ledger lives and who writes it."""
+    """Where the ledger lives and who writes it. With `signing_key`, a file of `ombud key`, it is signed."""
 
     path: AnyPath
     operator: OriginPart
@@ -155,6 +155,19 @@ class LedgerSection(_Section):
     seal_age_seconds: Annotated[float, Field(strict=False, ge=1, le=7 * 86_400, allow_inf_nan=False)] = (
         3_600.0
     )
+    signing_key: AnyPath | None = None
+    signing_passphrase_file: AnyPath | None = None
+
+    @model_validator(mode="after")
+    def _passphrase_of_a_key(self) -> Self:
+        if self.signing_passphrase_file is not None and self.signing_key is None:
+            raise ValueError("signing_passphrase_file is given, but no signing_key that it opens")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The origin of this gateway's log, and the name of the keys that sign it."""
+        return f"{self.operator}/{self.deployment}/{self.replica}"
 
 
 class PolicySection(_Section):

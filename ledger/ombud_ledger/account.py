@@ -49,6 +49,9 @@ class LogAccount:
     hot_entries: int = 0
     gaps: int = 0  # `gap` entries: times the log refused calls because it could not write
     unclean_boots: int = 0
+    checkpoint: str | None = None  # the newest published one, as it is
+    covered: int = 0  # entries under it
+    signed_by: list[str] = field(default_factory=list)  # vkeys, of those given, that signed it
     findings: list[Finding] = field(default_factory=list)
 
 

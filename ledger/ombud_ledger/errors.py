@@ -43,5 +43,17 @@ class LedgerUnreadable(LedgerError):
     """Stored bytes cannot be read, or are of a format or kind this version does not know."""
 
 
+class NotProven(LedgerError):
+    """A signature or proof does not hold: rely on nothing that it is to show."""
+
+
+class KeyUnusable(LedgerError):
+    """A signing key cannot be used: fix the key file, its passphrase, or the name it is for."""
+
+
+class LedgerReadOnly(LedgerUnavailable):
+    """The log contradicts what was signed of it; it takes no entries: call an auditor, begin a new log."""
+
+
 class QueryRefused(LedgerError):
     """The statement is not a single read-only SELECT."""

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 LEAF: Final = b"\x00"
+NODE: Final = b"\x01"
 CHAIN: Final = b"\x02"
 FACTS: Final = b"\x03"
 SALT_BYTES: Final = 32

@@ -50,6 +50,16 @@ class LogLayout:
         return self.folder / "staging"
 
     @property
+    def pub(self) -> Path:
+        """Folder of what anyone may read: tiles, checkpoint, older checkpoints (C2SP tlog-tiles)."""
+        return self.folder / "pub"
+
+    @property
+    def signed(self) -> Path:
+        """File with the newest head that was signed."""
+        return self.folder / "state" / "signed.sqlite"
+
+    @property
     def lock(self) -> Path:
         """File whose flock makes one writer."""
         return self.folder / "LOCK"

@@ -8,11 +8,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
@@ -30,6 +30,11 @@ from ombud_ledger.recover import recover
 from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
 from ombud_ledger.segment import Progress
 from ombud_ledger.writer import Writer
+
+if TYPE_CHECKING:
+    from ombud_ledger.tlog.note import Signer
+    from ombud_ledger.tlog.publisher import Publisher
+    from ombud_ledger.tlog.signed_head import SignedHeads
 
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
@@ -58,6 +63,9 @@ class Ledger:
         self._randomness = parts.randomness
         self._layout = log_layout(root, log)
         make_folder(self._layout.folder)
+        self._signers = parts.signers
+        self._heads: SignedHeads | None = None
+        self._publisher: Publisher | None = None
         # 1. One writer per log.
         self._lock = Lock(self._layout.lock)
         try:
@@ -68,7 +76,14 @@ class Ledger:
         except BaseException:
             self._lock.release()
             raise
-        # 3. Serve.
+        try:
+            # 3. It must hold what was signed of it; if not, it opens read-only.
+            why = self._begin(tail.size, parts)
+        except BaseException:
+            tail.close()
+            self._lock.release()
+            raise
+        # 4. Serve.
         self._contracts: dict[str, str] = {}
         self._gathering: asyncio.AbstractEventLoop | None = None
         self._seal_lock = threading.Lock()
@@ -82,6 +97,7 @@ class Ledger:
             clock=parts.clock,
             recover=lambda: self._recover_again(parts.durable),
             on_state=self._say_state,
+            on_durable=self._publisher.hand_on if self._publisher else None,
         )
         self._stage = parts.stage or StageApart(options.seal_timeout)
         self._sealer = Sealer(
@@ -91,22 +107,25 @@ class Ledger:
             append=self.append_blocking,
             durable=parts.durable,
             stage=self._stage,
+            cover=self._publisher.cover if self._publisher else _nothing,
         )
         self._writer.start()
-        # 4. The first entry of a log is its genesis; of every later opening, a boot.
-        software = {"software": options.software} if options.software else {}
+        if why:
+            self._forbid(why)
+        # 5. The first entry of a log is its genesis; of every later opening, a boot. Then what changed about
+        #    its keys. A read-only log gets none of them.
         try:
-            if size == 0:
-                self.append_blocking("genesis", {"format": FORMAT, "origin": origin, **software})
-            else:
-                self.append_blocking("boot", {"clean": clean, **software})
+            if self.state != "read-only":
+                self._say_begun(size, clean)
         except BaseException:
             self._writer.stop(timeout=options.close_timeout)
-            self._lock.release()
+            self._let_go()
             raise
         self._keeper = threading.Thread(target=self._keep, name=f"ledger-seal-{log}", daemon=True)
-        if options.seal_automatically:
+        if options.seal_automatically and self.state != "read-only":
             self._keeper.start()
+        if self._publisher is not None and options.publish_automatically:
+            self._publisher.start()
 
     @classmethod
     def open(
@@ -121,15 +140,19 @@ class Ledger:
         durable: Durable = act_now,
         stage: Stage | None = None,
         on_state: Callable[[str], None] | None = None,
+        signers: "Sequence[Signer]" = (),
     ) -> "Ledger":
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
         `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail;
-        `stage` writes segments, by default in a process of its own. Raises LedgerLocked,
-        OriginMismatch, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
+        `stage` writes segments, by default in a process of its own; all of `signers` sign each checkpoint,
+        without any none is published. A log that no longer holds what was signed of it opens with `state`
+        "read-only", and `why` says why. Raises LedgerLocked, OriginMismatch, KeyUnusable, LedgerBroken,
+        LedgerUnreadable, LedgerUnavailable.
         """
         try:
-            return cls(Path(root), log, origin, options, _Parts(clock, randomness, durable, stage, on_state))
+            parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers))
+            return cls(Path(root), log, origin, options, parts)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
@@ -209,12 +232,36 @@ class Ledger:
                 _LOG.warning("log %s: closes without its close entry: %r", self.log, error)
             finally:
                 self._writer.stop(timeout=self._options.close_timeout)
-                self._lock.release()
+                if self._publisher is not None:
+                    self._publisher.finish(self._options.close_timeout)
+                self._let_go()
+
+    def publish(self) -> bytes | None:
+        """Publish a checkpoint of all that is durable by now and return it; None for an unsigned log.
+
+        Raises LedgerBroken, and LedgerUnavailable where another try may do.
+        """
+        return self._publisher.publish() if self._publisher is not None else None
 
     @property
     def state(self) -> str:
-        """Either "serving", "recovering" (appends are refused) or "closed"."""
+        """Either "serving", "recovering" or "read-only" (appends are refused), or "closed"."""
         return self._writer.state
+
+    @property
+    def why(self) -> str:
+        """Why the log is read-only, empty while it is not."""
+        return self._writer.why
+
+    @property
+    def signed(self) -> bool:
+        """Whether checkpoints are signed and published."""
+        return self._publisher is not None
+
+    @property
+    def publish_error(self) -> Exception | None:
+        """What keeps the newest entries from being covered by a checkpoint; None if nothing does."""
+        return self._publisher.error if self._publisher else None
 
     @property
     def size(self) -> int:
@@ -283,12 +330,58 @@ class Ledger:
         self._frozen = None
         return sealed
 
+    def _begin(self, size: int, parts: "_Parts") -> str:
+        """Prepare to publish; return why the log must be read-only, or nothing."""
+        if not parts.signers and not self._layout.signed.exists():
+            return ""
+        from ombud_ledger.tlog.begin import begin  # here: an unsigned log is opened without cryptography
+
+        begun = begin(
+            self._layout,
+            origin=self.origin,
+            signers=parts.signers,
+            size=size,
+            durable=parts.durable,
+            clock=parts.clock,
+            pace=self._options.publish_seconds,
+            on_broken=self._forbid,
+        )
+        self._heads, self._publisher = begun.heads, begun.publisher
+        return begun.why
+
+    def _forbid(self, why: str) -> None:
+        _LOG.critical("log %s is read-only: %s", self.log, why)
+        self._writer.forbid(why)
+
+    def _say_begun(self, size: int, clean: bool) -> None:
+        software = {"software": self._options.software} if self._options.software else {}
+        if size == 0:
+            self.append_blocking("genesis", {"format": FORMAT, "origin": self.origin, **software})
+        else:
+            self.append_blocking("boot", {"clean": clean, **software})
+        if self._publisher is not None and self._heads is not None:
+            from ombud_ledger.tlog.begin import key_changes
+
+            for change in key_changes(self._heads, self._signers):
+                self.append_blocking("key", change)
+
+    def _let_go(self) -> None:
+        if self._publisher is not None:
+            self._publisher.stop(self._options.close_timeout)
+        if self._heads is not None:
+            self._heads.close()
+        self._lock.release()
+
     def _say_state(self, state: str) -> None:
         if self.on_state is not None:
             self.on_state(state)
 
     def _recover_again(self, durable: Durable) -> Any:
         tail, frozen = recover(self._layout, origin=self.origin, durable=durable)
+        if self._heads is not None:
+            from ombud_ledger.tlog.resume import demand_signed
+
+            demand_signed(self._layout, self._heads, tail.size)
         # Recovery copied a frozen file too: seal that copy, and find the chain there.
         self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         return tail, frozen
@@ -311,6 +404,10 @@ class Ledger:
                 delay = _SEAL_CHECK
 
 
+def _nothing() -> None:
+    """Cover nothing: an unsigned log has no checkpoints to wait for."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """What a ledger is given rather than makes."""
@@ -320,3 +417,4 @@ class _Parts:
     durable: Durable
     stage: Stage | None
     on_state: Callable[[str], None] | None
+    signers: "tuple[Signer, ...]"

@@ -19,6 +19,8 @@ class Options:
     seal_automatically: bool = True
     seal_timeout: float = 900.0
     close_timeout: float = 60.0
+    publish_automatically: bool = True
+    publish_seconds: float = 1.0  # between two checkpoints, at least
     backoff_first: float = 0.05
     backoff_most: float = 5.0
     software: str = ""

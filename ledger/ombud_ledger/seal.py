@@ -65,6 +65,7 @@ class Sealer:
         append: Callable[[str, Mapping[str, Any]], object],
         durable: Durable,
         stage: Stage,
+        cover: Callable[[], None],
     ) -> None:
         self._layout = layout
         self._log = log
@@ -72,6 +73,7 @@ class Sealer:
         self._append = append
         self._durable = durable
         self._stage = stage
+        self._cover = cover
 
     def seal(self, frozen: Frozen, progress: Progress | None = None) -> Sealed:
         """Seal the frozen file. Raises LedgerUnavailable; doing it again goes on where it stopped."""
@@ -100,7 +102,9 @@ class Sealer:
                 target = self._layout.folder / file.name
                 make_folder(target.parent)
                 publish(staging / file.name, target, self._durable, "seal")
-            # 4. Retire the hot file. A crash before this leaves both; readers and recovery prefer the
+            # 4. Let a signed checkpoint cover the seal, if the log is signed.
+            self._cover()
+            # 5. Retire the hot file. A crash before this leaves both; readers and recovery prefer the
             #    sealed one.
             for suffix in ("-wal", "-shm", ""):
                 retire(frozen.path.with_name(frozen.path.name + suffix), self._durable, "seal")

@@ -12,6 +12,7 @@ from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.hot import Row
 from ombud_ledger.layout import LogLayout, SealedFile
 
+_FIRST = -(2**63)
 _TRIES = 5  # a segment may be sealed and its hot file retired while we look
 
 
@@ -19,13 +20,13 @@ _TRIES = 5  # a segment may be sealed and its hot file retired while we look
 class Snapshot:
     """What a reader sees; `rows` goes through the unsealed entries, in order, from number `begins` on.
 
-    Each call of `rows` goes through the same ones.
+    Each call of `rows` goes through the same ones; given a number, through those from it on.
     """
 
     entries: list[SealedFile]
     facts: list[SealedFile]
     begins: int | None
-    rows: Callable[[], Iterator[Row]]
+    rows: Callable[..., Iterator[Row]]
 
 
 @contextmanager
@@ -39,10 +40,10 @@ def snapshot(layout: LogLayout) -> Iterator[Snapshot]:
         end = entries[-1].last if entries else -1
 
         # 2. The caller reads; the connections hold their state until it is done.
-        def rows() -> Iterator[Row]:
+        def rows(start: int = _FIRST) -> Iterator[Row]:
             # A file named for an entry past the sealed ones is read whole, so that no row in it can hide.
             for first, db in connections:
-                yield from hot.rows(db) if first > end else hot.rows(db, end + 1)
+                yield from hot.rows(db, start if first > end else max(start, end + 1))
 
         filled = (first for first, db in connections if db.execute("SELECT 1 FROM entries").fetchone())
         begins = next((first for first in filled if first > end), None)

@@ -4,7 +4,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,12 +22,15 @@ from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
 from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
 from ombud_ledger.check_tail import check_tail, seals_in
+from ombud_ledger.check_tree import TreeCheck
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
 from ombud_ledger.seal import digest_of
 from ombud_ledger.snapshot import Snapshot, snapshot
+from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
+from ombud_ledger.tlog.note import parse_vkey
 
 Progress = Callable[[str, int, int], None]
 _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
@@ -40,14 +43,19 @@ def verify(
     log: str | None = None,
     progress: Progress | None = None,
     processes: int | None = None,
+    vkeys: Sequence[str] = (),
+    checkpoints: Sequence[bytes] = (),
 ) -> Verification:
     """Check every log under `root` (or the one named) and return the account.
 
     `head` is (size, chain value of entry size - 1) noted down earlier: the log must still hold it. With
     several logs it needs `log`. `progress` is called with ("verify", entries done, entries in all).
     `processes` is how many check segments at the same time, this one among them; by default one per core
-    where a log has enough sealed entries to repay their start. Raises ValueError for arguments that make no
-    sense; what the files cause is in the account.
+    where a log has enough sealed entries to repay their start. With `vkeys`, one of them must have signed
+    each log's published checkpoint. `checkpoints` are notes kept from earlier: each must be of a log here,
+    and that log must still have the same first entries. Raises ValueError for arguments that make no sense,
+    KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files cause is in the
+    account.
     """
     root = Path(root)
     names = log_names(root) if log is None else [log]
@@ -55,12 +63,16 @@ def verify(
         raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
     if head is not None and (head[0] < 1 or len(head[1]) != 32):
         raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
+    demands = _Demands(vkeys, checkpoints)
     account = Verification([], _check_objects(objects_folder(root)))
     if not names:
         account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
     with _rare_collections():
         for name in names:
-            account.logs.append(_Log(name, root, head, progress, processes).verify())
+            account.logs.append(_Log(name, root, head, demands, progress, processes=processes).verify())
+    for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
+        what = f"no log here is {origin[:80]!r}, of which a checkpoint was given"
+        account.findings.append(Finding(BROKEN, what))
     return account
 
 
@@ -79,6 +91,20 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Demands:
+    """What the caller brings along: keys, and checkpoints seen before."""
+
+    def __init__(self, vkeys: Sequence[str], checkpoints: Sequence[bytes]) -> None:
+        self.vkeys = [parse_vkey(vkey) for vkey in vkeys]
+        self._checkpoints = [parse_checkpoint(data) for data in checkpoints]
+
+    def origins(self) -> set[str]:
+        return {signed.checkpoint.origin for signed in self._checkpoints}
+
+    def of(self, origin: str | None) -> list[Signed]:
+        return [signed for signed in self._checkpoints if signed.checkpoint.origin == origin]
+
+
 class _Log:
     """Verifies one log."""
 
@@ -87,10 +113,13 @@ class _Log:
         name: str,
         root: Path,
         head: tuple[int, bytes] | None,
+        demands: _Demands,
         progress: Progress | None,
+        *,
         processes: int | None,
     ) -> None:
         self._root = root
+        self._demands = demands
         self._layout: LogLayout = log_layout(root, name)
         self._head = head
         self._progress = progress
@@ -103,8 +132,11 @@ class _Log:
 
     def verify(self) -> LogAccount:
         try:
+            tree = TreeCheck(self._layout, self._demands.vkeys)
             with snapshot(self._layout) as shot:
                 self._verify(shot)
+                # 8. The tree: tiles, published checkpoints, and those the caller kept.
+                self._check_tree(shot, tree)
         except LedgerUnreadable as error:
             self._find(UNREADABLE, str(error))
         return self._account
@@ -142,6 +174,25 @@ class _Log:
             self._find(UNREADABLE, "the log holds no entry")
         if self._head is not None:
             self._check_head(self._head, follower)
+
+    def _check_tree(self, shot: Snapshot, tree: TreeCheck) -> None:
+        account, done = self._account, 0
+        # Where the file with entry 0 is missing, the checkpoints say whose log it is.
+        account.origin = account.origin or tree.origin
+        if account.origin is None:
+            return
+
+        def tell(entries: int) -> None:
+            nonlocal done
+            done += entries
+            if self._progress:
+                self._progress("tree", done, account.size)
+
+        demanded = self._demands.of(account.origin)
+        result = tree.check(shot, origin=account.origin, size=account.size, demanded=demanded, progress=tell)
+        account.checkpoint, account.covered = result.checkpoint, result.covered
+        account.signed_by = result.signed_by
+        account.findings += result.findings
 
     def _collect_seals(self, file: SealedFile) -> None:
         seal = self._seals.get(file.name)

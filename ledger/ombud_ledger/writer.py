@@ -15,7 +15,13 @@ from typing import Final
 
 from ombud_ledger.canonical import JSON
 from ombud_ledger.entry import Held, Pending, Position, encode_entry, is_substantive, settle
-from ombud_ledger.errors import LedgerClosed, LedgerError, LedgerOverloaded, LedgerUnavailable
+from ombud_ledger.errors import (
+    LedgerClosed,
+    LedgerError,
+    LedgerOverloaded,
+    LedgerReadOnly,
+    LedgerUnavailable,
+)
 from ombud_ledger.layout import HotFile
 from ombud_ledger.options import Options
 from ombud_ledger.tail import Tail
@@ -24,6 +30,8 @@ _LOG: Final = logging.getLogger(__name__)
 _FAILURES: Final = (sqlite3.Error, OSError, LedgerError)
 
 Recover = Callable[[], tuple[Tail, HotFile | None]]
+OnDurable = Callable[[int, list[tuple[bytes, bytes]]], None]
+"""Told the number of the first entry that became durable, and leaf and chain value of each, in order."""
 
 
 class _Roll:
@@ -40,7 +48,8 @@ class _Stop:
 class Writer:
     """Owns the tail. Everything that changes it happens in this object's one thread.
 
-    `on_state` is called in the writer's thread with "serving", "recovering" or "closed".
+    `on_state` is called with "serving", "recovering", "read-only" or "closed", mostly in the writer's thread,
+    `on_durable` in it alone.
     """
 
     def __init__(
@@ -52,14 +61,17 @@ class Writer:
         clock: Callable[[], int],
         recover: Recover,
         on_state: Callable[[str], None],
+        on_durable: OnDurable | None = None,
     ) -> None:
         self.tail = tail
         self.state = "serving"
+        self.why = ""  # it is read-only
         self._log = log
         self._options = options
         self._clock = clock
         self._recover = recover
         self._on_state = on_state
+        self._on_durable = on_durable
         self._lock = threading.Lock()  # over admission: state, clock and queue order agree
         self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Stop] = queue.SimpleQueue()
         self._held: list[Pending] = []
@@ -100,6 +112,8 @@ class Writer:
             if self.state != "serving":
                 if self.state == "closed":
                     raise LedgerClosed(f"log {self._log} is closed")
+                if self.state == "read-only":
+                    raise LedgerReadOnly(f"log {self._log} is read-only: {self.why}")
                 self._refused += 1
                 raise LedgerUnavailable(f"log {self._log} is recovering from a failed commit")
             waiting = self._admitted - self._taken
@@ -133,6 +147,15 @@ class Writer:
         if self._held:
             self._queue.put(self._held)
             self._held = []
+
+    def forbid(self, why: str) -> None:
+        """Take no more entries, for good; what is queued is still committed."""
+        with self._lock:
+            self.why = self.why or why
+            if self.state == "serving":
+                self.state = "read-only"
+            self._let_go()
+        self._on_state(self.state)
 
     def roll(self) -> tuple[Path, int, int] | None:
         """Freeze the hot file, unless it holds mere housekeeping; return its path and range."""
@@ -199,8 +222,10 @@ class Writer:
             self._poison(batch, error)
             return
         self.tail.count(sum(each.substantive for each in batch))
-        # 4. Durable: wake the waiters.
         first = self.tail.size - len(batch)
+        if self._on_durable is not None:
+            self._on_durable(first, links)
+        # 4. Durable: wake the waiters.
         settle(
             batch,
             [
@@ -245,7 +270,7 @@ class Writer:
         old.close()
         with self._lock:
             if self.state == "recovering":
-                self.state = "serving"
+                self.state = "read-only" if self.why else "serving"
         self._on_state(self.state)
 
     def _say_gap(self, tail: Tail, from_ts: int) -> None:
@@ -256,12 +281,14 @@ class Writer:
         body = {"refused": refused, "from_ts": from_ts, "to_ts": ts, "reason": "commit failed"}
         record = encode_entry("gap", body, None, ts, self._options.longest_string)
         try:
-            tail.commit([Pending(record, None, None, len(record), ts, False, None, Future())])
+            links = tail.commit([Pending(record, None, None, len(record), ts, False, None, Future())])
         except _FAILURES:
             tail.close()
             raise
         with self._lock:
             self._refused -= refused
+        if self._on_durable is not None:
+            self._on_durable(tail.size - 1, links)
 
     def _fail_queued(self) -> None:
         # Admission is shut, so this ends; requests to roll fail with the rest, a request to stop is kept.

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the test vectors of FORMAT.md: `python ledger/vectors/make_vectors.py [FOLDER]`.
 
-Uses hashlib and json alone, so that the vectors do not repeat the package's mistakes. Everything in them is
-fixed; CI runs this again and compares. `records/` holds raw record bytes. `logs/` holds one log each, a JSON
-line per entry: seq, record, chain (hex) and, where there are facts, salt (hex) and facts. `valid` and
-`invalid` say what must come out; a file is named by its defect.
+Uses nothing of the package, so that the vectors do not repeat its mistakes. Everything in them is fixed; CI
+runs this again and compares. `records/` holds raw record bytes. `logs/` holds one log each, a JSON line per
+entry: seq, record, chain (hex) and, where there are facts, salt (hex) and facts. What a log publishes is made
+by `make_published.py`. `valid` and `invalid` say what must come out; a file is named by its defect.
 """
 
 import copy
 import json
+import runpy
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -207,6 +208,7 @@ def make(folder: Path) -> None:
         for name, lines in logs.items():
             text = "".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines)
             (folder / "logs" / kind / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    runpy.run_path(str(Path(__file__).with_name("make_published.py")))["make"](folder)
 
 
 if __name__ == "__main__":

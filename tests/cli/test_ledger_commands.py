@@ -31,10 +31,10 @@ def ledger(tmp_path: Path) -> Path:
 
 
 def test_a_sound_ledger_verifies(ledger: Path) -> None:
-    """Verify says sound, warns that no head was given, and ends with 0."""
+    """Verify says sound, warns that nothing kept from earlier was given, and ends with 0."""
     done = ombud("ledger", "verify", ledger)
     assert done.exit_code == 0
-    assert "sound\n(no --head given" in done.stdout
+    assert "sound\n(nothing kept from earlier was given" in done.stdout
     assert ORIGIN in done.stdout
 
 

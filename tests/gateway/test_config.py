@@ -55,6 +55,17 @@ def test_defaults_are_local_and_bounded(folder: Path) -> None:
     assert config.upstreams["triton"].tls is None
 
 
+def test_a_passphrase_needs_its_key(folder: Path) -> None:
+    """A passphrase file without a signing key is a mistake; the origin is made of the three names."""
+    section = 'path = "ledger"\n'
+    text = MINIMAL.replace(section, section + 'signing_passphrase_file = "secret"\n')
+    with pytest.raises(ConfigInvalid, match="but no signing_key that it opens"):
+        parse(folder, text)
+    signed = parse(folder, text.replace(section, section + 'signing_key = "signing.key"\n')).ledger
+    assert (signed.signing_key, signed.signing_passphrase_file) == (folder / "signing.key", folder / "secret")
+    assert signed.origin == "example.org/demo/r0"
+
+
 def test_everything_can_be_said(folder: Path) -> None:
     """Every key is accepted."""
     config = parse(

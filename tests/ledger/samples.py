@@ -5,16 +5,20 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ombud_ledger import Facts, Ledger, Options, Position, Verification, verify
 from ombud_ledger.durable import Durable, act_now
 from ombud_ledger.stage import StageHere
+from ombud_ledger.tlog.keyfile import SigningKey
+from ombud_ledger.tlog.note import Signer
 
 ORIGIN = "acme.example/test/r/1"
-QUIET = Options(seal_automatically=False, backoff_first=0.001, backoff_most=0.01)
+QUIET = Options(seal_automatically=False, publish_automatically=False, backoff_first=0.001, backoff_most=0.01)
+KEY = SigningKey.from_seed(ORIGIN, bytes(range(32)))
+NEXT_KEY = SigningKey.from_seed(ORIGIN, bytes(range(1, 33)))
 CONTRACT = json.dumps(
     {
         "columns": [
@@ -42,17 +46,26 @@ def counting() -> Callable[[int], bytes]:
     return lambda size: next(counter).to_bytes(size, "big")
 
 
-def open_log(root: Path, *, durable: Durable = act_now, options: Options = QUIET, log: str = "r-0") -> Ledger:
-    """Open a log that seals only when told, and in this process."""
+def open_log(
+    root: Path,
+    *,
+    durable: Durable = act_now,
+    options: Options = QUIET,
+    log: str = "r-0",
+    signers: Sequence[Signer] = (),
+    start: int = 1_700_000_000_000_000,
+) -> Ledger:
+    """Open a log that seals and publishes only when told, and in this process."""
     return Ledger.open(
         root,
         log=log,
         origin=ORIGIN,
         options=options,
-        clock=ticking(),
+        clock=ticking(start),
         randomness=counting(),
         durable=durable,
         stage=StageHere(),
+        signers=signers,
     )
 
 
@@ -94,9 +107,11 @@ def fill(ledger: Ledger, count: int, *, start: int = 0) -> list[Position]:
     return asyncio.run(run())
 
 
-def build(root: Path, *, sealed: tuple[int, ...] = (12,), hot: int = 5) -> None:
+def build(
+    root: Path, *, sealed: tuple[int, ...] = (12,), hot: int = 5, signers: Sequence[Signer] = ()
+) -> None:
     """Make a log with one segment per number in `sealed`, and `hot` decisions after them."""
-    ledger = open_log(root)
+    ledger = open_log(root, signers=signers)
     for count in sealed:
         fill(ledger, count)
         ledger.seal_blocking()

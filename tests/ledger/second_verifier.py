@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second verifier, written from FORMAT.md alone: it imports nothing from the package it checks."""
 
+import base64
 import json
 import re
 from hashlib import sha256
 from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 KINDS = {
     "boot",
@@ -111,3 +115,180 @@ def check_log(lines: list[dict[str, Any]]) -> bytes:
             demand(fields["facts_commit"] == made, "commitment")
             demand(isinstance(read(facts, 262_144).get("values"), dict), "facts without values")
     return chain
+
+
+def unbase64(text: str) -> bytes:
+    """Decode standard base64 that is spelled in the one way there is."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Rejected("base64") from error
+    demand(base64.b64encode(data).decode() == text, "base64 spelled otherwise")
+    return data
+
+
+def check_note(data: bytes, vkeys: list[str]) -> str:
+    """Return the text of a note that a known key signed, and no known key failed to sign."""
+    demand(len(data) <= 65_536, "note too long")
+    try:
+        whole = data.decode()
+    except UnicodeDecodeError as error:
+        raise Rejected("note is not UTF-8") from error
+    demand(re.search("[\x00-\x09\x0b-\x1f]", whole) is None, "control character")
+    cut = whole.rfind("\n\n")
+    demand(cut >= 0 and whole.endswith("\n"), "no blank line, or no end")
+    text, lines = whole[: cut + 1], whole[cut + 2 : -1].split("\n")
+    demand(len(lines) <= 32, "too many signatures")
+    known = {}
+    for vkey in vkeys:
+        name, key_id, material = vkey.split("+", 2)
+        known[name, bytes.fromhex(key_id)] = Ed25519PublicKey.from_public_bytes(unbase64(material)[1:])
+    signed = False
+    for line in lines:
+        parts = line.split(" ")
+        demand(len(parts) == 3 and parts[0] == "\u2014" and parts[1] != "", "signature line")
+        demand("+" not in parts[1] and not re.search(r"\s", parts[1]), "key name")
+        blob = unbase64(parts[2])
+        demand(len(blob) > 4, "signature length")
+        key = known.get((parts[1], blob[:4]))
+        if key is not None:
+            try:
+                key.verify(blob[4:], text.encode())
+            except InvalidSignature as error:
+                raise Rejected("signature") from error
+            signed = True
+    demand(signed, "no known key")
+    return text
+
+
+def check_checkpoint(data: bytes, vkeys: list[str]) -> tuple[int, bytes]:
+    """Return size and root of a checkpoint whose origin is the name of a known key that signed it."""
+    origin, *rest = data.decode(errors="replace").split("\n")
+    text = check_note(data, [vkey for vkey in vkeys if vkey.split("+")[0] == origin])
+    demand(text.count("\n") == 3 and origin != "", "lines or origin")
+    size, encoded = rest[:2]
+    demand(re.fullmatch("0|[1-9][0-9]*", size) is not None and int(size) < 2**63, "size")
+    root = unbase64(encoded)
+    demand(len(root) == 32 and (size != "0" or root == sha256(b"").digest()), "root")
+    return int(size), root
+
+
+def largest_below(count: int) -> int:
+    """Return the largest power of two smaller than `count`."""
+    return 1 << ((count - 1).bit_length() - 1)
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """Return the hash of an inner node."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+def root_by(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
+    """Return the root that a path leads to, from the top down."""
+    if size == 1:
+        demand(proof == [], "surplus hash")
+        return leaf
+    demand(proof != [], "missing hash")
+    split = largest_below(size)
+    if index < split:
+        return node(root_by(leaf, index, split, proof[:-1]), proof[-1])
+    return node(proof[-1], root_by(leaf, index - split, size - split, proof[:-1]))
+
+
+def roots_by(old: int, new: int, known: bytes | None, proof: list[bytes]) -> tuple[bytes, bytes]:
+    """Return both roots that a consistency proof leads to, from the top down."""
+    if old == new:
+        demand(len(proof) == (known is None), "surplus or missing hash")
+        top = proof[0] if known is None else known
+        return top, top
+    demand(proof != [], "missing hash")
+    split = largest_below(new)
+    if old <= split:
+        then, now = roots_by(old, split, known, proof[:-1])
+        return then, node(now, proof[-1])
+    then, now = roots_by(old - split, new - split, None, proof[:-1])
+    return node(proof[-1], then), node(proof[-1], now)
+
+
+def check_inclusion(leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> None:
+    """Demand that the leaf is in the tree."""
+    demand(all(len(each) == 32 for each in (leaf, root, *proof)), "length of a hash")
+    demand(0 <= index < size and len(proof) < 64, "index or length")
+    demand(root_by(leaf, index, size, proof) == root, "root")
+
+
+def check_proof(vector: dict[str, Any]) -> None:
+    """Check a proof vector."""
+    proof = [bytes.fromhex(each) for each in vector["proof"]]
+    if vector["kind"] == "inclusion":
+        leaf, root = bytes.fromhex(vector["leaf"]), bytes.fromhex(vector["root"])
+        check_inclusion(leaf, vector["index"], vector["size"], proof, root)
+        return
+    old, new = vector["old"], vector["new"]
+    roots = bytes.fromhex(vector["old_root"]), bytes.fromhex(vector["new_root"])
+    demand(all(len(each) == 32 for each in (*roots, *proof)) and 0 <= old <= new, "lengths or sizes")
+    if old == 0:
+        demand(proof == [] and roots[0] == sha256(b"").digest(), "from the empty tree")
+    else:
+        demand(roots_by(old, new, roots[0], proof) == roots, "roots")
+
+
+def check_path(path: str) -> tuple[str, int, int]:
+    """Return level, number and width that the path of a tile names."""
+    match = re.fullmatch(r"tile/([0-7]|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]*))?", path)
+    demand(match is not None, "path")
+    assert match
+    level, digits, width = match[1], match[2].replace("x", "").replace("/", ""), int(match[3] or 256)
+    demand(width < 256 or match[3] is None, "width")
+    demand(len(digits) == 3 or not digits.startswith("000"), "needless group")
+    return level, int(digits), width
+
+
+def check_tiles(vector: dict[str, Any]) -> None:
+    """Check that the tiles are all those of the tree, and lead to its root."""
+    tiles = {check_path(path): base64.b64decode(data) for path, data in vector["tiles"].items()}
+    level, count, carried = 0, vector["size"], b""
+    below: list[bytes] = []
+    tops: list[list[bytes]] = []
+    while count:
+        hashes: list[bytes] = []
+        for number in range(-(-count // 256)):
+            width = min(256, count - number * 256)
+            data = tiles.pop((str(level), number, width), b"")
+            demand(len(data) == 32 * width, "tile missing, or of another length")
+            hashes += [data[at : at + 32] for at in range(0, len(data), 32)]
+        demand(level == 0 or hashes == below, "a parent of other hashes")
+        below = [merkle(hashes[at : at + 256]) for at in range(0, count - 255, 256)]
+        tops.append(hashes[count - count % 256 :])
+        level, count = level + 1, count // 256
+    demand(tiles == {}, "surplus tile")
+    for top in tops:
+        part = [*top, *([carried] if carried else [])]
+        carried = merkle(part) if part else b""
+    demand((carried or sha256(b"").digest()).hex() == vector["root"], "root")
+
+
+def merkle(hashes: list[bytes]) -> bytes:
+    """Return MTH as RFC 6962 defines it, over hashes that are there already."""
+    if len(hashes) == 1:
+        return hashes[0]
+    split = largest_below(len(hashes))
+    return node(merkle(hashes[:split]), merkle(hashes[split:]))
+
+
+def check_receipt(data: bytes, vkeys: list[str]) -> None:
+    """Check a receipt that holds its record."""
+    head, blank, checkpoint = data.partition(b"\n\n")
+    demand(blank != b"" and len(data) <= 131_072, "no checkpoint, or too long")
+    match = re.fullmatch(
+        rb"c2sp\.org/tlog-proof@v1\nextra ([A-Za-z0-9+/=]+)\nindex (0|[1-9][0-9]*)((?:\n[A-Za-z0-9+/=]+)*)",
+        head,
+    )
+    demand(match is not None, "lines of the proof")
+    assert match
+    record, hashes = (
+        unbase64(match[1].decode()),
+        [unbase64(line) for line in match[3].decode().split("\n")[1:]],
+    )
+    size, root = check_checkpoint(checkpoint, vkeys)
+    check_inclusion(sha256(b"\x00" + record).digest(), int(match[2]), size, hashes, root)

@@ -16,15 +16,18 @@ def test_face_is_pinned() -> None:
         "Facts",
         "Finding",
         "Head",
+        "KeyUnusable",
         "Ledger",
         "LedgerBroken",
         "LedgerClosed",
         "LedgerError",
         "LedgerLocked",
         "LedgerOverloaded",
+        "LedgerReadOnly",
         "LedgerUnavailable",
         "LedgerUnreadable",
         "LogAccount",
+        "NotProven",
         "ObjectMissing",
         "Options",
         "OriginMismatch",
@@ -33,7 +36,10 @@ def test_face_is_pinned() -> None:
         "RecordInvalid",
         "Sealed",
         "Verification",
+        "audit_sql",
+        "keys",
         "query",
+        "transparency",
         "verify",
     ]
     assert expected == ombud_ledger.__all__
@@ -41,7 +47,7 @@ def test_face_is_pinned() -> None:
 
 
 def test_import_is_light() -> None:
-    """Importing the ledger, and appending to a new log, loads neither Arrow nor DuckDB."""
+    """Importing the ledger, and appending to a new log, loads neither Arrow nor DuckDB nor cryptography."""
     code = """
 import sys, tempfile, pathlib
 from ombud_ledger import Ledger
@@ -49,7 +55,7 @@ ledger = Ledger.open(pathlib.Path(tempfile.mkdtemp()), log="r-0", origin="acme.e
 ledger.append_blocking("label", {"id": "one"})
 assert ledger.latest("label") is not None
 ledger.close()
-print(sorted({"duckdb", "numpy", "pyarrow"} & sys.modules.keys()))
+print(sorted({"cryptography", "duckdb", "numpy", "pyarrow"} & sys.modules.keys()))
 from ombud_ledger import query, verify
 print(callable(verify), callable(query.connect), "duckdb" in sys.modules)
 """

@@ -4,6 +4,7 @@
 
 import asyncio
 import collections
+import contextlib
 import os
 import random
 import signal
@@ -20,6 +21,13 @@ import pytest
 from ledger import samples
 from ombud_ledger import Ledger, LedgerError, LedgerUnavailable, Position, query, verify
 from ombud_ledger.durable import act_now
+from ombud_ledger.hashing import leaf_hash
+from ombud_ledger.layout import log_layout
+from ombud_ledger.records import whole_stretch
+from ombud_ledger.tlog.checkpoint import parse_checkpoint
+from ombud_ledger.tlog.merkle import root_of
+from ombud_ledger.tlog.pub import Pub
+from ombud_ledger.tlog.signed_head import SignedHeads
 
 
 def stored(root: Path) -> dict[int, str]:
@@ -156,6 +164,115 @@ def test_failure_while_many_wait(tmp_path: Path) -> None:
     samples.assert_sound(tmp_path)
 
 
+def work_signed(root: Path, durable: samples.Faulty) -> list[bytes]:
+    """Open, append, publish, seal, append, publish, close, and again; return what was published."""
+    seen = []
+    for _ in range(2):
+        for _ in range(3):
+            try:
+                ledger = samples.open_log(root, durable=durable, signers=[samples.KEY])
+                break
+            except (LedgerError, OSError, sqlite3.Error):
+                continue
+        for step in (ledger.publish, ledger.seal_blocking, ledger.publish):
+            with contextlib.suppress(LedgerUnavailable):
+                ledger.append_blocking("label", {"id": "one"})
+            serve_until(ledger, "serving")
+            with contextlib.suppress(LedgerError):
+                step()
+            serve_until(ledger, "serving")
+            checkpoint = Pub(log_layout(root, "r-0").pub).checkpoint()
+            seen += [checkpoint] if checkpoint else []
+        ledger.close()
+    return seen
+
+
+def test_every_step_of_publishing(tmp_path: Path) -> None:
+    """Each durable step of publishing fails once, stored or not: no published checkpoint is contradicted."""
+    clean = samples.Faulty(at=10**9, stored=False)
+    assert len(set(work_signed(tmp_path / "clean", clean))) == 6
+    published = [at for at, step in enumerate(clean.steps) if step.startswith("publish.")]
+    assert {clean.steps[at] for at in published} == {
+        "publish.tile.write",
+        "publish.tile.rename",
+        "publish.sign",
+        "publish.history.write",
+        "publish.history.rename",
+        "publish.checkpoint.write",
+        "publish.checkpoint.rename",
+    }
+    commits = [at for at, step in enumerate(clean.steps) if step == "hot.commit"]
+    for at in [*published, *commits[::3]]:
+        for was_stored in (False, True):
+            root = tmp_path / f"{at}-{was_stored}"
+            faulty = samples.Faulty(at=at, stored=was_stored)
+            seen = work_signed(root, faulty)
+            last = samples.open_log(root, signers=[samples.KEY])
+            assert (last.state, last.publish_error) == ("serving", None), (at, was_stored, last.why)
+            last.close()
+            samples.assert_sound(root)
+            layout = log_layout(root, "r-0")
+            leaves = [leaf_hash(entry.record) for entry in whole_stretch(layout, 0, last.size)]
+            for data in {*seen, *(path.read_bytes() for path in Pub(layout.pub).kept())}:
+                signed = parse_checkpoint(data)
+                signed.verify([samples.KEY.key])
+                assert signed.checkpoint.root == root_of(leaves[: signed.checkpoint.size]), (at, was_stored)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ledger import samples
+
+def durable(step, act):
+    if step == sys.argv[2] and armed:
+        if sys.argv[3] == "after":
+            act()
+        os.kill(os.getpid(), signal.SIGKILL)
+    act()
+
+armed = False
+ledger = samples.open_log(Path(sys.argv[1]), durable=durable, signers=[samples.KEY])
+samples.fill(ledger, 3)
+ledger.publish()
+armed = True
+samples.fill(ledger, 3)
+ledger.publish()
+"""
+
+
+@pytest.mark.parametrize(
+    "step", ["publish.tile.write", "publish.sign", "publish.checkpoint.write", "publish.checkpoint.rename"]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_publishing(tmp_path: Path, step: str, when: str) -> None:
+    """Killed at any step of publishing, the next start publishes what was signed, and nothing else."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", KILLED, str(tmp_path), step, when]
+    done = subprocess.run(command, env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    layout = log_layout(tmp_path, "r-0")
+    heads = SignedHeads(layout.signed, act_now)
+    head = heads.load()
+    heads.close()
+    assert head is not None
+    signed_already = step.startswith("publish.checkpoint") or (step == "publish.sign" and when == "after")
+    assert head.size == (8 if signed_already else 5)
+    told: list[bytes] = []
+
+    def durable(step: str, act: Callable[[], object]) -> None:
+        act_now(step, act)
+        if step == "publish.checkpoint.rename":
+            told.append(Pub(layout.pub).checkpoint() or b"")
+
+    ledger = samples.open_log(tmp_path, durable=durable, signers=[samples.KEY])
+    republished = signed_already and (step, when) != ("publish.checkpoint.rename", "after")
+    assert told == ([head.note] if republished else [])
+    assert Pub(layout.pub).checkpoint() == head.note
+    ledger.close()
+    samples.assert_sound(tmp_path)
+
+
 CHILD = """
 import asyncio, sys
 from dataclasses import replace
@@ -168,8 +285,15 @@ ledger = Ledger.open(
     root,
     log="r-0",
     origin=samples.ORIGIN,
-    options=replace(samples.QUIET, seal_automatically=tag.endswith("0"), segment_entries=200),
+    options=replace(
+        samples.QUIET,
+        seal_automatically=tag.endswith("0"),
+        segment_entries=200,
+        publish_automatically=True,
+        publish_seconds=0.005,
+    ),
     stage=samples.StageHere(),
+    signers=[samples.KEY],
 )
 
 async def client(number):
@@ -191,6 +315,7 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
     """Killed 20 times under load, sealing or not: the ledger verifies and holds all it acknowledged."""
     chance = random.Random(20_261_122)
     acked: dict[int, str] = {}
+    checkpoints: list[bytes] = []
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     for round_ in range(20):
         child = subprocess.Popen(
@@ -213,5 +338,15 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
         assert account.exit_code == 0, (round_, account.all_findings())
         held = stored(tmp_path)
         assert acked.items() <= held.items()
-    samples.open_log(tmp_path).close()
-    assert samples.assert_sound(tmp_path).logs[0].unclean_boots == 20
+        published = Pub(log_layout(tmp_path, "r-0").pub).checkpoint()
+        checkpoints += [published] if published else []
+    samples.open_log(tmp_path, signers=[samples.KEY]).close()
+    account = samples.assert_sound(tmp_path)
+    assert account.logs[0].unclean_boots == 20
+    # No checkpoint that anybody saw is contradicted by the log as it is now.
+    entries = whole_stretch(log_layout(tmp_path, "r-0"), 0, account.logs[0].size)
+    leaves = [leaf_hash(entry.record) for entry in entries]
+    for data in set(checkpoints):
+        checkpoint = parse_checkpoint(data).checkpoint
+        assert checkpoint.root == root_of(leaves[: checkpoint.size])
+    assert len(set(checkpoints)) > 10

@@ -21,11 +21,22 @@ STRIDE = int(os.environ.get("OMBUD_MUTATION_STRIDE", "1"))
 def test_every_byte_of_sealed_files(tmp_path: Path) -> None:
     """Each byte of each sealed file, flipped: broken, named by the file."""
     samples.build(tmp_path, sealed=(4,), hot=1)
+    mutate_every_byte(tmp_path)
+
+
+def test_every_byte_of_sealed_files_of_a_signed_log(tmp_path: Path) -> None:
+    """A signed log, whose tree is checked over the same files, is broken likewise."""
+    samples.build(tmp_path, sealed=(4,), hot=1, signers=[samples.KEY])
+    mutate_every_byte(tmp_path, stride=max(STRIDE, 11))
+
+
+def mutate_every_byte(tmp_path: Path, stride: int = STRIDE) -> None:
+    """Flip, cut and lengthen every sealed file, and demand that it is named."""
     samples.assert_sound(tmp_path)
     tried = 0
     for path in samples.files_of(tmp_path):
         original = path.read_bytes()
-        for at in range(0, len(original), STRIDE):
+        for at in range(0, len(original), stride):
             data = bytearray(original)
             data[at] ^= 1 << (at % 8)
             path.write_bytes(data)
@@ -40,7 +51,7 @@ def test_every_byte_of_sealed_files(tmp_path: Path) -> None:
         path.write_bytes(original + b"\0")
         assert verify(tmp_path).exit_code == 1, path
         path.write_bytes(original)
-    assert tried > 20_000 // STRIDE
+    assert tried > 20_000 // stride
     samples.assert_sound(tmp_path)
 
 

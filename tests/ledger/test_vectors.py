@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vectors: made again they are the same; both verifiers agree on every one of them."""
 
+import base64
 import json
 import re
 import runpy
@@ -14,18 +15,30 @@ import duckdb
 import pytest
 
 from ledger import samples, second_verifier
-from ombud_ledger import LedgerError, canonical
+from ombud_ledger import LedgerError, LedgerUnreadable, NotProven, canonical
 from ombud_ledger.follow import Follower, check_facts
+from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.shapes import Shapes
+from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
+from ombud_ledger.tlog.merkle import fold, prove_inclusion, root_of, verify_consistency, verify_inclusion
+from ombud_ledger.tlog.note import parse_note, parse_vkey
+from ombud_ledger.tlog.receipt import Receipt, parse_receipt
+from ombud_ledger.tlog.tiles import Edge, parse_path, split_tile, tiles_of
 
 ROOM = Path(__file__).parents[2] / "ledger"
 VECTORS = ROOM / "vectors"
 RECORDS = sorted(VECTORS.glob("records/*/*.json"))
 LOGS = sorted(VECTORS.glob("logs/*/*.jsonl"))
+KINDS = ("notes", "checkpoints", "receipts", "proofs", "tiles", "paths")
+PUBLISHED = sorted(path for kind in KINDS for path in VECTORS.glob(f"{kind}/*/*"))
+VKEYS = (VECTORS / "vkeys.txt").read_text().split()
 
 
 def ours(path: Path) -> None:
     """Check a vector with the package."""
+    if path in PUBLISHED:
+        OURS[path.parent.parent.name](path.read_bytes())
+        return
     if path.suffix == ".json":
         canonical.parse(path.read_bytes(), limit=canonical.MAX_RECORD)
         return
@@ -41,10 +54,57 @@ def ours(path: Path) -> None:
 
 def theirs(path: Path) -> None:
     """Check a vector with the second verifier."""
+    if path in PUBLISHED:
+        THEIRS[path.parent.parent.name](path.read_bytes())
+        return
     if path.suffix == ".json":
         second_verifier.read(path.read_bytes(), 16_384)
     else:
         second_verifier.check_log(read_lines(path))
+
+
+def our_proof(data: bytes) -> None:
+    """Check a proof with the package."""
+    vector = json.loads(data)
+    proof = [bytes.fromhex(each) for each in vector["proof"]]
+    if vector["kind"] == "inclusion":
+        leaf, root = bytes.fromhex(vector["leaf"]), bytes.fromhex(vector["root"])
+        verify_inclusion(leaf, vector["index"], vector["size"], proof, root)
+    else:
+        old_root, new_root = bytes.fromhex(vector["old_root"]), bytes.fromhex(vector["new_root"])
+        verify_consistency(vector["old"], old_root, vector["new"], new_root, proof)
+
+
+def our_tiles(data: bytes) -> None:
+    """Check all tiles of a tree with the package."""
+    vector = json.loads(data)
+    tiles = {parse_path(path): base64.b64decode(tile) for path, tile in vector["tiles"].items()}
+    if set(tiles) != set(tiles_of(vector["size"])):
+        raise LedgerUnreadable("not the tiles of that size")
+    hashes = {tile: split_tile(content) for tile, content in tiles.items()}
+    edge = Edge()
+    leaves = [each for tile in sorted(tiles) if tile.level == 0 for each in hashes[tile]]
+    made = [*edge.extend(leaves), *edge.partial()]
+    if edge.root().hex() != vector["root"] or dict(made) != tiles:
+        raise NotProven("other hashes, or another root")
+
+
+OURS: dict[str, Callable[[bytes], object]] = {
+    "notes": lambda data: parse_note(data).verify(map(parse_vkey, VKEYS)),
+    "checkpoints": lambda data: parse_checkpoint(data).verify(map(parse_vkey, VKEYS)),
+    "receipts": lambda data: parse_receipt(data).verify(map(parse_vkey, VKEYS)),
+    "proofs": our_proof,
+    "tiles": our_tiles,
+    "paths": lambda data: parse_path(data.decode()),
+}
+THEIRS: dict[str, Callable[[bytes], object]] = {
+    "notes": lambda data: second_verifier.check_note(data, VKEYS),
+    "checkpoints": lambda data: second_verifier.check_checkpoint(data, VKEYS),
+    "receipts": lambda data: second_verifier.check_receipt(data, VKEYS),
+    "proofs": lambda data: second_verifier.check_proof(json.loads(data)),
+    "tiles": lambda data: second_verifier.check_tiles(json.loads(data)),
+    "paths": lambda data: second_verifier.check_path(data.decode()),
+}
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -56,19 +116,24 @@ def test_made_again_they_are_the_same(tmp_path: Path) -> None:
     """The script gives exactly the committed files."""
     make: Callable[[Path], None] = runpy.run_path(str(VECTORS / "make_vectors.py"))["make"]
     make(tmp_path)
-    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.json*")}
-    assert made == {path.relative_to(VECTORS): path.read_bytes() for path in [*RECORDS, *LOGS]}
-    assert len(made) > 80
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    committed = [*RECORDS, *LOGS, *PUBLISHED, VECTORS / "vkeys.txt"]
+    assert made == {path.relative_to(VECTORS): path.read_bytes() for path in committed}
+    assert len(made) > 250
 
 
-@pytest.mark.parametrize("path", [*RECORDS, *LOGS], ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    "path",
+    [*RECORDS, *LOGS, *PUBLISHED],
+    ids=lambda path: f"{path.parent.parent.name}-{path.parent.name}-{path.stem}",
+)
 def test_both_verifiers_agree(path: Path) -> None:
     """Valid vectors pass both verifiers; invalid ones fail both."""
     if path.parent.name == "valid":
         ours(path)
         theirs(path)
         return
-    with pytest.raises(LedgerError):
+    with pytest.raises((LedgerError, ValueError) if path.parent.parent.name == "paths" else LedgerError):
         ours(path)
     with pytest.raises(second_verifier.Rejected):
         theirs(path)
@@ -97,7 +162,7 @@ def test_second_verifier_reads_a_real_ledger(tmp_path: Path) -> None:
 
 
 def test_the_worked_example() -> None:
-    """Every hash and record in FORMAT.md's example is the one of the vector it names."""
+    """Every hash, record, checkpoint and receipt in FORMAT.md's example is that of the vector it names."""
     text = (ROOM / "FORMAT.md").read_text(encoding="utf-8")
     lines = read_lines(VECTORS / "logs/valid/five-entries.jsonl")
     example = text[text.index("## A worked example") : text.index("## Record")]
@@ -107,6 +172,17 @@ def test_the_worked_example() -> None:
     assert lines[1]["salt"] in example
     assert lines[1]["facts"] in example
     assert set(re.findall(r"\b[0-9a-f]{64}\b", example)) >= {line["chain"] for line in lines[:2]}
+    # The tree, the checkpoint, the receipt: made again with the key that signs the vectors.
+    assert VKEYS[0] in example
+    leaves = [leaf_hash(line["record"].encode()) for line in lines]
+    assert all(leaf.hex() in example for leaf in [*leaves, root_of(leaves)])
+    checkpoint = sign_checkpoint(Checkpoint(samples.ORIGIN, 5, root_of(leaves)), [samples.KEY])
+    assert f"```\n{checkpoint.decode()}```" in example
+    proof = prove_inclusion(1, 5, lambda level, at: fold(leaves[at << level : (at + 1) << level]))
+    receipt = Receipt(1, tuple(proof), checkpoint, lines[1]["record"].encode())
+    receipt.verify([samples.KEY.key])
+    head = receipt.to_bytes().decode().partition("\n\n")[0]
+    assert f"```\n{head}\n```" in example
 
 
 def test_format_names_every_kind_and_column() -> None:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ombud/v1/ledger.proto\x12\x08ombud.v1\"\x10\n\x0eGetHeadRequest\";\n\x0fGetHeadResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\x13\n\x11SealLedgerRequest\"O\n\x12SealLedgerResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\r\n\x05\x63hain\x18\x04 \x01(\x0c\x32\x98\x01\n\rLedgerService\x12>\n\x07GetHead\x12\x18.ombud.v1.GetHeadRequest\x1a\x19.ombud.v1.GetHeadResponse\x12G\n\nSealLedger\x12\x1b.ombud.v1.SealLedgerRequest\x1a\x1c.ombud.v1.SealLedgerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ombud/v1/ledger.proto\x12\x08ombud.v1\"\x10\n\x0eGetHeadRequest\";\n\x0fGetHeadResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\x13\n\x11SealLedgerRequest\"O\n\x12SealLedgerResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\r\n\x05\x63hain\x18\x04 \x01(\x0c\"\x16\n\x14GetCheckpointRequest\"8\n\x15GetCheckpointResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"&\n\x15ProveInclusionRequest\x12\r\n\x05\x65ntry\x18\x01 \x01(\x03\"6\n\x16ProveInclusionResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"=\n\x17ProveConsistencyRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"o\n\x18ProveConsistencyResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x10\n\x08new_size\x18\x03 \x01(\x03\x12\x0e\n\x06hashes\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\x32\x9a\x03\n\rLedgerService\x12>\n\x07GetHead\x12\x18.ombud.v1.GetHeadRequest\x1a\x19.ombud.v1.GetHeadResponse\x12G\n\nSealLedger\x12\x1b.ombud.v1.SealLedgerRequest\x1a\x1c.ombud.v1.SealLedgerResponse\x12P\n\rGetCheckpoint\x12\x1e.ombud.v1.GetCheckpointRequest\x1a\x1f.ombud.v1.GetCheckpointResponse\x12S\n\x0eProveInclusion\x12\x1f.ombud.v1.ProveInclusionRequest\x1a .ombud.v1.ProveInclusionResponse\x12Y\n\x10ProveConsistency\x12!.ombud.v1.ProveConsistencyRequest\x1a\".ombud.v1.ProveConsistencyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEALLEDGERREQUEST']._serialized_end=133
   _globals['_SEALLEDGERRESPONSE']._serialized_start=135
   _globals['_SEALLEDGERRESPONSE']._serialized_end=214
-  _globals['_LEDGERSERVICE']._serialized_start=217
-  _globals['_LEDGERSERVICE']._serialized_end=369
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=216
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=238
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=240
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=296
+  _globals['_PROVEINCLUSIONREQUEST']._serialized_start=298
+  _globals['_PROVEINCLUSIONREQUEST']._serialized_end=336
+  _globals['_PROVEINCLUSIONRESPONSE']._serialized_start=338
+  _globals['_PROVEINCLUSIONRESPONSE']._serialized_end=392
+  _globals['_PROVECONSISTENCYREQUEST']._serialized_start=394
+  _globals['_PROVECONSISTENCYREQUEST']._serialized_end=455
+  _globals['_PROVECONSISTENCYRESPONSE']._serialized_start=457
+  _globals['_PROVECONSISTENCYRESPONSE']._serialized_end=568
+  _globals['_LEDGERSERVICE']._serialized_start=571
+  _globals['_LEDGERSERVICE']._serialized_end=981
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,21 @@ class LedgerServiceStub:
                 request_serializer=ombud_dot_v1_dot_ledger__pb2.SealLedgerRequest.SerializeToString,
                 response_deserializer=ombud_dot_v1_dot_ledger__pb2.SealLedgerResponse.FromString,
                 _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/ombud.v1.LedgerService/GetCheckpoint',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.ProveInclusion = channel.unary_unary(
+                '/ombud.v1.LedgerService/ProveInclusion',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.ProveInclusionRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.ProveInclusionResponse.FromString,
+                _registered_method=True)
+        self.ProveConsistency = channel.unary_unary(
+                '/ombud.v1.LedgerService/ProveConsistency',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -65,6 +80,27 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCheckpoint(self, request, context):
+        """Gives the newest signed checkpoint. Cedar: read on Gateway::"ombud".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveInclusion(self, request, context):
+        """Proves that an entry is in the log. Cedar: read on Gateway::"ombud".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveConsistency(self, request, context):
+        """Proves that the log begins with an earlier state of it. Cedar: read on Gateway::"ombud".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +113,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.SealLedger,
                     request_deserializer=ombud_dot_v1_dot_ledger__pb2.SealLedgerRequest.FromString,
                     response_serializer=ombud_dot_v1_dot_ledger__pb2.SealLedgerResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'ProveInclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveInclusion,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.ProveInclusionRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.ProveInclusionResponse.SerializeToString,
+            ),
+            'ProveConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveConsistency,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +185,87 @@ class LedgerService:
             '/ombud.v1.LedgerService/SealLedger',
             ombud_dot_v1_dot_ledger__pb2.SealLedgerRequest.SerializeToString,
             ombud_dot_v1_dot_ledger__pb2.SealLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ombud.v1.LedgerService/GetCheckpoint',
+            ombud_dot_v1_dot_ledger__pb2.GetCheckpointRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveInclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ombud.v1.LedgerService/ProveInclusion',
+            ombud_dot_v1_dot_ledger__pb2.ProveInclusionRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.ProveInclusionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ombud.v1.LedgerService/ProveConsistency',
+            ombud_dot_v1_dot_ledger__pb2.ProveConsistencyRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.ProveConsistencyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,7 +55,8 @@ def _cut_last_entries(root: Path) -> str:
     with closing(sqlite3.connect(_hot_file(root))) as database, database:
         (last,) = database.execute("SELECT max(seq) FROM entries").fetchone()
         database.execute("DELETE FROM entries WHERE seq > ?", (last - _CUT,))
-    return f"entries {last - _CUT + 1} to {last} are gone"
+    _unpublish(root)
+    return f"entries {last - _CUT + 1} to {last} are gone, and all that was published"
 
 
 def _rebuild_chain(root: Path) -> str:
@@ -79,7 +80,17 @@ def _rebuild_chain(root: Path) -> str:
     )
     pq.write_table(table, path, compression="zstd")
     _reseal(root, path, chain)
-    return f"entry {table['seq'][row]}: deny became allow, and every hash after it was computed again"
+    _unpublish(root)
+    return (
+        f"entry {table['seq'][row]}: deny became allow, all later hashes are new, what was published is gone"
+    )
+
+
+def _unpublish(root: Path) -> None:
+    """Remove tiles, checkpoints and signed head, which would contradict what is left."""
+    for name in ("pub", "state"):
+        for folder in root.glob(f"logs/*/{name}"):
+            shutil.rmtree(folder)
 
 
 def _reseal(root: Path, entries: Path, chain: bytes) -> None:

@@ -63,7 +63,9 @@ def run(folder: Path, *, clients: int, keep_running: bool) -> int:
     verification = _audit(out, workspace)
     (log,) = verification.logs
     head = (log.size, bytes.fromhex(log.head or ""))
-    caught = _attack(out, workspace, head)
+    checkpoint = (log.checkpoint or "").encode()
+    workspace.kept.write_bytes(checkpoint)
+    caught = _attack(out, workspace, head, checkpoint)
     _where(out, workspace, head, begun)
     return 0 if resumed and caught and verification.exit_code == 0 else 1
 
@@ -143,32 +145,35 @@ def _inferences(direct: InferenceServerClient) -> int:
 
 def _audit(out: Console, workspace: Workspace) -> Verification:
     """Verify the ledger, then answer from it alone."""
-    verification = verify(workspace.ledger)
+    verification = verify(workspace.ledger, vkeys=[workspace.vkey])
     (log,) = verification.logs
     out.print(f"   verify: {in_words(verification)}; {log.size} entries. Keep this somewhere else:")
     out.print(f"   [bold]--head {log.size}:{log.head}[/]", soft_wrap=True)
+    out.print(f"   {log.covered} of them are under a checkpoint signed by the key")
+    out.print(f"   [bold]--vkey {workspace.vkey}[/]", soft_wrap=True)
     for table in ask_ledger(workspace.ledger):
         out.print(table)
     out.print("   Each answer is one SQL statement over the ledger's views (ombud_reports.QUESTIONS).")
     return verification
 
 
-def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes]) -> bool:
-    """Attack copies of the ledger and show what `verify` says, with and without the head kept elsewhere."""
+def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes], checkpoint: bytes) -> bool:
+    """Attack copies of the ledger and show what `verify` says, with and without what was kept elsewhere."""
     out.print("[bold]6.[/] Attacks on copies of the ledger")
-    table = Table("attack", "done", "verify", "verify --head SIZE:HEX", box=SIMPLE_HEAD)
+    columns = ("attack", "done", "verify", "verify --head SIZE:HEX", "verify --from-checkpoint FILE")
+    table = Table(*columns, box=SIMPLE_HEAD)
     caught = True
     for number, attack in enumerate(ATTACKS):
         copy = copy_of(workspace.ledger, workspace.root / "attacks" / str(number))
         done = attack.carry_out(copy)
-        with_head = verify(copy, head=head)
-        table.add_row(attack.name, done, in_words(verify(copy)), in_words(with_head))
-        caught = caught and with_head.exit_code == 1
+        held = (verify(copy, head=head), verify(copy, checkpoints=[checkpoint]))
+        table.add_row(attack.name, done, in_words(verify(copy)), *map(in_words, held))
+        caught = caught and {each.exit_code for each in held} == {1}
         shutil.rmtree(copy)
     out.print(table)
     out.print(
-        "   No chain tells a shortened or wholly rebuilt ledger from a true one. Only a head that somebody "
-        "else\n   kept catches them; what came after that head is protected by this host alone."
+        "   Neither chain nor tree tells a shortened or wholly rebuilt ledger from a true one. Only a head,\n"
+        "   or a checkpoint, that somebody else kept does; what came after is protected by this host alone."
     )
     return caught
 
@@ -178,6 +183,8 @@ def _where(out: Console, workspace: Workspace, head: tuple[int, bytes], begun: f
     out.print(f"[bold]7.[/] Everything is under [bold]{root}[/] (done in {time.monotonic() - begun:.0f} s):")
     for path, what in (
         (workspace.ledger, "the ledger: Parquet, hot tail, objects"),
+        (workspace.kept, "its last checkpoint, as an auditor would keep it elsewhere"),
+        (root / "keys", "the key that signs it"),
         (workspace.config, "the gateway's configuration"),
         (root / "systems" / "credit.yaml", "the system and its contract"),
         (root / "policies" / "credit", "the Cedar bundle"),
@@ -187,6 +194,7 @@ def _where(out: Console, workspace: Workspace, head: tuple[int, bytes], begun: f
     out.print("   Try next:", style="bold")
     for command in (
         f"ombud ledger verify {workspace.ledger} --head {head[0]}:{head[1].hex()}",
+        f"ombud ledger verify {workspace.ledger} --vkey {workspace.vkey} --from-checkpoint {workspace.kept}",
         f'ombud query {workspace.ledger} "FROM decisions LIMIT 5"',
         f"ombud policy test {root / 'policies' / 'credit'}",
         "ombud demo --keep-running",

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ombud_gateway.identity import TokenFile, parse_principal
+from ombud_ledger import keys
 from ombud_policies import starter_bundle
 
 PRINCIPALS = {
@@ -21,6 +22,9 @@ PRINCIPALS = {
     "operator": 'User::"otto"',
 }
 """Who acts in the demonstration. The stranger has a valid token, but no policy knows it."""
+
+ORIGIN = "demonstration.example/credit/r0"
+"""Origin of the log, and name of the key that signs it: operator, deployment and replica."""
 
 _CONFIG = """\
 # The demonstration's gateway. Made by `ombud demo`; every run makes it anew.
@@ -36,6 +40,7 @@ address = "{upstream}"
 path = "ledger"
 operator = "demonstration.example"
 deployment = "credit"
+signing_key = "keys/signing.key"
 
 [policy]
 bundle = "policies/credit"
@@ -70,6 +75,17 @@ class Workspace:
         """The ledger that the run leaves behind."""
         return self.root / "ledger"
 
+    @property
+    def kept(self) -> Path:
+        """The ledger's last checkpoint, put outside of it."""
+        return self.root / "kept" / "checkpoint.txt"
+
+    @property
+    def vkey(self) -> str:
+        """The public key that the ledger's checkpoints are signed with."""
+        (key,) = keys.read_key_file(self.root / "keys" / "signing.key").vkeys
+        return str(key)
+
     def log(self, name: str) -> Path:
         """Where a process of the demonstration writes what it has to say."""
         return self.root / "logs" / f"{name}.log"
@@ -84,12 +100,13 @@ def lay_out(root: Path, *, port: int, metrics: int, upstream: str, artifact: str
 
     `artifact` is the SHA-256 of the model's file, hex, which the system declares.
     """
-    for name in ("ledger", "attacks", "state", "systems", "policies", "clients", "logs"):
+    for name in ("ledger", "attacks", "state", "systems", "policies", "clients", "keys", "kept", "logs"):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in ("ombud.toml", "tokens.toml"):
         (root / name).unlink(missing_ok=True)
-    for name in ("state", "systems", "policies", "clients", "logs"):
+    for name in ("state", "systems", "policies", "clients", "kept", "logs"):
         (root / name).mkdir(parents=True, mode=0o700)
+    keys.create_key_file(root / "keys" / "signing.key", keys.new_key_file(ORIGIN, None))
     (root / "ombud.toml").write_text(_CONFIG.format(port=port, metrics=metrics, upstream=upstream))
     declared = (
         _system()

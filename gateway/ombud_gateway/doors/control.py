@@ -142,4 +142,7 @@ OPERATIONS = {
     ),
     "LedgerService/GetHead": _Operation(ledger_pb2.GetHeadRequest, "read"),
     "LedgerService/SealLedger": _Operation(ledger_pb2.SealLedgerRequest, "administer"),
+    "LedgerService/GetCheckpoint": _Operation(ledger_pb2.GetCheckpointRequest, "read"),
+    "LedgerService/ProveInclusion": _Operation(ledger_pb2.ProveInclusionRequest, "read"),
+    "LedgerService/ProveConsistency": _Operation(ledger_pb2.ProveConsistencyRequest, "read"),
 }

@@ -13,6 +13,7 @@ from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
 from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.upstreams.proofs import Proofs
 from ombud_ledger import Ledger
 
 _MOST_LISTED = 1000
@@ -26,6 +27,7 @@ class ControlUpstream:
         self._reviews = reviews
         self._policy = policy
         self._ledger = ledger
+        self._proofs = Proofs(ledger)
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
             "ReviewService.ListReviews": self._list,
             "ReviewService.GetReview": self._get,
@@ -35,6 +37,9 @@ class ControlUpstream:
             "PolicyService.ActivatePolicy": self._activate,
             "LedgerService.GetHead": self._head,
             "LedgerService.SealLedger": self._seal,
+            "LedgerService.GetCheckpoint": self._checkpoint,
+            "LedgerService.ProveInclusion": self._prove_inclusion,
+            "LedgerService.ProveConsistency": self._prove_consistency,
         }
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
@@ -99,6 +104,26 @@ class ControlUpstream:
             entries=sealed.last - sealed.first + 1 if sealed else 0,
             size=head.size,
             chain=head.chain,
+        )
+
+    async def _checkpoint(self, _body: bytes, _by: str) -> Message:
+        checkpoint = await self._proofs.checkpoint()
+        return ledger_pb2.GetCheckpointResponse(log=self._ledger.log, checkpoint=checkpoint)
+
+    async def _prove_inclusion(self, body: bytes, _by: str) -> Message:
+        request = ledger_pb2.ProveInclusionRequest.FromString(body)
+        receipt = await self._proofs.receipt(request.entry)
+        return ledger_pb2.ProveInclusionResponse(log=self._ledger.log, receipt=receipt)
+
+    async def _prove_consistency(self, body: bytes, _by: str) -> Message:
+        request = ledger_pb2.ProveConsistencyRequest.FromString(body)
+        found = await self._proofs.consistency(request.old_size, request.new_size)
+        return ledger_pb2.ProveConsistencyResponse(
+            log=self._ledger.log,
+            old_size=request.old_size,
+            new_size=found.new_size,
+            hashes=found.hashes,
+            checkpoint=found.checkpoint,
         )
 
 

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""`ombud ledger checkpoint`, `prove`, `verify-receipt` and `serve`: what a signed log shows to others."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ombud_cli.failure import no, unusable, unusable_on
+from ombud_cli.ledger_place import asking, ledger_path
+from ombud_cli.output import print_fields, print_json, printable
+from ombud_ledger import KeyUnusable, LedgerError, LedgerUnreadable, NotProven, transparency
+
+_MOST_FILE = 1024 * 1024
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ENTRIES = """
+SELECT log, seq, kind FROM entries
+WHERE id = ? AND kind IN ('decision', 'intent', 'outcome') AND (log = ? OR ? IS NULL) ORDER BY log, seq
+"""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def checkpoint_command(
+    path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    log: Annotated[str | None, typer.Option(help="Which log, where there are several.")] = None,
+) -> None:
+    """Print the newest published checkpoint, a C2SP signed note. Keep it where nobody can change it."""
+    with unusable_on(LedgerError, ValueError):
+        signed = transparency.published(path, log).checkpoint()
+    print(signed.note.to_bytes().decode(), end="")
+
+
+def prove_command(
+    decision: Annotated[
+        str, typer.Argument(metavar="ID", help="The decision's id, as its caller was told it.")
+    ],
+    path: Annotated[Path | None, typer.Argument(envvar="OMBUD_LEDGER", help="The ledger's folder.")] = None,
+    *,
+    log: Annotated[str | None, typer.Option(help="Only this log.")] = None,
+    folder: Annotated[Path, typer.Option("--dir", help="Where to write.")] = Path(),
+) -> None:
+    """Write the receipts of a decision: C2SP `.tlog-proof` files that prove, offline, that it is in the log.
+
+    One file per entry: ID.tlog-proof; of a call in two parts, ID.intent.tlog-proof and ID.outcome.tlog-proof.
+    """
+    place = ledger_path(path)
+    with asking(place) as ledger:
+        entries = ledger.dicts(_ENTRIES, [decision, log, log])
+    if not entries:
+        raise no(f"ID: no decision {decision[:80]!r} in {place}")
+    for entry in entries:
+        try:
+            with unusable_on(LedgerUnreadable, OSError):
+                receipt = transparency.published(place, entry["log"]).receipt(entry["seq"])
+                file = folder / _file_name(decision, entry)
+                file.write_bytes(receipt.to_bytes())
+        except transparency.NotCovered as error:
+            raise no(f"{error}; the next one follows within a second, of a gateway that runs") from error
+        print(file)
+
+
+def verify_receipt_command(
+    file: Annotated[Path, typer.Argument(help="The receipt, a `.tlog-proof` file.")],
+    *,
+    vkey: Annotated[
+        list[str],
+        typer.Option(
+            "--vkey", metavar="VKEY", help="The log's public key, from elsewhere than the log. Repeatable."
+        ),
+    ],
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The record's bytes, in place of those in the receipt."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Verify a receipt offline, with nothing but the log's public key; print what it proves."""
+    with unusable_on(LedgerUnreadable, KeyUnusable):
+        receipt = transparency.parse_receipt(read_file(file, "FILE"))
+        given = None if record is None else read_file(record, "--record")
+        try:
+            signed = receipt.verify([transparency.parse_vkey(each) for each in vkey], given)
+        except NotProven as error:
+            raise no(f"{file}: does not hold: {error}") from error
+    proved = receipt.extra if given is None else given
+    proven: dict[str, Any] = {
+        "origin": signed.checkpoint.origin,
+        "entry": receipt.index,
+        "size": signed.checkpoint.size,
+        "root": signed.checkpoint.root.hex(),
+        "record": (proved or b"").decode(errors="backslashreplace"),
+    }
+    if as_json:
+        print_json({"holds": True, **proven})
+        return
+    print_fields(proven)
+    print("it holds: this record is this entry of the log, under a checkpoint that the key signed")
+
+
+def serve_command(
+    path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    *,
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8090",
+    log: Annotated[str | None, typer.Option(help="Only this log.")] = None,
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="Listen beyond this host, readable to the network between.")
+    ] = False,
+) -> None:
+    """Serve checkpoints, tiles and entry bundles over HTTP, read-only, for auditors' tools and mirrors.
+
+    C2SP tlog-tiles, at /LOG/checkpoint and /LOG/tile/…; records are among what is served.
+    """
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise unusable(f"--listen: is {listen!r}, must be HOST:PORT")
+    host = host.strip("[]")
+    if host not in _LOOPBACK and not plaintext:
+        raise unusable(f"--listen: {listen} is beyond this host: put TLS in front of it, or give --plaintext")
+    if not (path / "logs").is_dir():
+        raise unusable(f"PATH: {path} holds no ledger")
+    try:
+        server = transparency.TileServer(path, (host, int(port)), log)
+    except OSError as error:
+        raise unusable(f"--listen: {listen}: {error.strerror or error}") from error
+    with server:
+        print(f"serving {path} on {host}:{server.server_address[1]}", file=sys.stderr, flush=True)
+        server.serve_forever()
+
+
+def read_file(path: Path, option: str) -> bytes:
+    """Return the bytes of a small file that an option names; raise `Failure`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_FILE + 1)
+    except OSError as error:
+        raise unusable(f"{option}: {path}: cannot be read: {error.strerror}") from error
+    if len(data) > _MOST_FILE:
+        raise unusable(f"{option}: {path}: more than {_MOST_FILE} bytes")
+    return data
+
+
+def _file_name(decision: str, entry: dict[str, Any]) -> str:
+    name = decision if _SAFE.fullmatch(decision) else f"{entry['log']}-{entry['seq']}"
+    kind = "" if entry["kind"] == "decision" else f".{entry['kind']}"
+    return printable(f"{name}{kind}.tlog-proof")

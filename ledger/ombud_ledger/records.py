@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Read stretches of a log's entries, sealed or hot, in order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.layout import LogLayout
+from ombud_ledger.snapshot import Snapshot, snapshot
+
+_THRIFT_LIMIT = 64 * 1024 * 1024
+
+
+class Stored(NamedTuple):
+    """One entry as it is stored."""
+
+    seq: int
+    record: bytes
+    chain: bytes
+
+
+def stretch(shot: Snapshot, first: int, end: int) -> Iterator[Stored]:
+    """Yield the entries from `first` up to, not including, `end`, as far as they are there.
+
+    Checks nothing but that entries are where their files' names say. Raises LedgerUnreadable.
+    """
+    for file in shot.entries:
+        if file.first < end and first <= file.last:
+            yield from _sealed(file.path, file.first, first, end)
+    sealed_end = shot.entries[-1].last + 1 if shot.entries else 0
+    if end > sealed_end:
+        for row in shot.rows(max(first, sealed_end)):
+            if row.seq >= end:
+                return
+            yield Stored(row.seq, row.record, row.chain)
+
+
+def whole_stretch(layout: LogLayout, first: int, end: int) -> Iterator[Stored]:
+    """Yield every entry from `first` up to, not including, `end`.
+
+    Raises LedgerUnreadable if one is missing.
+    """
+    at = first
+    with snapshot(layout) as shot:
+        for entry in stretch(shot, first, end):
+            if entry.seq != at:
+                break
+            yield entry
+            at += 1
+    if at != end:
+        raise LedgerUnreadable(f"{layout.folder.name}: entry {at} is missing")
+
+
+def chain_at(layout: LogLayout, seq: int) -> bytes:
+    """Return the stored chain value of an entry. Raises LedgerUnreadable."""
+    (entry,) = whole_stretch(layout, seq, seq + 1)
+    return entry.chain
+
+
+def _sealed(path: Path, begins: int, first: int, end: int) -> Iterator[Stored]:
+    import pyarrow as pa  # here: a process that only appends does without Arrow
+    import pyarrow.parquet as pq
+
+    from ombud_ledger.tables import blobs, entries_schema, texts
+
+    limits = {"thrift_string_size_limit": _THRIFT_LIMIT, "thrift_container_size_limit": _THRIFT_LIMIT}
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True, **limits) as parquet:
+            if not parquet.schema_arrow.equals(entries_schema()):
+                raise LedgerUnreadable(f"{path.name}: its columns are not those of the format")
+            for group in range(parquet.num_row_groups):
+                rows = parquet.metadata.row_group(group).num_rows
+                if begins < end and first < begins + rows:
+                    columns = ["seq", "record", "chain"]
+                    for batch in parquet.iter_batches(
+                        4_096, row_groups=[group], columns=columns, use_threads=False
+                    ):
+                        seqs = batch.column(0).to_pylist()
+                        if seqs[-1] < first:
+                            continue
+                        if seqs[0] >= end:
+                            return
+                        entries = zip(seqs, texts(batch.column(1)), blobs(batch.column(2)), strict=True)
+                        yield from (Stored(*each) for each in entries if first <= each[0] < end)
+                begins += rows
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise LedgerUnreadable(f"{path.name}: {error}") from error

@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The face of `tlog` for those who check and serve: checkpoints, receipts, proofs, verifier keys."""
+
+from pathlib import Path
+
+from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.layout import log_layout, log_names
+from ombud_ledger.tlog.checkpoint import Checkpoint, Signed, parse_checkpoint
+from ombud_ledger.tlog.http import TileServer
+from ombud_ledger.tlog.merkle import verify_consistency, verify_inclusion
+from ombud_ledger.tlog.note import VerifierKey, parse_vkey
+from ombud_ledger.tlog.published import NotCovered, Published
+from ombud_ledger.tlog.receipt import Receipt, parse_receipt
+
+__all__ = [
+    "Checkpoint",
+    "NotCovered",
+    "Published",
+    "Receipt",
+    "Signed",
+    "TileServer",
+    "VerifierKey",
+    "parse_checkpoint",
+    "parse_receipt",
+    "parse_vkey",
+    "published",
+    "verify_consistency",
+    "verify_inclusion",
+]
+
+
+def published(root: Path, log: str | None = None) -> Published:
+    """Return what a log published; it need not be named where there is one. Raises LedgerUnreadable."""
+    names = log_names(root)
+    if log is None and len(names) > 1:
+        raise LedgerUnreadable(f"{root} holds several logs: name one of {', '.join(names)}")
+    chosen = names[0] if log is None and names else log
+    if chosen not in names:
+        raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
+    return Published(log_layout(root, str(chosen)))
