@@ -5,7 +5,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +27,22 @@ from ombud_ledger.follow import (
     Follower,
     Seal,
     Told,
-    accept_facts,
     are_digests,
     check_facts,
+    facts_match,
     fields_hold,
+    values_of,
 )
 from ombud_ledger.layout import facts_name
 from ombud_ledger.objects import Objects
-from ombud_ledger.reprint import reprint
+from ombud_ledger.reprint import records_printed, values_printed
 from ombud_ledger.seal import digest_of
 from ombud_ledger.shapes import Shapes
 from ombud_ledger.tables import blobs, texts
 
-_BATCH = 4_096  # rows read at a time
-_ROWS = 256  # and parsed at a time: what is parsed should stay in the processor's cache
+_BATCH = 4_096  # rows checked at a time
+_BATCH_BYTES = 16 * 1024 * 1024
+_ROWS = 256  # and parsed at a time, if they must be: that should stay in the processor's cache
 _BYTES = 1024 * 1024
 _THRIFT_LIMIT = 64 * 1024 * 1024
 
@@ -156,7 +158,7 @@ def _entries_hold(batch: Any, job: SegmentJob, follower: Follower, fields: list[
     if seqs[-1] > job.last:
         return False
     # 1. Records that print from their typed columns are canonical, and the columns are true.
-    held, commits = reprint(batch, records)
+    held, commits = records_printed(batch, records)
     kinds, times = batch["kind"].to_pylist(), batch["ts"].cast(pa.int64()).to_pylist()
     told = Told(kinds, times, commits, batch["facts_contract"].to_pylist())
     if not are_digests([each for each in told.contracts if each is not None]):
@@ -210,17 +212,20 @@ def _facts_faults(
     job: SegmentJob, name: str, columns: tuple[Column, ...], commits: dict[int, str]
 ) -> Iterator[tuple[int, str]]:
     fields = tables.facts_projection(columns)
-    typed = partial(facts_of.project_block, columns=columns)
     expected = iter(commits.items())
     shapes = Shapes(MAX_FACTS)
-    for batch in chain.from_iterable(map(_parts, _batches(job.folder / name, tables.facts_schema(columns)))):
+    for batch in _batches(job.folder / name, tables.facts_schema(columns)):
         seqs, salts, facts = batch.column(0).to_pylist(), blobs(batch.column(1)), texts(batch.column(2))
         # All at once, if nothing is wrong with any.
         due = list(islice(expected, len(seqs)))
-        if [seq for seq, _ in due] == seqs and None not in salts and None not in facts:
-            blocks = accept_facts([commit for _, commit in due], salts, facts)
-            if blocks and _hold(batch, blocks, typed, fields):
-                continue
+        if (
+            [seq for seq, _ in due] == seqs
+            and None not in salts
+            and None not in facts
+            and facts_match([commit for _, commit in due], salts, facts)
+            and _facts_hold(batch, facts, columns)
+        ):
+            continue
         # Otherwise one by one, so that the first at fault is named.
         values: list[dict[str, Any]] = []
         for at, (seq, salt, text) in enumerate(zip(seqs, salts, facts, strict=True)):
@@ -244,6 +249,19 @@ def _facts_faults(
         return
 
 
+def _facts_hold(batch: Any, facts: list[bytes], columns: tuple[Column, ...]) -> bool:
+    fields = tables.facts_projection(columns)
+    typed = partial(facts_of.project_block, columns=columns)
+    # 1. Facts whose values print from their typed columns are canonical, and the columns are true.
+    others = [at for at, holds in enumerate(values_printed(batch, facts)) if not holds]
+    # 2. The others are parsed, and their columns compared.
+    for part in _parts(batch.take(pa.array(others, pa.int64()))) if others else ():
+        blocks = values_of(texts(part.column(2)))
+        if not blocks or not _hold(part, blocks, typed, fields):
+            return False
+    return True
+
+
 def _batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
     with pq.ParquetFile(
         path,
@@ -257,13 +275,14 @@ def _batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
             raise LedgerUnreadable(f"format {version!r} is not known here")
         if not stored.equals(schema):
             raise LedgerUnreadable("its columns are not those of the format")
-        yield from parquet.iter_batches(batch_size=_BATCH, use_threads=False)
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False):
+            yield from _parts(batch, _BATCH, _BATCH_BYTES)
 
 
-def _parts(batch: Any) -> Iterator[Any]:
-    """Cut a batch so that what is parsed at a time stays small, however long its texts are."""
+def _parts(batch: Any, most_rows: int = _ROWS, most_bytes: int = _BYTES) -> Iterator[Any]:
+    """Cut a batch so that what is held at a time stays small, however long its texts are."""
     text = "record" if "record" in batch.schema.names else "facts"
-    rows = max(1, min(_ROWS, _BYTES * len(batch) // max(1, batch.column(text).nbytes)))
+    rows = max(1, min(most_rows, most_bytes * len(batch) // max(1, batch.column(text).nbytes)))
     for start in range(0, len(batch), rows):
         yield batch.slice(start, rows)
 

@@ -287,12 +287,13 @@ def check_facts(
     return parsed
 
 
-def accept_facts(
-    commits: Sequence[str], salts: Sequence[bytes], facts: list[bytes]
-) -> list[bulk.Block] | None:
-    """Return the `values` of facts, each as committed to; None if `check_facts` has to decide."""
-    if list(commits) != [facts_commit(*each).hex() for each in zip(salts, facts, strict=True)]:
-        return None
+def facts_match(commits: Sequence[str], salts: Sequence[bytes], facts: Sequence[bytes]) -> bool:
+    """Say whether all facts are those committed to."""
+    return list(commits) == [facts_commit(*each).hex() for each in zip(salts, facts, strict=True)]
+
+
+def values_of(facts: list[bytes]) -> list[bulk.Block] | None:
+    """Return the `values` of facts; None if `check_facts` has to decide."""
     parsed = bulk.parse(facts, limit=canonical.MAX_FACTS)
     if parsed is None or any("values" not in block.inner for block in parsed.blocks):
         return None
