@@ -78,7 +78,7 @@ def _commits(records: Sequence[bytes]) -> list[str | None]:
 def _by_shape(columns: Mapping[str, pa.Array], count: int) -> Iterator[pa.Array | None]:
     """Yield the rows that have no value in the same columns, unless they are few; None for all rows."""
     mixed = [column for column in columns.values() if 0 < column.null_count < count]
-    if count < _FEW or len(mixed) > _MOST_MIXED:
+    if len(mixed) > _MOST_MIXED:
         return
     if not mixed:
         yield None
@@ -93,6 +93,8 @@ def _by_shape(columns: Mapping[str, pa.Array], count: int) -> Iterator[pa.Array 
 
 def _printed(tree: _Tree, columns: Mapping[str, pa.Array], texts: pa.Array) -> list[bool]:
     held = [False] * len(texts)
+    if len(texts) < _FEW:
+        return held
     plain = pc.ascii_is_printable(texts)  # so it is UTF-8, and nothing in it needs `\u00xx`
     table = pa.RecordBatch.from_arrays([*columns.values(), texts, plain], [*columns, ".text", ".plain"])
     for rows in _by_shape(columns, len(texts)):
