@@ -137,7 +137,7 @@ class Follower:
         head = self.head
         if self.size == 0 and type(origin := special[0].get("origin")) is str:
             head = chain_start(origin)
-        if head is None or [chain for _, chain in chain_links(head, records)] != chains:
+        if head is None or chain_links(head, records)[1] != chains:
             return False
         noted = Follower()
         try:

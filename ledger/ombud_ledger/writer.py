@@ -194,18 +194,18 @@ class Writer:
         # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the
         #    tail is poisoned, and recovery finds out.
         try:
-            links = self.tail.commit(batch)
+            leaves, chains = self.tail.commit(batch)
         except _FAILURES as error:
             self._poison(batch, error)
             return
         self.tail.count(sum(each.substantive for each in batch))
         # 4. Durable: wake the waiters.
-        first = self.tail.size - len(batch)
+        seqs = range(self.tail.size - len(batch), self.tail.size)
         settle(
             batch,
             [
-                Position(self._log, first + at, each.ts, leaf, chain)
-                for at, (each, (leaf, chain)) in enumerate(zip(batch, links, strict=True))
+                Position(self._log, seq, each.ts, leaf, chain)
+                for seq, each, leaf, chain in zip(seqs, batch, leaves, chains, strict=True)
             ],
         )
 
