@@ -12,24 +12,37 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ombud_ledger import bulk, tables
 from ombud_ledger import facts as facts_of
-from ombud_ledger import tables
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
 from ombud_ledger.bulk import Block
-from ombud_ledger.canonical import MAX_FACTS
+from ombud_ledger.canonical import MAX_FACTS, MAX_RECORD
 from ombud_ledger.columns import project, project_block
 from ombud_ledger.durable import act_now
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, ObjectMissing
 from ombud_ledger.facts import Column, contract_columns
-from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, accept_facts, check_facts
+from ombud_ledger.follow import (
+    EntryBroken,
+    EntryUnreadable,
+    Follower,
+    Seal,
+    Told,
+    are_digests,
+    check_facts,
+    facts_match,
+    fields_hold,
+    values_of,
+)
 from ombud_ledger.layout import facts_name
 from ombud_ledger.objects import Objects
+from ombud_ledger.reprint import records_printed, values_printed
 from ombud_ledger.seal import digest_of
 from ombud_ledger.shapes import Shapes
 from ombud_ledger.tables import blobs, texts
 
-_BATCH = 4_096  # rows read at a time
-_ROWS = 256  # and parsed at a time: what is parsed should stay in the processor's cache
+_BATCH = 4_096  # rows checked at a time
+_BATCH_BYTES = 16 * 1024 * 1024
+_ROWS = 256  # and parsed at a time, if they must be: that should stay in the processor's cache
 _BYTES = 1024 * 1024
 _THRIFT_LIMIT = 64 * 1024 * 1024
 
@@ -123,20 +136,50 @@ def _check_entries(job: SegmentJob, follower: Follower, progress: Callable[[int]
     fields = tables.entries_projection()
     follower.last_ts = job.last_ts
     for batch in _batches(job.folder / job.name, tables.entries_schema()):
-        seqs, records, chains = batch.column(0).to_pylist(), texts(batch.column(1)), blobs(batch.column(2))
-        if seqs[-1] > job.last:
-            past = next(seq for seq in seqs if seq > job.last)
-            raise EntryBroken(past, f"the file should end at entry {job.last}")
-        parsed = follower.follow_all(seqs, records, chains)
-        if not _hold(batch, parsed.blocks, project_block, fields):
-            _same(batch, tables.arrays(project(parsed.each), fields), job.name)
+        # All at once, if nothing is wrong with any; else one by one, so that the first at fault is named.
+        if not _entries_hold(batch, job, follower, fields):
+            seqs, records, chains = _entries(batch)
+            if seqs[-1] > job.last:
+                past = next(seq for seq in seqs if seq > job.last)
+                raise EntryBroken(past, f"the file should end at entry {job.last}")
+            each = [follower.follow(*entry) for entry in zip(seqs, records, chains, strict=True)]
+            _same(batch, tables.arrays(project(each), fields), job.name)
         if progress:
-            progress(len(seqs))
+            progress(len(batch))
     if follower.size != job.last + 1:
         raise EntryBroken(follower.size, f"missing: the file should go on to entry {job.last}")
     seal = job.seals.get(job.name)
     if seal is not None and follower.head is not None and follower.head.hex() != seal.chain:
         raise EntryBroken(job.last, f"its chain value is not the one in seal entry {seal.entry}")
+
+
+def _entries_hold(batch: Any, job: SegmentJob, follower: Follower, fields: list[pa.Field]) -> bool:
+    seqs, records, chains = _entries(batch)
+    if seqs[-1] > job.last:
+        return False
+    # 1. Records that print from their typed columns are canonical, and the columns are true.
+    held, commits = records_printed(batch, records)
+    kinds, times = batch["kind"].to_pylist(), batch["ts"].cast(pa.int64()).to_pylist()
+    told = Told(kinds, times, commits, batch["facts_contract"].to_pylist())
+    if not are_digests([each for each in told.contracts if each is not None]):
+        return False
+    # 2. The others are parsed, and their columns compared.
+    others = [at for at, holds in enumerate(held) if not holds]
+    for part in _parts(batch.take(pa.array(others, pa.int64()))) if others else ():
+        parsed = bulk.parse(texts(part.column(1)), limit=MAX_RECORD)
+        if parsed is None or not fields_hold(parsed.blocks):
+            return False
+        if not _hold(part, parsed.blocks, project_block, fields):
+            return False
+        for record, at in zip(parsed.each, others[: len(part)], strict=True):
+            told.commits[at] = record.get("facts_commit")
+        del others[: len(part)]
+    # 3. They follow from each other.
+    return follower.accept_told(seqs, records, chains, told)
+
+
+def _entries(batch: Any) -> tuple[list[int], list[bytes], list[bytes]]:
+    return batch.column(0).to_pylist(), texts(batch.column(1)), blobs(batch.column(2))
 
 
 def _check_facts_file(job: SegmentJob, contract: str, commits: dict[int, str], result: SegmentResult) -> None:
@@ -169,17 +212,20 @@ def _facts_faults(
     job: SegmentJob, name: str, columns: tuple[Column, ...], commits: dict[int, str]
 ) -> Iterator[tuple[int, str]]:
     fields = tables.facts_projection(columns)
-    typed = partial(facts_of.project_block, columns=columns)
     expected = iter(commits.items())
     shapes = Shapes(MAX_FACTS)
     for batch in _batches(job.folder / name, tables.facts_schema(columns)):
         seqs, salts, facts = batch.column(0).to_pylist(), blobs(batch.column(1)), texts(batch.column(2))
         # All at once, if nothing is wrong with any.
         due = list(islice(expected, len(seqs)))
-        if [seq for seq, _ in due] == seqs and None not in salts and None not in facts:
-            blocks = accept_facts([commit for _, commit in due], salts, facts)
-            if blocks and _hold(batch, blocks, typed, fields):
-                continue
+        if (
+            [seq for seq, _ in due] == seqs
+            and None not in salts
+            and None not in facts
+            and facts_match([commit for _, commit in due], salts, facts)
+            and _facts_hold(batch, facts, columns)
+        ):
+            continue
         # Otherwise one by one, so that the first at fault is named.
         values: list[dict[str, Any]] = []
         for at, (seq, salt, text) in enumerate(zip(seqs, salts, facts, strict=True)):
@@ -203,6 +249,19 @@ def _facts_faults(
         return
 
 
+def _facts_hold(batch: Any, facts: list[bytes], columns: tuple[Column, ...]) -> bool:
+    fields = tables.facts_projection(columns)
+    typed = partial(facts_of.project_block, columns=columns)
+    # 1. Facts whose values print from their typed columns are canonical, and the columns are true.
+    others = [at for at, holds in enumerate(values_printed(batch, facts)) if not holds]
+    # 2. The others are parsed, and their columns compared.
+    for part in _parts(batch.take(pa.array(others, pa.int64()))) if others else ():
+        blocks = values_of(texts(part.column(2)))
+        if not blocks or not _hold(part, blocks, typed, fields):
+            return False
+    return True
+
+
 def _batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
     with pq.ParquetFile(
         path,
@@ -217,13 +276,13 @@ def _batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
         if not stored.equals(schema):
             raise LedgerUnreadable("its columns are not those of the format")
         for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False):
-            yield from _parts(batch)
+            yield from _parts(batch, _BATCH, _BATCH_BYTES)
 
 
-def _parts(batch: Any) -> Iterator[Any]:
-    """Cut a batch so that what is parsed at a time stays small, however long its texts are."""
+def _parts(batch: Any, most_rows: int = _ROWS, most_bytes: int = _BYTES) -> Iterator[Any]:
+    """Cut a batch so that what is held at a time stays small, however long its texts are."""
     text = "record" if "record" in batch.schema.names else "facts"
-    rows = max(1, min(_ROWS, _BYTES * len(batch) // max(1, batch.column(text).nbytes)))
+    rows = max(1, min(most_rows, most_bytes * len(batch) // max(1, batch.column(text).nbytes)))
     for start in range(0, len(batch), rows):
         yield batch.slice(start, rows)
 

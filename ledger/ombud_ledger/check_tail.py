@@ -7,7 +7,15 @@ from typing import Any, Final
 
 from ombud_ledger import bulk, canonical
 from ombud_ledger.errors import LedgerError
-from ombud_ledger.follow import EntryBroken, Follower, Seal, accept_facts, check_facts, seals_of
+from ombud_ledger.follow import (
+    EntryBroken,
+    Follower,
+    Seal,
+    check_facts,
+    facts_match,
+    seals_of,
+    values_of,
+)
 from ombud_ledger.hot import Row
 from ombud_ledger.shapes import Shapes
 
@@ -73,7 +81,7 @@ def _facts_hold(chunk: list[Row], accepted: bulk.Objects) -> bool:
             commits.append(commit)
             salts.append(row.salt)
             facts.append(row.facts)
-    return accept_facts(commits, salts, facts) is not None
+    return facts_match(commits, salts, facts) and values_of(facts) is not None
 
 
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:

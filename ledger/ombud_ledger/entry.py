@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 from ombud_ledger import canonical
@@ -79,21 +80,20 @@ def is_substantive(kind: str) -> bool:
     return kind not in HOUSEKEEPING
 
 
-def settle(pending: list[Pending], results: Sequence[Position | Exception]) -> None:
+def settle(pending: Sequence[Pending], results: Sequence[Position | Exception]) -> None:
     """Wake all waiters: each event loop once for all of its own, each thread by its future."""
     for loop in {each.loop for each in pending}:
-        wakes = [
-            (each.future, result) for each, result in zip(pending, results, strict=True) if each.loop is loop
-        ]
+        mine = [each.loop is loop for each in pending]
+        futures = [each.future for each in compress(pending, mine)]
         if loop is None:
-            _wake(wakes)
+            _wake(futures, list(compress(results, mine)))
         else:
             with contextlib.suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
-                loop.call_soon_threadsafe(_wake, wakes)
+                loop.call_soon_threadsafe(_wake, futures, list(compress(results, mine)))
 
 
-def _wake(wakes: list[tuple[Any, Position | Exception]]) -> None:
-    for future, result in wakes:
+def _wake(futures: Sequence[Any], results: Sequence[Position | Exception]) -> None:
+    for future, result in zip(futures, results, strict=True):
         if future.done():  # The waiter was cancelled; its entry is stored all the same.
             continue
         if isinstance(result, Exception):

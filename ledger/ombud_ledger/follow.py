@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
 from ombud_ledger import bulk, canonical
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.hashing import chain_links, chain_next, chain_start, facts_commit, leaf_hash
@@ -48,6 +50,16 @@ class Seal:
     segment_first: int
     segment_last: int
     chain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What following asks of entries, one by one in their order."""
+
+    kinds: list[str]
+    times: list[int]
+    commits: list[str | None]
+    contracts: list[str | None]
 
 
 @dataclass(slots=True)
@@ -95,47 +107,44 @@ class Follower:
         self.size += 1
         return fields
 
-    def follow_all(self, seqs: list[int], records: list[bytes], chains: list[bytes]) -> bulk.Objects:
-        """Check the next entries and return their records. Raises EntryBroken, EntryUnreadable.
-
-        All at once if nothing is wrong with any; otherwise one by one, so that the first at fault is named.
-        """
-        accepted = self.accept(seqs, records, chains)
-        if accepted is not None:
-            return accepted
-        each = [self.follow(*entry) for entry in zip(seqs, records, chains, strict=True)]
-        return bulk.Objects(each, [])
-
     def accept(self, seqs: list[int], records: list[bytes], chains: list[bytes]) -> bulk.Objects | None:
         """Follow all of the next entries; None, and nothing changed, if `follow` has to look at each."""
+        parsed = bulk.parse(records, limit=canonical.MAX_RECORD)
+        if parsed is None or not fields_hold(parsed.blocks):
+            return None
+        return parsed if self.accept_told(seqs, records, chains, told_by(parsed.each)) else None
+
+    def accept_told(self, seqs: list[int], records: list[bytes], chains: list[bytes], told: Told) -> bool:
+        """Follow all of the next entries, canonical ones that tell this; False if `accept` would not."""
         # The demands of `follow`, each made of all entries at once. Nothing is noted before all are met.
         # 1. They are the next ones.
         size = self.size + len(seqs)
         if not seqs or seqs != list(range(self.size, size)):
-            return None
-        # 2. They are canonical, and hold what their kinds must.
-        parsed = bulk.parse(records, limit=canonical.MAX_RECORD)
-        if parsed is None or not all(map(_fields_hold, parsed.blocks)):
-            return None
-        kinds = [fields["kind"] for fields in parsed.each]
-        times = [fields["ts"] for fields in parsed.each]
-        if times[0] < self.last_ts or times != sorted(times):
-            return None
-        special = [at for at, kind in enumerate(kinds) if kind in _SPECIAL]
+            return False
+        # 2. They hold what their kinds must.
+        kinds, times = told.kinds, told.times
+        if not KINDS.issuperset(kinds) or times[0] < self.last_ts or times != sorted(times):
+            return False
+        if None in told.commits and any(
+            commit is None and contract is not None
+            for commit, contract in zip(told.commits, told.contracts, strict=True)
+        ):
+            return False
+        special = {at: orjson.loads(records[at]) for at, kind in enumerate(kinds) if kind in _SPECIAL}
         if [at for at in special if kinds[at] == "genesis"] != ([0] if self.size == 0 else []):
-            return None
+            return False
         # 3. Their chain values follow.
         head = self.head
-        if self.size == 0 and type(origin := parsed.each[0].get("origin")) is str:
+        if self.size == 0 and type(origin := special[0].get("origin")) is str:
             head = chain_start(origin)
-        if head is None or [chain for _, chain in chain_links(head, records)] != chains:
-            return None
+        if head is None or chain_links(head, records)[1] != chains:
+            return False
         noted = Follower()
         try:
-            for at in special:
-                noted._note(seqs[at], parsed.each[at])
+            for at, fields in special.items():
+                noted._note(seqs[at], fields)
         except (EntryBroken, EntryUnreadable):
-            return None
+            return False
         # 4. All demands are met: go on from the last.
         self.seals += noted.seals
         self.gaps += noted.gaps
@@ -143,13 +152,12 @@ class Follower:
         self.origin = self.origin or noted.origin
         if self.size <= self.wanted < size:
             self.wanted_chain = chains[self.wanted - self.size]
-        for seq, fields in zip(seqs, parsed.each, strict=True):
-            commit = fields.get("facts_commit")
+        for seq, commit, contract in zip(seqs, told.commits, told.contracts, strict=True):
             if commit is not None:
-                self.commits.setdefault(fields.get("facts_contract", ""), {})[seq] = commit
+                self.commits.setdefault(contract or "", {})[seq] = commit
         self.first_ts = self.first_ts or times[0]
         self.last_ts, self.size, self.head = times[-1], size, chains[-1]
-        return parsed
+        return True
 
     def _check_fields(self, seq: int, fields: dict[str, Any]) -> None:
         kind, ts = fields.get("kind"), fields.get("ts")
@@ -192,6 +200,21 @@ class Follower:
         if type(fields.get("origin")) is not str:
             raise EntryBroken(seq, "the genesis entry names no origin")
         self.origin = fields["origin"]
+
+
+def told_by(records: Sequence[dict[str, Any]]) -> Told:
+    """Return what records tell whose `fields_hold`."""
+    return Told(
+        [each["kind"] for each in records],
+        [each["ts"] for each in records],
+        [each.get("facts_commit") for each in records],
+        [each.get("facts_contract") for each in records],
+    )
+
+
+def fields_hold(blocks: Iterable[bulk.Block]) -> bool:
+    """Say whether all records have a kind and a time, and digests where digests belong."""
+    return all(map(_fields_hold, blocks))
 
 
 def _fields_hold(block: bulk.Block) -> bool:
@@ -264,12 +287,13 @@ def check_facts(
     return parsed
 
 
-def accept_facts(
-    commits: Sequence[str], salts: Sequence[bytes], facts: list[bytes]
-) -> list[bulk.Block] | None:
-    """Return the `values` of facts, each as committed to; None if `check_facts` has to decide."""
-    if list(commits) != [facts_commit(*each).hex() for each in zip(salts, facts, strict=True)]:
-        return None
+def facts_match(commits: Sequence[str], salts: Sequence[bytes], facts: Sequence[bytes]) -> bool:
+    """Say whether all facts are those committed to."""
+    return list(commits) == [facts_commit(*each).hex() for each in zip(salts, facts, strict=True)]
+
+
+def values_of(facts: list[bytes]) -> list[bulk.Block] | None:
+    """Return the `values` of facts; None if `check_facts` has to decide."""
     parsed = bulk.parse(facts, limit=canonical.MAX_FACTS)
     if parsed is None or any("values" not in block.inner for block in parsed.blocks):
         return None

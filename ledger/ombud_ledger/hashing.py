@@ -32,14 +32,14 @@ def chain_next(previous: bytes, leaf: bytes) -> bytes:
     return sha256(CHAIN + previous + leaf).digest()
 
 
-def chain_links(previous: bytes, records: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
-    """Return leaf and chain value of entries with these records, one after the other."""
-    links = []
-    for record in records:
-        leaf = sha256(LEAF + record).digest()
+def chain_links(previous: bytes, records: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return the leaves and the chain values of entries with these records, one after the other."""
+    leaves = [sha256(LEAF + record).digest() for record in records]
+    chains = []
+    for leaf in leaves:
         previous = sha256(CHAIN + previous + leaf).digest()
-        links.append((leaf, previous))
-    return links
+        chains.append(previous)
+    return leaves, chains
 
 
 def facts_commit(salt: bytes, facts: bytes) -> bytes:

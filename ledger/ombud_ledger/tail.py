@@ -40,16 +40,16 @@ class Tail:
     def __post_init__(self) -> None:
         self.end = Head(self.size, self.head)
 
-    def commit(self, batch: Sequence[Pending]) -> list[tuple[bytes, bytes]]:
-        """Make entries durable, in order; return each one's leaf and chain value.
+    def commit(self, batch: Sequence[Pending]) -> tuple[list[bytes], list[bytes]]:
+        """Make entries durable, in order; return their leaves and chain values.
 
         Raises sqlite3.Error or OSError: then the tail is poisoned and must go through recovery.
         """
         # 1. Chain the batch onto the head. Nothing is stored yet; a crash here loses only unacknowledged
         #    entries.
-        links = chain_links(self.head, [each.record for each in batch])
+        leaves, chains = chain_links(self.head, [each.record for each in batch])
         values: list[object] = []
-        for seq, (each, (_, chain)) in enumerate(zip(batch, links, strict=True), self.size):
+        for seq, (each, chain) in enumerate(zip(batch, chains, strict=True), self.size):
             values += (seq, each.record, chain, each.salt, each.facts)
         # 2. One transaction, and where the batch is small one statement: each would let go of the interpreter
         #    and wait to have it back. It returns after the WAL frame is fsynced: the batch is durable, with
@@ -62,10 +62,10 @@ class Tail:
                 self._insert(values[start : start + _STEP * _COLUMNS])
             self.durable("hot.commit", lambda: self.db.execute("COMMIT"))
         # 3. Only now does the head move.
-        self.size, self.head = self.size + len(batch), links[-1][1]
+        self.size, self.head = self.size + len(batch), chains[-1]
         self.stored += sum(each.size for each in batch)
         self.end = Head(self.size, self.head)
-        return links
+        return leaves, chains
 
     def _insert(self, values: list[object]) -> None:
         marks = ",".join(["(?,?,?,?,?)"] * (len(values) // _COLUMNS))

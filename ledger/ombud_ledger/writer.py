@@ -30,8 +30,8 @@ _LOG: Final = logging.getLogger(__name__)
 _FAILURES: Final = (sqlite3.Error, OSError, LedgerError)
 
 Recover = Callable[[], tuple[Tail, HotFile | None]]
-OnDurable = Callable[[int, list[tuple[bytes, bytes]]], None]
-"""Told the number of the first entry that became durable, and leaf and chain value of each, in order."""
+OnDurable = Callable[[int, list[bytes], list[bytes]], None]
+"""Told the number of the first entry that became durable, and the leaves and chain values, in order."""
 
 
 class _Roll:
@@ -217,20 +217,20 @@ class Writer:
         # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the
         #    tail is poisoned, and recovery finds out.
         try:
-            links = self.tail.commit(batch)
+            leaves, chains = self.tail.commit(batch)
         except _FAILURES as error:
             self._poison(batch, error)
             return
         self.tail.count(sum(each.substantive for each in batch))
-        first = self.tail.size - len(batch)
+        seqs = range(self.tail.size - len(batch), self.tail.size)
         if self._on_durable is not None:
-            self._on_durable(first, links)
+            self._on_durable(seqs.start, leaves, chains)
         # 4. Durable: wake the waiters.
         settle(
             batch,
             [
-                Position(self._log, first + at, each.ts, leaf, chain)
-                for at, (each, (leaf, chain)) in enumerate(zip(batch, links, strict=True))
+                Position(self._log, seq, each.ts, leaf, chain)
+                for seq, each, leaf, chain in zip(seqs, batch, leaves, chains, strict=True)
             ],
         )
 
@@ -280,15 +280,16 @@ class Writer:
             refused = self._refused
         body = {"refused": refused, "from_ts": from_ts, "to_ts": ts, "reason": "commit failed"}
         record = encode_entry("gap", body, None, ts, self._options.longest_string)
+        gap = Pending(record, None, None, len(record), ts, False, None, Future())
         try:
-            links = tail.commit([Pending(record, None, None, len(record), ts, False, None, Future())])
+            leaves, chains = tail.commit([gap])
         except _FAILURES:
             tail.close()
             raise
         with self._lock:
             self._refused -= refused
         if self._on_durable is not None:
-            self._on_durable(tail.size - 1, links)
+            self._on_durable(tail.size - 1, leaves, chains)
 
     def _fail_queued(self) -> None:
         # Admission is shut, so this ends; requests to roll fail with the rest, a request to stop is kept.

@@ -29,9 +29,6 @@ _HELD: Final = 16_384  # batches; older ones are dropped and read from the files
 _STEP: Final = 256  # leaves hashed before others may have the interpreter
 _BACKOFF_MOST: Final = 30.0  # seconds
 
-Links = Sequence[tuple[bytes, bytes]]
-"""Leaf and chain value of each entry that a commit made durable."""
-
 
 class Publisher:
     """Owns the tree. `publish` is the one way a checkpoint comes about; any thread may ask for it."""
@@ -61,7 +58,7 @@ class Publisher:
         self._clock = clock
         self._pace = pace
         self._on_broken = on_broken
-        self._handed: deque[tuple[int, Links]] = deque(maxlen=_HELD)
+        self._handed: deque[tuple[int, Sequence[bytes], bytes]] = deque(maxlen=_HELD)
         self._unwritten: list[Tile] = []  # full tiles of the edge that are not durable yet
         self._filled: list[TileId] = []
         self._kept_hour = -1
@@ -77,10 +74,10 @@ class Publisher:
         self._changed.set()
         self._thread.start()
 
-    def hand_on(self, first: int, links: Links) -> None:
+    def hand_on(self, first: int, leaves: Sequence[bytes], chains: Sequence[bytes]) -> None:
         """Take note of what a commit made durable, from entry `first` on: no work for the writer, no wait."""
-        self._handed.append((first, links))
-        self._durable_size = first + len(links)
+        self._handed.append((first, leaves, chains[-1]))
+        self._durable_size = first + len(leaves)
         if not self._changed.is_set():
             self._changed.set()
 
@@ -150,12 +147,12 @@ class Publisher:
     def _take(self) -> None:
         end = self._durable_size
         while self._handed and self._edge.size < end:
-            first, links = self._handed.popleft()
+            first, leaves, chain = self._handed.popleft()
             if first > self._edge.size:
                 self._catch_up(first)
-            fresh = links[self._edge.size - first :]
+            fresh = leaves[self._edge.size - first :]
             if fresh:
-                self._extend([leaf for leaf, _ in fresh], fresh[-1][1])
+                self._extend(fresh, chain)
         if self._edge.size < end:
             self._catch_up(end)
 
