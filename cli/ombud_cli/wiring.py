@@ -96,7 +96,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             stack.push_async_callback(upstream.close)
             upstreams[name] = upstream
         # 5. The pipeline and its doors.
-        recorder = Recorder(ledger, now_us)
+        recorder = Recorder(ledger, now_us, lambda: admission.active)
         pipeline = Pipeline(
             identity=_identity(config),
             engine=lambda: policy.engine,

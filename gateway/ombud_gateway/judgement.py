@@ -44,6 +44,7 @@ class Judgement:
     part: int = 0
     steps: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
+    spent: float = field(default_factory=time.process_time)
 
     def step(self, name: str) -> Step:
         """Time one step, with a span where tracing is on."""
@@ -56,9 +57,13 @@ class Judgement:
             self.admitted = self.admitted if stage == "release" else verdict
         self.verdict, self.stage = verdict, stage
 
-    def total_us(self) -> int:
-        """Microseconds since the call was received."""
-        return int((time.perf_counter() - self.started) * 1e6)
+    def seconds(self) -> float:
+        """Seconds since the call was received."""
+        return time.perf_counter() - self.started
+
+    def busy(self) -> bool:
+        """Say whether the process worked for half of that time: it, not the upstream, is waited for."""
+        return 2 * (time.process_time() - self.spent) >= self.seconds()
 
 
 class Step:
@@ -174,7 +179,7 @@ def _verdict(judged: Judgement) -> dict[str, Any]:
 
 
 def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str, Any]:
-    total, forwarded = judged.total_us(), judged.steps.get("forward", 0)
+    total, forwarded = int(judged.seconds() * 1e6), judged.steps.get("forward", 0)
     body: dict[str, Any] = {
         "outcome": outcome,
         "status": status,

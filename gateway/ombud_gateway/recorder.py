@@ -18,6 +18,8 @@ from ombud_ledger import Facts, Ledger, LedgerError, Position
 _LOG = logging.getLogger(__name__)
 _EVERY = 1.0
 """Seconds between two `refused` entries: a flood must not fill the disk."""
+_LINGER = 0.008
+"""Seconds that a record may wait for the commit of others."""
 
 
 class Recorder:
@@ -27,10 +29,12 @@ class Recorder:
         self,
         ledger: Ledger,
         clock: Callable[[], int],
+        in_flight: Callable[[], int] = lambda: 1,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._in_flight = in_flight
         self._pause = pause
         self._refused: Counter[str] = Counter()
         self._since = 0
@@ -41,7 +45,7 @@ class Recorder:
         body, facts = judgement.intent(judged), judgement.facts(judged, answered=False)
         # A caller that leaves while this is written must find an outcome recorded, not a second decision.
         judged.intended = True
-        return await self._append("intent", body, facts)
+        return await self._append("intent", body, facts, judged)
 
     async def end(
         self, judged: Judgement, outcome: str, status: str, reason: str = "", **more: Any
@@ -55,7 +59,7 @@ class Recorder:
             body["action"], body.get("verdict", "none"), outcome, body["steps"], body["added_us"]
         )
         return await self._append(
-            "outcome" if judged.intended else "decision", body, judgement.facts(judged, **extra)
+            "outcome" if judged.intended else "decision", body, judgement.facts(judged, **extra), judged
         )
 
     def count(self, reason: str) -> None:
@@ -102,9 +106,15 @@ class Recorder:
             await asyncio.gather(*self._background, return_exceptions=True)
         await self.flush_refused()
 
-    async def _append(self, kind: str, body: dict[str, Any], facts: Facts | None) -> Position:
+    async def _append(
+        self, kind: str, body: dict[str, Any], facts: Facts | None, judged: Judgement | None = None
+    ) -> Position:
+        # A busy gateway pays for each commit with calls it could have judged: as long as there are others to
+        # work on, their records share one. A gateway that waits for its upstream gains nothing by it.
+        calls = self._in_flight()
+        linger = _LINGER if judged is not None and calls > 1 and judged.busy() else 0.0
         try:
-            return await self._ledger.append(kind, body, facts)
+            return await self._ledger.append(kind, body, facts, linger=linger, company=calls)
         except LedgerError as error:
             _LOG.error("record of call %s failed: %s", body.get("id", "-"), error)
             raise Unavailable(

@@ -26,6 +26,7 @@ from ombud_ledger.latest import latest
 from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
+from ombud_ledger.pace import Pace
 from ombud_ledger.recover import recover
 from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
 from ombud_ledger.segment import Progress
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
-_GATHERED_MOST: Final = 64  # entries
-_GATHERED_SECONDS: Final = 0.004
-_QUIET_TURN: Final = 0.00005  # seconds; a turn of the loop that took longer did something else
 _SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
 _SEAL_BACKOFF_MOST: Final = 60.0
 
@@ -85,7 +83,6 @@ class Ledger:
             raise
         # 4. Serve.
         self._contracts: dict[str, str] = {}
-        self._gathering: asyncio.AbstractEventLoop | None = None
         self._seal_lock = threading.Lock()
         self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         self._closing = threading.Event()
@@ -99,6 +96,7 @@ class Ledger:
             on_state=self._say_state,
             on_durable=self._publisher.hand_on if self._publisher else None,
         )
+        self._pace = Pace(lambda: self._writer.held, self._writer.release)
         self._stage = parts.stage or StageApart(options.seal_timeout)
         self._sealer = Sealer(
             self._layout,
@@ -156,35 +154,25 @@ class Ledger:
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
-    async def append(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:
+    async def append(
+        self,
+        kind: str,
+        body: Mapping[str, JSON],
+        facts: Facts | None = None,
+        *,
+        linger: float = 0.0,
+        company: int = 1,
+    ) -> Position:
         """Record one entry; return its position once it, with its facts, is durable.
 
-        Raises RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (it may surface
-        after recovery).
+        Its commit may be put off for `linger` seconds, or until `company` entries share it. Raises
+        RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (it may surface after recovery).
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
         self._admit(kind, body, facts, loop, future)
-        if self._gathering is not loop:
-            self._gathering = loop
-            now = time.perf_counter()
-            loop.call_soon(self._gather, loop, now, now)
+        self._pace.admitted(loop, linger, company)
         return await future
-
-    def _gather(self, loop: asyncio.AbstractEventLoop, since: float, turned: float) -> None:
-        """Hold entries back while the loop is busy making more, so that they share a commit and its fsync.
-
-        A loop with nothing else to do turns at once, and so does the commit. A busy one would have to share
-        its processor with a commit for every entry; it makes `_GATHERED_MOST`, or goes on for
-        `_GATHERED_SECONDS`, first. No timer is involved.
-        """
-        now = time.perf_counter()
-        busy = now - turned > _QUIET_TURN
-        if busy and now - since < _GATHERED_SECONDS and self._writer.held < _GATHERED_MOST:
-            loop.call_soon(self._gather, loop, since, now)
-            return
-        self._gathering = None
-        self._writer.release()
 
     def append_blocking(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:
         """Record one entry from a thread without an event loop; like `append`."""

@@ -51,7 +51,7 @@ def test_at_most_one_entry_a_second(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with scene(tmp_path) as one:
-            recorder = Recorder(one.ledger, lambda: one.now[0], pause)
+            recorder = Recorder(one.ledger, lambda: one.now[0], pause=pause)
             running = asyncio.ensure_future(recorder.run())
             await until(lambda: bool(naps))
             for _ in range(3):

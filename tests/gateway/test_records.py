@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +20,9 @@ from ombud_gateway.contract import Typed
 from ombud_gateway.errors import UpstreamFailed
 from ombud_gateway.identity import Credentials
 from ombud_gateway.judgement import MOST_POLICIES, Judgement
+from ombud_gateway.recorder import Recorder
 from ombud_gateway.telemetry import Telemetry, Tracing
+from ombud_ledger import Ledger, Position
 from ombud_policies import Engine, Uid, Verdict
 
 TRACE = "ab" * 16
@@ -394,3 +396,29 @@ def test_facts_follow_the_permits() -> None:
         assert kept.values == values
         assert kept.extra == {"request_sha256": sha256(b"body"), "reason": "x"}
     assert judgement.facts(judged(verdict(capture="none"))) is None
+
+
+@pytest.mark.parametrize(
+    ("under_way", "worked", "wait"),
+    [(16, 0.9, (0.008, 16)), (16, 0.1, (0.0, 16)), (1, 0.9, (0.0, 1))],
+    ids=["busy with many", "waiting for the upstream", "one caller"],
+)
+def test_only_a_busy_gateway_lets_records_wait(
+    under_way: int, worked: float, wait: tuple[float, int]
+) -> None:
+    """A record waits for others where they are many and the process is what they wait for."""
+    asked: list[tuple[float, int]] = []
+
+    class Log:
+        """A ledger that keeps how long an entry may wait."""
+
+        async def append(self, *_: Any, linger: float, company: int) -> Position:
+            asked.append((linger, company))
+            return Position("r0-0", 1, 1, b"", b"")
+
+    one = Judgement(_call(), Telemetry(Tracing()), Engine(bundle()))
+    one.started -= 100.0
+    one.spent -= 100.0 * worked
+    recorder = Recorder(cast("Ledger", Log()), lambda: 0, lambda: under_way)
+    asyncio.run(recorder.end(one, "answered", "OK"))
+    assert asked == [wait]
