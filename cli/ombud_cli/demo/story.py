@@ -15,7 +15,7 @@ from rich.table import Table
 from tritonclient.grpc import InferenceServerClient
 
 from ombud_cli.demo.attacks import ATTACKS, copy_of
-from ombud_cli.demo.findings import ask_ledger, in_words
+from ombud_cli.demo.findings import ask_ledger, in_words, reason
 from ombud_cli.demo.gateway_process import GatewayProcess
 from ombud_cli.demo.officer import Officer
 from ombud_cli.demo.traffic import Traffic, ask, ask_with, out_of_contract, send
@@ -151,7 +151,7 @@ def _audit(out: Console, workspace: Workspace) -> Verification:
     out.print(f"   [bold]--head {log.size}:{log.head}[/]", soft_wrap=True)
     out.print(f"   {log.covered} of them are under a checkpoint signed by the key")
     out.print(f"   [bold]--vkey {workspace.vkey}[/]", soft_wrap=True)
-    for table in ask_ledger(workspace.ledger):
+    for table in ask_ledger(workspace.ledger, out):
         out.print(table)
     out.print("   Each answer is one SQL statement over the ledger's views (ombud_reports.QUESTIONS).")
     return verification
@@ -160,14 +160,15 @@ def _audit(out: Console, workspace: Workspace) -> Verification:
 def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes], checkpoint: bytes) -> bool:
     """Attack copies of the ledger and show what `verify` says, with and without what was kept elsewhere."""
     out.print("[bold]6.[/] Attacks on copies of the ledger")
-    columns = ("attack", "done", "verify", "verify --head SIZE:HEX", "verify --from-checkpoint FILE")
-    table = Table(*columns, box=SIMPLE_HEAD)
+    table = Table("attack", "verify", "with --head", "with --from-\ncheckpoint", box=SIMPLE_HEAD)
     caught = True
     for number, attack in enumerate(ATTACKS):
         copy = copy_of(workspace.ledger, workspace.root / "attacks" / str(number))
         done = attack.carry_out(copy)
         held = (verify(copy, head=head), verify(copy, checkpoints=[checkpoint]))
-        table.add_row(attack.name, done, in_words(verify(copy)), *map(in_words, held))
+        said = (verify(copy), *held)
+        table.add_row(f"[bold]{attack.name}[/]\n{done}\n[dim]found: {reason(*said)}[/]", *map(in_words, said))
+        table.add_section()
         caught = caught and {each.exit_code for each in held} == {1}
         shutil.rmtree(copy)
     out.print(table)
