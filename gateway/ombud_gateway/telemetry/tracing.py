@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -15,6 +14,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_NO_SPAN: AbstractContextManager[object] = nullcontext()
 
 
 class Tracing:
@@ -33,21 +34,20 @@ class Tracing:
         self._tracer = self._provider.get_tracer("ombud") if self._provider else None
         self._propagator = TraceContextTextMapPropagator()
 
-    @contextmanager
-    def call(self, name: str, traceparent: str, tracestate: str, decision: str) -> Iterator[None]:
+    def call(
+        self, name: str, traceparent: str, tracestate: str, decision: str
+    ) -> AbstractContextManager[object]:
         """Make the span of one call the current one, as child of the caller's."""
         if self._tracer is None:
-            yield
-            return
+            return _NO_SPAN
         parent = self._propagator.extract({"traceparent": traceparent, "tracestate": tracestate})
-        with self._tracer.start_as_current_span(
+        return self._tracer.start_as_current_span(
             name,
             context=parent,
             kind=trace.SpanKind.SERVER,
             attributes={"ombud.decision_id": decision},
             record_exception=False,  # an exception's text may hold values; the record has what may be kept
-        ):
-            yield
+        )
 
     def step(self, name: str) -> trace.Span | None:
         """Start the span of one step under the current call's; the caller ends it."""
