@@ -5,9 +5,9 @@
 A proof reads some tiles and hashes within them, so that it must hardly grow with the log. The trees of
 `leaves_1m` and `leaves_100m` have the same leaf everywhere: their tiles are made as they are asked for, and
 proofs from them verify like any other. `from_files_1m` reads the tiles of a million different leaves from a
-folder, each proof anew. The baseline is `root_us`, the time to hash the leaves of one tile. `bytes_per_entry` is
-of one sealed segment by part; it holds one typical entry again and again, which compresses better than real
-ones. `raw` is what was recorded.
+folder, each proof anew. The baseline is `root_us`, the time to hash the leaves of one tile. `bytes_per_entry`
+is of one sealed segment by part; it holds one typical entry again and again, which compresses better than
+real ones. `raw` is what was recorded.
 """
 
 from __future__ import annotations
