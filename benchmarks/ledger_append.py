@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable appends per second, against a raw SQLite loop (WAL, synchronous=FULL) of the same batches.
 
-Also: the time to durability by waiting clients, and the worst of it while a segment is sealed.
+Event loop, collector and salts are the gateway's; the raw loop has the same collector. Also: the time to
+durability by waiting clients, and the worst of it while a segment is sealed.
 """
 
 import asyncio
@@ -16,7 +17,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from benchmarks.ledger_sample import RECORD, open_log
+from ombud_gateway.collector import collect_rarely
 from ombud_ledger import Facts, Ledger, hot
 from ombud_ledger.durable import act_now
 
@@ -50,7 +54,7 @@ def _ours(root: Path, clients: int) -> dict[str, float]:
     ledger._writer.tail.durable = count  # noqa: SLF001 - counts commits, changes nothing
     entries = SIZES[clients] // clients * clients
     cpu, start = time.process_time(), time.perf_counter()
-    took = sorted(asyncio.run(_append(ledger, facts, clients, entries)))
+    took = sorted(uvloop.run(_append(ledger, facts, clients, entries)))
     spent, cpu = time.perf_counter() - start, time.process_time() - cpu
     ledger.close()
     return {
@@ -92,7 +96,7 @@ def _raw(path: Path, rows: list[tuple[Any, ...]], batch: int, entries: int) -> f
 
 def _while_sealing(root: Path) -> dict[str, float]:
     ledger, facts = open_log(root)
-    asyncio.run(_append(ledger, facts, 64, SEAL_AFTER))
+    uvloop.run(_append(ledger, facts, 64, SEAL_AFTER))
 
     async def run() -> tuple[list[float], list[float], float]:
         calm = await _append(ledger, facts, 16, 4_096)
@@ -104,7 +108,7 @@ def _while_sealing(root: Path) -> dict[str, float]:
         await sealing
         return calm, busy, time.perf_counter() - start
 
-    calm, busy, spent = asyncio.run(run())
+    calm, busy, spent = uvloop.run(run())
     ledger.close()
     return {
         "entries_sealed": SEAL_AFTER + 4_096,
@@ -119,6 +123,7 @@ def _while_sealing(root: Path) -> dict[str, float]:
 
 def run() -> dict[str, Any]:
     """Measure, each round ours and raw in turn; the figures are those of the median round by ratio."""
+    collect_rarely()
     figures: dict[str, Any] = {}
     ratios: list[float] = []
     with tempfile.TemporaryDirectory(prefix="ombud-bench-", dir=Path.cwd()) as folder:

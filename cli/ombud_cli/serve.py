@@ -56,16 +56,14 @@ def serve_command(
 async def _serve(config: Config, file: Path, *, dev: bool) -> None:
     from ombud_cli.watch import watch
     from ombud_cli.wiring import serving
+    from ombud_gateway.collector import collect_rarely
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with serving(config) as gateway:
-        # What is alive now stays alive: the collector need not look at it again on every call.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        collect_rarely()
         _LOG.info("%s", _announcement(gateway, file))
         watching = None
         if dev or config.policy.watch:
