@@ -15,13 +15,14 @@ from ombud_ledger import tables
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.columns import COLUMNS
 from ombud_ledger.durable import act_now
-from ombud_ledger.errors import LedgerUnreadable, QueryRefused
+from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.facts import contract_columns
 from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
 from ombud_ledger.layout import NO_CONTRACT, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.snapshot import snapshot
+from ombud_ledger.statement import check_statement
 
 _CHUNK: Final = 4_096
 _TYPED: Final = ", ".join(f'"{each.name}"' for each in COLUMNS if each.name not in {"ts", "kind"})
@@ -45,11 +46,7 @@ class Query:
 
         Raises QueryRefused for any other statement, duckdb.Error for what DuckDB refuses.
         """
-        # The sealed files are open to DuckDB, and COPY could write over them: only SELECT gets through.
-        statements = self._db.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            kinds = ", ".join(each.type.name for each in statements) or "nothing"
-            raise QueryRefused(f"only one SELECT statement can be run here, not: {kinds}")
+        check_statement(self._db, sql)
         return self._db.execute(sql, parameters) if parameters else self._db.execute(sql)
 
     def close(self) -> None:
