@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Asked:
         self._query = opened
 
     def rows(
-        self, sql: str, parameters: Sequence[Any] | None = None
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
         """Run one SELECT; return its columns, and its rows as they are read."""
         with _told():
@@ -48,7 +48,18 @@ class Asked:
             columns = [column[0] for column in result.description]
         return columns, _read(result)
 
-    def dicts(self, sql: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+    def schema(self) -> list[tuple[str, str, str, str]]:
+        """Return (view, column, type, what it is) of every column of every view."""
+        return self._query.schema()
+
+    def parameters(self, sql: str) -> frozenset[str]:
+        """Return the names of a statement's parameters."""
+        with _told():
+            return self._query.parameters(sql)
+
+    def dicts(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """Run one SELECT of few rows."""
         columns, rows = self.rows(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]

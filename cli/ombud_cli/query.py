@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +14,7 @@ from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import asking
 from ombud_cli.output import Format, print_rows
 
-_SCHEMA = """
-SELECT table_name AS view, column_name AS "column", data_type AS type
-FROM information_schema.columns
-WHERE table_name NOT LIKE 'hot\\_%' ESCAPE '\\' AND table_name <> 'all_entries'
-ORDER BY table_name, ordinal_position
-"""
+_SCHEMA = ("view", "column", "type", "description")
 
 
 def query_command(
@@ -28,6 +23,15 @@ def query_command(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the views and their columns instead.")
     ] = False,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            "--parameter",
+            metavar="NAME=VALUE",
+            help="Text that $NAME in the SQL stands for. Repeatable.",
+        ),
+    ] = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Ask the ledger in SQL (DuckDB), over sealed and hot entries, read-only.
@@ -38,16 +42,44 @@ def query_command(
     if schema == bool(sql):
         raise unusable("SQL: must be given, or --schema, and not both")
     with asking(path) as ledger:
-        columns, rows = ledger.rows(_SCHEMA if schema else sql)
-        print_rows(columns, _together(rows) if schema and output is Format.TABLE else rows, output)
+        if schema:
+            described = ledger.schema()
+            print_rows(_SCHEMA, _together(described) if output is Format.TABLE else described, output)
+            return
+        given = _given(parameter or ())
+        _check_names(given, ledger.parameters(sql))
+        columns, rows = ledger.rows(sql, given)
+        print_rows(columns, rows, output)
 
 
-def _together(rows: Iterable[Sequence[str]]) -> Iterator[tuple[str, str, str]]:
+def _given(options: Iterable[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        name = name.removeprefix("$")
+        if not equals or not name:
+            raise unusable(f"-p: is {option[:80]!r}, must be NAME=VALUE")
+        if name in given:
+            raise unusable(f"-p: {name!r} is given twice, must be once")
+        given[name] = value
+    return given
+
+
+def _check_names(given: Mapping[str, str], named: frozenset[str]) -> None:
+    missing, unused = sorted(named - given.keys()), sorted(given.keys() - named)
+    if missing:
+        raise unusable(f"-p: ${missing[0]} has no value, must be given as -p {missing[0]}=VALUE")
+    if unused:
+        known = ", ".join(f"${name}" for name in sorted(named)) or "none"
+        raise unusable(f"-p: ${unused[0]} is not in the SQL, must be one of its parameters: {known}")
+
+
+def _together(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[tuple[str, str, str, str]]:
     """Show views of the same columns as one: a view for each kind of entry would say the same many times."""
-    shapes: dict[str, list[tuple[str, str]]] = {}
-    for view, column, kind in rows:
-        shapes.setdefault(view, []).append((column, kind))
-    named: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    shapes: dict[str, list[tuple[str, str, str]]] = {}
+    for view, *column in rows:
+        shapes.setdefault(view, []).append((column[0], column[1], column[2]))
+    named: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
     for view, shape in shapes.items():
         named.setdefault(tuple(shape), []).append(view)
     for columns, views in named.items():

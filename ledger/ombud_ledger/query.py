@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ombud_ledger import tables
 from ombud_ledger.canonical import MAX_RECORD, parse
-from ombud_ledger.columns import COLUMNS
+from ombud_ledger.columns import COLUMNS, DERIVED
 from ombud_ledger.durable import act_now
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.facts import contract_columns
@@ -27,6 +27,13 @@ from ombud_ledger.statement import check_statement
 _CHUNK: Final = 4_096
 _TYPED: Final = ", ".join(f'"{each.name}"' for each in COLUMNS if each.name not in {"ts", "kind"})
 
+_COLUMNS_OF_VIEWS: Final = """
+SELECT table_name, column_name, data_type FROM information_schema.columns
+WHERE table_name NOT LIKE 'hot\\_%' ESCAPE '\\' AND table_name <> 'all_entries'
+ORDER BY table_name, ordinal_position
+"""
+_ABOUT: Final = {**{each.name: each.about for each in COLUMNS}, **DERIVED}
+
 
 class Query:
     """A read-only DuckDB over a ledger. Make it with `connect`; close it, or use it in a `with`.
@@ -38,6 +45,15 @@ class Query:
 
     def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
         self._db = db
+
+    def schema(self) -> list[tuple[str, str, str, str]]:
+        """Return (view, column, type, what it is) of every column of every view."""
+        found = self._db.execute(_COLUMNS_OF_VIEWS).fetchall()
+        return [(view, column, kind, _about(view, column)) for view, column, kind in found]
+
+    def parameters(self, sql: str) -> frozenset[str]:
+        """Return the names of a statement's parameters. Raises what `execute` raises."""
+        return check_statement(self._db, sql)
 
     def execute(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -177,6 +193,11 @@ class _Sources:
             if f"facts_{system}" not in {f"facts_{contract}" for contract in self._facts}:
                 parts = [f"SELECT * FROM facts_{contract}" for contract in contracts]  # noqa: S608
                 _view(db, f"facts_{system}", " UNION ALL BY NAME ".join(parts))
+
+
+def _about(view: str, column: str) -> str:
+    typed = view.startswith("facts_") and column not in DERIVED  # a contract's column may be named like ours
+    return "as the contract declares it, with its unit" if typed else _ABOUT[column]
 
 
 def _view(db: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
