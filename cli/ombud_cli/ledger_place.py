@@ -66,10 +66,10 @@ class Asked:
 
 
 @contextmanager
-def asking(path: Path) -> Iterator[Asked]:
-    """Open a ledger, read-only, for SQL."""
+def asking(path: Path, **how: Any) -> Iterator[Asked]:
+    """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
-        opened = query.connect(path)
+        opened = query.connect(path, **how)
     except LedgerError as error:
         raise unusable(str(error)) from error
     with opened:
@@ -91,6 +91,12 @@ def _told() -> Iterator[None]:
         yield
     except QueryRefused as error:
         raise unusable(f"SQL: {str(error).splitlines()[0]}") from error
+    except duckdb.InterruptException as error:
+        raise unusable(
+            "SQL: ran longer than --timeout allows, and was stopped; nothing was changed"
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise unusable("SQL: needs more memory than --memory allows, and was stopped") from error
     except duckdb.Error as error:
         if "pytz" in str(error):
             raise unusable("SQL: cast TIMESTAMP WITH TIME ZONE to TIMESTAMP; `ts` is one, in UTC") from error

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +15,14 @@ from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import asking
 from ombud_cli.output import Format, print_rows
 
+_SIZE = re.compile(r"[1-9][0-9]{0,5}[MG]B")
 _SCHEMA = ("view", "column", "type", "description")
 
 
 def query_command(
     path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     sql: Annotated[str, typer.Argument(help="One SELECT.")] = "",
+    *,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the views and their columns instead.")
     ] = False,
@@ -32,6 +35,15 @@ def query_command(
             help="Text that $NAME in the SQL stands for. Repeatable.",
         ),
     ] = None,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="Most memory for the data of the statement: 500MB, 2GB, ...")
+    ] = "1GB",
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.001, max=86_400, help="Longest the statement may run, printing included."
+        ),
+    ] = 300,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Ask the ledger in SQL (DuckDB), over sealed and hot entries, read-only.
@@ -41,7 +53,9 @@ def query_command(
     """
     if schema == bool(sql):
         raise unusable("SQL: must be given, or --schema, and not both")
-    with asking(path) as ledger:
+    if not _SIZE.fullmatch(memory):
+        raise unusable(f"--memory: is {memory[:80]!r}, must be a number and MB or GB, as in 500MB")
+    with asking(path, memory=memory, timeout=timeout) as ledger:
         if schema:
             described = ledger.schema()
             print_rows(_SCHEMA, _together(described) if output is Format.TABLE else described, output)

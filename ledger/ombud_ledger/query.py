@@ -23,6 +23,7 @@ from ombud_ledger.layout import NO_CONTRACT, SealedFile, log_layout, log_names, 
 from ombud_ledger.objects import Objects
 from ombud_ledger.snapshot import snapshot
 from ombud_ledger.statement import check_statement
+from ombud_ledger.watchdog import Watchdog
 
 _CHUNK: Final = 4_096
 _TYPED: Final = ", ".join(f'"{each.name}"' for each in COLUMNS if each.name not in {"ts", "kind"})
@@ -43,8 +44,9 @@ class Query:
     `facts_<contract16>` and `facts_<system>` with the contract's typed columns. `ts` is TIMESTAMP in UTC.
     """
 
-    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, db: duckdb.DuckDBPyConnection, *, timeout: float | None = None) -> None:
         self._db = db
+        self._watchdog = Watchdog(db.interrupt, timeout)
 
     def schema(self) -> list[tuple[str, str, str, str]]:
         """Return (view, column, type, what it is) of every column of every view."""
@@ -60,13 +62,16 @@ class Query:
     ) -> duckdb.DuckDBPyConnection:
         """Run one SELECT and return the connection to fetch from.
 
-        Raises QueryRefused for any other statement, duckdb.Error for what DuckDB refuses.
+        Raises QueryRefused for any other statement, duckdb.Error for what DuckDB refuses; here and while
+        fetching, duckdb.InterruptException after the timeout, duckdb.OutOfMemoryException beyond the memory.
         """
         check_statement(self._db, sql)
+        self._watchdog.start()
         return self._db.execute(sql, parameters) if parameters else self._db.execute(sql)
 
     def close(self) -> None:
         """Let DuckDB go."""
+        self._watchdog.rest()
         self._db.close()
 
     def __enter__(self) -> "Query":
@@ -76,9 +81,17 @@ class Query:
         self.close()
 
 
-def connect(root: Path, *, log: str | None = None, memory: str = "1GB", threads: int = 2) -> Query:
+def connect(
+    root: Path,
+    *,
+    log: str | None = None,
+    memory: str = "1GB",
+    threads: int = 2,
+    timeout: float | None = None,
+) -> Query:
     """Open the ledger under `root` (all logs, or one) for SQL. The hot tail is read once, now.
 
+    `memory` bounds DuckDB, `timeout`, in seconds, each statement with the fetching of its rows.
     Raises LedgerUnreadable if there is no log, or one cannot be read.
     """
     names = log_names(root) if log is None else [log]
@@ -105,7 +118,7 @@ def connect(root: Path, *, log: str | None = None, memory: str = "1GB", threads:
     except BaseException:
         db.close()
         raise
-    return Query(db)
+    return Query(db, timeout=timeout)
 
 
 class _Sources:

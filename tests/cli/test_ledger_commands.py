@@ -250,3 +250,15 @@ def test_query_names_a_wrong_parameter(ledger: Path, options: tuple[str, ...], s
     """A parameter that is missing, unused, malformed or given twice ends with 2 and is named."""
     done = ombud("query", ledger, "SELECT 1 FROM decisions WHERE system = $system", *options)
     assert (2, f"ombud: -p: {said}\n") == (done.exit_code, done.stderr)
+
+
+def test_query_ends_what_takes_too_much(ledger: Path) -> None:
+    """Too long, or too much memory, ends with 2 and one line that says so."""
+    forever = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT count(*) FROM r"
+    stopped = ombud("query", ledger, forever, "--timeout", "0.1")
+    told = "ombud: SQL: ran longer than --timeout allows, and was stopped; nothing was changed\n"
+    assert (2, told) == (stopped.exit_code, stopped.stderr)
+    stopped = ombud("query", ledger, "SELECT list(range) FROM range(100000000)", "--memory", "50MB")
+    told = "ombud: SQL: needs more memory than --memory allows, and was stopped\n"
+    assert (2, told) == (stopped.exit_code, stopped.stderr)
+    assert "must be a number and MB or GB" in ombud("query", ledger, "SELECT 1", "--memory", "lots").stderr

@@ -132,13 +132,6 @@ def test_no_other_file_is_read(tmp_path: Path, statement: str) -> None:
         sql.execute(statement.format(other=other, sealed=sealed)).fetchall()
 
 
-def test_memory_is_bounded(tmp_path: Path) -> None:
-    """A statement that needs more memory than allowed fails instead of taking it, or the disk."""
-    samples.build(tmp_path)
-    with query.connect(tmp_path, memory="50MB") as sql, pytest.raises(duckdb.OutOfMemoryException):
-        sql.execute("SELECT list(range) FROM range(100000000)").fetchall()
-
-
 def test_the_chain_in_stock_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The documented SQL finds no fault in a sound ledger and names the entry in an altered one."""
     samples.build(tmp_path, sealed=(6, 6))
