@@ -15,11 +15,10 @@ from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, unusable, unusable_on
-from ombud_cli.ledger_place import asking
+from ombud_cli.ledger_place import asking, read_file
 from ombud_cli.ledger_proofs import (
     checkpoint_command,
     prove_command,
-    read_file,
     serve_command,
     verify_receipt_command,
 )

@@ -7,15 +7,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import duckdb
+import typer
 
-from ombud_cli.failure import unusable
-from ombud_ledger import LedgerError, QueryRefused, query
+from ombud_cli.failure import no, unusable
+from ombud_ledger import LedgerError, NotProven, QueryRefused, query
 
+AsOf = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--as-of",
+        metavar="FILE",
+        help="A checkpoint, as `ombud ledger checkpoint` prints it: read exactly the entries it covers, which"
+        " the log must still have. Repeatable, one per log; logs without one are then left out.",
+    ),
+]
 CONFIG = Path("ombud.toml")
 _CHUNK = 1_000
+_MOST_FILE = 1024 * 1024
 
 
 def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
@@ -33,11 +44,36 @@ def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
         raise unusable(str(error)) from error
 
 
+def read_checkpoints(files: Sequence[Path] | None) -> list[bytes]:
+    """Return the bytes of the files given with `--as-of`; raise `Failure`."""
+    return [read_file(file, "--as-of") for file in files or ()]
+
+
+def read_file(path: Path, option: str) -> bytes:
+    """Return the bytes of a small file that an option names; raise `Failure`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_FILE + 1)
+    except OSError as error:
+        raise unusable(f"{option}: {path}: cannot be read: {error.strerror}") from error
+    if len(data) > _MOST_FILE:
+        raise unusable(f"{option}: {path}: more than {_MOST_FILE} bytes")
+    return data
+
+
 class Asked:
     """A ledger open for SQL; every refusal is a `Failure` of one line."""
 
     def __init__(self, opened: query.Query) -> None:
         self._query = opened
+
+    def extent(self) -> list[str]:
+        """Say, a line a log, as of which checkpoint it is read, or that it is left out; nothing if all is."""
+        lines = [
+            f"log {log}: as of its checkpoint of {each.size} entries, root {each.root.hex()}"
+            for log, each in self._query.as_of.items()
+        ]
+        return lines + [f"log {log}: left out, no --as-of is of it" for log in self._query.left_out]
 
     def rows(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -70,6 +106,8 @@ def asking(path: Path, **how: Any) -> Iterator[Asked]:
     """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
         opened = query.connect(path, **how)
+    except NotProven as error:
+        raise no(f"--as-of: {error}") from error
     except LedgerError as error:
         raise unusable(str(error)) from error
     with opened:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ombud_cli.failure import unusable
-from ombud_cli.ledger_place import asking
+from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
 from ombud_cli.output import Format, print_rows
 
 _SIZE = re.compile(r"[1-9][0-9]{0,5}[MG]B")
@@ -35,6 +36,7 @@ def query_command(
             help="Text that $NAME in the SQL stands for. Repeatable.",
         ),
     ] = None,
+    as_of: AsOf = None,
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="Most memory for the data of the statement: 500MB, 2GB, ...")
     ] = "1GB",
@@ -55,7 +57,10 @@ def query_command(
         raise unusable("SQL: must be given, or --schema, and not both")
     if not _SIZE.fullmatch(memory):
         raise unusable(f"--memory: is {memory[:80]!r}, must be a number and MB or GB, as in 500MB")
-    with asking(path, memory=memory, timeout=timeout) as ledger:
+    kept = read_checkpoints(as_of)
+    with asking(path, memory=memory, timeout=timeout, as_of=kept) as ledger:
+        for line in ledger.extent():
+            print(line, file=sys.stderr)
         if schema:
             described = ledger.schema()
             print_rows(_SCHEMA, _together(described) if output is Format.TABLE else described, output)

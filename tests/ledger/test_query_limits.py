@@ -27,8 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT count(*) FROM r",
         "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r",
         "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = 7",
-        "SELECT count(*) FROM entries a, entries b, entries c, entries d, entries e, entries f"
-        + " WHERE a.record || f.record > b.record || c.record || d.record || e.record",
+        "SELECT count(*) FROM entries a, entries b, entries c, entries d, entries e, entries f, entries g",
         "SELECT sleep_ms(60000)",
     ],
 )

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""`ombud query` as of a checkpoint, and over several logs."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.recorded import LOG, ORIGIN, record
+from ombud_cli.main import app
+from ombud_ledger import Ledger, Options, query
+from ombud_ledger.hashing import LEAF
+from ombud_ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ombud_ledger.tlog.keyfile import SigningKey
+from ombud_ledger.tlog.merkle import root_of
+
+
+def ombud(*arguments: object) -> Result:
+    """Run the command line."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A ledger of two logs: a loan application's calls, and one label of another replica."""
+    record(tmp_path / "ledger")
+    other = Ledger.open(
+        tmp_path / "ledger", log="r1-0", origin="acme/test/r1", options=Options(seal_automatically=False)
+    )
+    other.append_blocking("label", {"id": "l1", "decision": "d1"})
+    other.close()
+    return tmp_path / "ledger"
+
+
+def keep_checkpoint(ledger: Path, file: Path, size: int) -> Path:
+    """Write a checkpoint of the first entries of the first log."""
+    with query.connect(ledger, log=LOG) as sql:
+        records = sql.execute("SELECT record FROM entries WHERE seq < ? ORDER BY seq", [size]).fetchall()
+    root = root_of([sha256(LEAF + each.encode()).digest() for (each,) in records])
+    file.write_bytes(
+        sign_checkpoint(Checkpoint(ORIGIN, size, root), [SigningKey.from_seed(ORIGIN, bytes(32))])
+    )
+    return file
+
+
+def test_query_as_of_a_checkpoint_says_what_it_reads(ledger: Path, tmp_path: Path) -> None:
+    """The rows are those covered; the log without a checkpoint is left out; stderr says both."""
+    kept = keep_checkpoint(ledger, tmp_path / "kept", 3)
+    sql = "SELECT log, max(seq) AS last FROM entries GROUP BY log"
+    done = ombud("query", ledger, sql, "--as-of", kept, "-o", "csv")
+    assert done.stdout == f"log,last\n{LOG},2\n"
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"log {LOG}: as of its checkpoint of 3 entries, root ")
+    assert second == "log r1-0: left out, no --as-of is of it"
+
+
+def test_query_as_of_what_the_log_does_not_extend_is_refused(ledger: Path, tmp_path: Path) -> None:
+    """A checkpoint that the log does not extend ends with 1, a file that is none with 2."""
+    kept = tmp_path / "kept"
+    key = SigningKey.from_seed(ORIGIN, bytes(32))
+    kept.write_bytes(sign_checkpoint(Checkpoint(ORIGIN, 3, bytes(32)), [key]))
+    done = ombud("query", ledger, "SELECT 1", "--as-of", kept)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"ombud: --as-of: log {LOG}: its first 3 entries have root ")
+    kept.write_bytes(b"nothing")
+    assert ombud("query", ledger, "SELECT 1", "--as-of", kept).exit_code == 2
+    assert "cannot be read" in ombud("query", ledger, "SELECT 1", "--as-of", tmp_path / "absent").stderr
+
+
+def test_logs_are_joined_by_log_and_seq(ledger: Path) -> None:
+    """Every view says which log a row is of: without it, rows of two logs with one seq would meet."""
+    described = json.loads(ombud("query", ledger, "--schema", "-o", "json").stdout)
+    views = {each["view"] for each in described}
+    assert {each["view"] for each in described if each["column"] == "log"} == views
+    sql = "SELECT count(*) AS n, count(DISTINCT a.log) AS logs FROM entries a JOIN entries b USING (log, seq)"
+    (joined,) = json.loads(ombud("query", ledger, sql, "-o", "json").stdout)
+    (counted,) = json.loads(ombud("query", ledger, "SELECT count(*) AS n FROM entries", "-o", "json").stdout)
+    assert joined == {"n": counted["n"], "logs": 2}
