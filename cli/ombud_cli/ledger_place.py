@@ -13,7 +13,7 @@ import duckdb
 import typer
 
 from ombud_cli.failure import no, unusable
-from ombud_ledger import LedgerError, NotProven, QueryRefused, query
+from ombud_ledger import LedgerError, NotProven, QueryRefused, query, sample
 
 AsOf = Annotated[
     list[Path] | None,
@@ -92,6 +92,11 @@ class Asked:
         """Return the names of a statement's parameters."""
         with _told():
             return self._query.parameters(sql)
+
+    def draw(self, count: int, **of: Any) -> tuple[sample.Sample, str, str]:
+        """Draw a sample; return it, its method in words, and in SQL."""
+        with _told():
+            return sample.draw(self._query, count, **of), sample.METHOD, sample.SAMPLE_SQL
 
     def dicts(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None

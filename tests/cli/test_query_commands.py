@@ -81,3 +81,32 @@ def test_logs_are_joined_by_log_and_seq(ledger: Path) -> None:
     (joined,) = json.loads(ombud("query", ledger, sql, "-o", "json").stdout)
     (counted,) = json.loads(ombud("query", ledger, "SELECT count(*) AS n FROM entries", "-o", "json").stdout)
     assert joined == {"n": counted["n"], "logs": 2}
+
+
+def test_a_sample_is_drawn_again(ledger: Path, tmp_path: Path) -> None:
+    """The same seed draws the same entries, and JSON tells all that another needs to draw them."""
+    command = ("ledger", "sample", ledger, "-n", 3, "--seed", "s", "--system", "credit", "-o", "json")
+    drawn = json.loads(ombud(*command).stdout)
+    assert drawn == json.loads(ombud(*command).stdout)
+    assert (drawn["population"], drawn["n"], drawn["seed"], len(drawn["drawn"])) == (5, 3, "s", 3)
+    assert sorted(drawn["drawn"][0]) == ["id", "leaf", "log", "seq", "ts", "verdict"]
+    assert [each["log"] for each in drawn["heads"]] == [LOG, "r1-0"]
+    assert "SHA-256" in drawn["method"]
+    assert "sha256($seed" in drawn["sql"]
+    page = ombud(*command[:-2]).stdout
+    assert "5 entries of kind decision; 3 drawn" in page
+    assert drawn["drawn"][0]["leaf"] in page
+    kept = keep_checkpoint(ledger, tmp_path / "kept", 3)
+    covered = json.loads(ombud(*command, "--as-of", kept).stdout)
+    assert [each["size"] for each in covered["heads"]] == [3]
+    assert covered["population"] == 2
+
+
+def test_a_sample_wants_a_time_and_a_kind(ledger: Path) -> None:
+    """A window counts in UTC; what is no time or no kind ends with 2."""
+    command = ("ledger", "sample", ledger, "--seed", "s", "-o", "json")
+    window = ("--from", "2025-10-09T10:53:21+02:00", "--to", "2025-10-09T08:53:23")
+    drawn = json.loads(ombud(*command, *window).stdout)["drawn"]
+    assert {each["id"] for each in drawn} == {"d1", "d2"}
+    assert "--from: is 'soon', must be a time" in ombud(*command, "--from", "soon").stderr
+    assert "--kind: is 'x', must be one of decision" in ombud(*command, "--kind", "x").stderr
