@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import duckdb
+import pyarrow as pa
 import typer
 
 from ombud_cli.failure import no, unusable
@@ -93,6 +94,14 @@ class Asked:
         with _told():
             return self._query.parameters(sql)
 
+    def batches(
+        self, sql: str, parameters: Mapping[str, Any] | None = None
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run one SELECT; return the schema of its rows, and these as they are read, in Arrow batches."""
+        with _told():
+            schema, batches = self._query.batches(sql, parameters)
+        return schema, _read_batches(batches)
+
     def draw(self, count: int, **of: Any) -> tuple[sample.Sample, str, str]:
         """Draw a sample; return it, its method in words, and in SQL."""
         with _told():
@@ -126,6 +135,11 @@ def _read(result: Any) -> Iterator[tuple[Any, ...]]:
         if not chunk:
             return
         yield from chunk
+
+
+def _read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    with _told():
+        yield from batches
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,19 @@ import typer
 from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
 from ombud_cli.output import Format, print_rows
+from ombud_cli.parquet_out import write_parquet
 
 _SIZE = re.compile(r"[1-9][0-9]{0,5}[MG]B")
 _SCHEMA = ("view", "column", "type", "description")
+
+
+class QueryFormat(StrEnum):
+    """How an answer is given."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
 
 
 def query_command(
@@ -46,7 +57,12 @@ def query_command(
             metavar="SECONDS", min=0.001, max=86_400, help="Longest the statement may run, printing included."
         ),
     ] = 300,
-    output: Annotated[Format, typer.Option("-o", "--output", help="How to print.")] = Format.TABLE,
+    output: Annotated[
+        QueryFormat, typer.Option("-o", "--output", help="How to print, or `parquet` to write --out.")
+    ] = QueryFormat.TABLE,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The new file that `-o parquet` writes.")
+    ] = None,
 ) -> None:
     """Ask the ledger in SQL (DuckDB), over sealed and hot entries, read-only.
 
@@ -55,6 +71,10 @@ def query_command(
     """
     if schema == bool(sql):
         raise unusable("SQL: must be given, or --schema, and not both")
+    if (output is QueryFormat.PARQUET) != (out is not None):
+        raise unusable("--out: must be given with -o parquet, and only with it")
+    if schema and out is not None:
+        raise unusable("-o: --schema prints, must be table, json or csv")
     if not _SIZE.fullmatch(memory):
         raise unusable(f"--memory: is {memory[:80]!r}, must be a number and MB or GB, as in 500MB")
     kept = read_checkpoints(as_of)
@@ -63,12 +83,17 @@ def query_command(
             print(line, file=sys.stderr)
         if schema:
             described = ledger.schema()
-            print_rows(_SCHEMA, _together(described) if output is Format.TABLE else described, output)
+            shown = _together(described) if output is QueryFormat.TABLE else described
+            print_rows(_SCHEMA, shown, Format(output))
             return
         given = _given(parameter or ())
         _check_names(given, ledger.parameters(sql))
+        if out is not None:
+            written = write_parquet(out, *ledger.batches(sql, given))
+            print(f"{out}: {written} rows", file=sys.stderr)
+            return
         columns, rows = ledger.rows(sql, given)
-        print_rows(columns, rows, output)
+        print_rows(columns, rows, Format(output))
 
 
 def _given(options: Iterable[str]) -> dict[str, str]:
@@ -106,4 +131,7 @@ def _together(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[tuple[str, 
         yield from ((left[place], *column) for place, column in enumerate(columns))
 
 
-EPILOG = 'Example: `ombud query var/ledger "SELECT verdict, count(*) FROM decisions GROUP BY ALL" -o csv`'
+EPILOG = (
+    'Example: `ombud query var/ledger "SELECT verdict, count(*) FROM decisions GROUP BY ALL" -o csv`;'
+    ' `ombud query var/ledger "FROM reviews WHERE system = $name" -p name=credit -o parquet --out r.parquet`'
+)

@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL over sealed and hot entries: DuckDB views, read-only, shut in before a caller's first statement."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from ombud_ledger.as_of import match_logs
 from ombud_ledger.columns import COLUMNS, DERIVED
 from ombud_ledger.durable import act_now
-from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.errors import LedgerUnreadable, QueryRefused
 from ombud_ledger.layout import log_names, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.statement import check_statement
@@ -72,6 +73,20 @@ class Query:
         self._watchdog.start()
         return self._db.execute(sql, parameters) if parameters else self._db.execute(sql)
 
+    def batches(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, *, rows: int = 16_384
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run one SELECT; return the schema of its rows, and these in Arrow batches, made as they are read.
+
+        Raises what `execute` raises, here and while reading.
+        """
+        check_statement(self._db, sql)
+        self._watchdog.start()
+        reader = self._db.sql(sql, params=dict(parameters) if parameters else None).to_arrow_reader(rows)
+        if reader is None:
+            raise QueryRefused("the statement has no rows to read")
+        return reader.schema, _batches(reader)
+
     def close(self) -> None:
         """Let DuckDB go."""
         self._watchdog.rest()
@@ -129,6 +144,16 @@ def connect(
         raise
     left_out = [name for name in names if name not in shown]
     return Query(db, timeout=timeout, as_of=checkpoints, left_out=left_out)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (pa.ArrowException, OSError) as error:  # Arrow keeps of DuckDB's exceptions the text alone
+        text = str(error)
+        kinds = {"INTERRUPT": duckdb.InterruptException, "Out of Memory": duckdb.OutOfMemoryException}
+        kind = next((each for begin, each in kinds.items() if text.startswith(begin)), duckdb.Error)
+        raise kind(text) from error
 
 
 def _about(view: str, column: str) -> str:

@@ -34,8 +34,8 @@ def check_statement(db: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:
         kinds = ", ".join(each.type.name for each in statements) or "nothing"
         raise QueryRefused(f"only one SELECT statement can be run here, not: {kinds}")
     # 2. As a tree. What cannot be shown as one is not run.
-    found = db.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    tree = json.loads(found[0]) if found else {}
+    ((found,),) = db.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    tree = json.loads(found)
     if tree.get("error", True):
         raise QueryRefused(
             f"this SELECT cannot be looked into: {tree.get('error_message', 'it has no tree')}"

@@ -8,6 +8,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -110,3 +111,41 @@ def test_a_sample_wants_a_time_and_a_kind(ledger: Path) -> None:
     assert {each["id"] for each in drawn} == {"d1", "d2"}
     assert "--from: is 'soon', must be a time" in ombud(*command, "--from", "soon").stderr
     assert "--kind: is 'x', must be one of decision" in ombud(*command, "--kind", "x").stderr
+
+
+def test_an_answer_is_written_as_parquet(ledger: Path, tmp_path: Path) -> None:
+    """`-o parquet --out FILE` writes typed columns, and leaves nothing beside the file."""
+    out = tmp_path / "out" / "d.parquet"
+    out.parent.mkdir()
+    sql = "SELECT id, ts, policies, chain FROM decisions WHERE system = $system ORDER BY seq"
+    done = ombud("query", ledger, sql, "-p", "system=credit", "-o", "parquet", "--out", out)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"{out}: 5 rows\n")
+    table = pq.read_table(out)
+    assert table.column("id").to_pylist() == ["d1", "d2", "d3", "d4", "d6"]
+    assert [str(each) for each in table.schema.types] == [
+        "string",
+        "timestamp[us]",
+        "list<element: string>",
+        "binary",
+    ]
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_parquet_file_is_new_and_whole(ledger: Path, tmp_path: Path) -> None:
+    """A file that is there stays, one that fails half-way leaves none, and --out goes with parquet."""
+    out = tmp_path / "d.parquet"
+    out.write_bytes(b"mine")
+    done = ombud("query", ledger, "SELECT 1", "-o", "parquet", "--out", out)
+    assert (2, f"ombud: --out: {out} exists, must be a new file\n") == (done.exit_code, done.stderr)
+    assert out.read_bytes() == b"mine"
+    out.unlink()
+    before = sorted(tmp_path.iterdir())
+    half = "SELECT 1 / CASE WHEN range = 90000 THEN error('half-way') ELSE 1 END AS a FROM range(100000)"
+    assert "half-way" in ombud("query", ledger, half, "-o", "parquet", "--out", out).stderr
+    endless = ("SELECT * FROM range(100000000000000)", "--timeout", "0.3")
+    assert "--timeout" in ombud("query", ledger, *endless, "-o", "parquet", "--out", out).stderr
+    assert sorted(tmp_path.iterdir()) == before
+    absent = tmp_path / "absent" / "d.parquet"
+    assert "cannot be written" in ombud("query", ledger, "SELECT 1", "-o", "parquet", "--out", absent).stderr
+    for options in (("-o", "parquet"), ("--out", out), ("--schema", "-o", "parquet", "--out", out)):
+        assert ombud("query", ledger, "SELECT 1", *options).exit_code == 2

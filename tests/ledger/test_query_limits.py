@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ledger import samples
-from ombud_ledger import query
+from ombud_ledger import QueryRefused, query
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,23 @@ def test_a_result_without_end_is_stopped_while_it_is_fetched(root: Path) -> None
         result = sql.execute("SELECT * FROM range(100000000000000)")
         with pytest.raises(duckdb.InterruptException):
             list(iter(lambda: result.fetchmany(1_000)[:1], []))
+
+
+def test_arrow_batches_have_the_same_limits(root: Path) -> None:
+    """Rows come in batches as they are read; time, memory and faults end them as they end `execute`."""
+    with query.connect(root, timeout=0.3, memory="50MB") as sql:
+        schema, batches = sql.batches("SELECT range AS n, $a AS a FROM range(100000)", {"a": "x"}, rows=1_000)
+        assert schema.names == ["n", "a"]
+        assert sum(batch.num_rows for batch in batches) == 100_000
+        for statement, kind in [
+            ("SELECT * FROM range(100000000000000)", duckdb.InterruptException),
+            ("SELECT CASE WHEN range = 90000 THEN error('here') END FROM range(100000)", duckdb.Error),
+        ]:
+            _, batches = sql.batches(statement)
+            with pytest.raises(kind):
+                sum(batch.num_rows for batch in batches)
+        with pytest.raises(QueryRefused):
+            sql.batches("COPY (SELECT 1) TO '/tmp/x'")
 
 
 def test_a_statement_in_time_is_left_alone(root: Path) -> None:
