@@ -15,14 +15,15 @@ from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, unusable, unusable_on
-from ombud_cli.ledger_place import asking
+from ombud_cli.ledger_place import asking, read_file
 from ombud_cli.ledger_proofs import (
     checkpoint_command,
     prove_command,
-    read_file,
     serve_command,
     verify_receipt_command,
 )
+from ombud_cli.ledger_sample import EPILOG as SAMPLE_EPILOG
+from ombud_cli.ledger_sample import sample_command
 from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_cli.remembered import keep_in_mind, recall
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="The ledger: verify, seal, head; checkpoints and receipts.",
+    help="The ledger: verify, seal, head; checkpoints and receipts; samples.",
 )
 
 Place = Annotated[Path, typer.Argument(help="The ledger's folder.")]
@@ -172,6 +173,7 @@ app.command(
     epilog="Example: `ombud ledger verify-receipt 019a….tlog-proof --vkey …` **Exit codes**: 0 it holds; "
     "1 it does not; 2 it is no receipt.",
 )(verify_receipt_command)
+app.command("sample", epilog=SAMPLE_EPILOG)(sample_command)
 app.command("serve", epilog="Example: `ombud ledger serve var/ledger --listen 127.0.0.1:8090`")(serve_command)
 
 

@@ -4,18 +4,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import duckdb
+import pyarrow as pa
+import typer
 
-from ombud_cli.failure import unusable
-from ombud_ledger import LedgerError, QueryRefused, query
+from ombud_cli.failure import no, unusable
+from ombud_ledger import LedgerError, NotProven, QueryRefused, query, sample
 
+AsOf = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--as-of",
+        metavar="FILE",
+        help="A checkpoint, as `ombud ledger checkpoint` prints it: read exactly the entries it covers, which"
+        " the log must still have. Repeatable, one per log; logs without one are then left out.",
+    ),
+]
 CONFIG = Path("ombud.toml")
 _CHUNK = 1_000
+_MOST_FILE = 1024 * 1024
 
 
 def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
@@ -33,14 +45,39 @@ def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
         raise unusable(str(error)) from error
 
 
+def read_checkpoints(files: Sequence[Path] | None) -> list[bytes]:
+    """Return the bytes of the files given with `--as-of`; raise `Failure`."""
+    return [read_file(file, "--as-of") for file in files or ()]
+
+
+def read_file(path: Path, option: str) -> bytes:
+    """Return the bytes of a small file that an option names; raise `Failure`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_FILE + 1)
+    except OSError as error:
+        raise unusable(f"{option}: {path}: cannot be read: {error.strerror}") from error
+    if len(data) > _MOST_FILE:
+        raise unusable(f"{option}: {path}: more than {_MOST_FILE} bytes")
+    return data
+
+
 class Asked:
     """A ledger open for SQL; every refusal is a `Failure` of one line."""
 
     def __init__(self, opened: query.Query) -> None:
         self._query = opened
 
+    def extent(self) -> list[str]:
+        """Say, a line a log, as of which checkpoint it is read, or that it is left out; nothing if all is."""
+        lines = [
+            f"log {log}: as of its checkpoint of {each.size} entries, root {each.root.hex()}"
+            for log, each in self._query.as_of.items()
+        ]
+        return lines + [f"log {log}: left out, no --as-of is of it" for log in self._query.left_out]
+
     def rows(
-        self, sql: str, parameters: Sequence[Any] | None = None
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
         """Run one SELECT; return its columns, and its rows as they are read."""
         with _told():
@@ -48,17 +85,43 @@ class Asked:
             columns = [column[0] for column in result.description]
         return columns, _read(result)
 
-    def dicts(self, sql: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+    def schema(self) -> list[tuple[str, str, str, str]]:
+        """Return (view, column, type, what it is) of every column of every view."""
+        return self._query.schema()
+
+    def parameters(self, sql: str) -> frozenset[str]:
+        """Return the names of a statement's parameters."""
+        with _told():
+            return self._query.parameters(sql)
+
+    def batches(
+        self, sql: str, parameters: Mapping[str, Any] | None = None
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run one SELECT; return the schema of its rows, and these as they are read, in Arrow batches."""
+        with _told():
+            schema, batches = self._query.batches(sql, parameters)
+        return schema, _read_batches(batches)
+
+    def draw(self, count: int, **of: Any) -> tuple[sample.Sample, str, str]:
+        """Draw a sample; return it, its method in words, and in SQL."""
+        with _told():
+            return sample.draw(self._query, count, **of), sample.METHOD, sample.SAMPLE_SQL
+
+    def dicts(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """Run one SELECT of few rows."""
         columns, rows = self.rows(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 @contextmanager
-def asking(path: Path) -> Iterator[Asked]:
-    """Open a ledger, read-only, for SQL."""
+def asking(path: Path, **how: Any) -> Iterator[Asked]:
+    """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
-        opened = query.connect(path)
+        opened = query.connect(path, **how)
+    except NotProven as error:
+        raise no(f"--as-of: {error}") from error
     except LedgerError as error:
         raise unusable(str(error)) from error
     with opened:
@@ -74,12 +137,23 @@ def _read(result: Any) -> Iterator[tuple[Any, ...]]:
         yield from chunk
 
 
+def _read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    with _told():
+        yield from batches
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
     except QueryRefused as error:
         raise unusable(f"SQL: {str(error).splitlines()[0]}") from error
+    except duckdb.InterruptException as error:
+        raise unusable(
+            "SQL: ran longer than --timeout allows, and was stopped; nothing was changed"
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise unusable("SQL: needs more memory than --memory allows, and was stopped") from error
     except duckdb.Error as error:
         if "pytz" in str(error):
             raise unusable("SQL: cast TIMESTAMP WITH TIME ZONE to TIMESTAMP; `ts` is one, in UTC") from error

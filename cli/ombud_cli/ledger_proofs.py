@@ -12,11 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from ombud_cli.failure import no, unusable, unusable_on
-from ombud_cli.ledger_place import asking, ledger_path
+from ombud_cli.ledger_place import asking, ledger_path, read_file
 from ombud_cli.output import print_fields, print_json, printable
 from ombud_ledger import KeyUnusable, LedgerError, LedgerUnreadable, NotProven, transparency
 
-_MOST_FILE = 1024 * 1024
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ENTRIES = """
 SELECT log, seq, kind FROM entries
@@ -130,18 +129,6 @@ def serve_command(
     with server:
         print(f"serving {path} on {host}:{server.server_address[1]}", file=sys.stderr, flush=True)
         server.serve_forever()
-
-
-def read_file(path: Path, option: str) -> bytes:
-    """Return the bytes of a small file that an option names; raise `Failure`."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_FILE + 1)
-    except OSError as error:
-        raise unusable(f"{option}: {path}: cannot be read: {error.strerror}") from error
-    if len(data) > _MOST_FILE:
-        raise unusable(f"{option}: {path}: more than {_MOST_FILE} bytes")
-    return data
 
 
 def _file_name(decision: str, entry: dict[str, Any]) -> str:

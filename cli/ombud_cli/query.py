@@ -4,31 +4,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ombud_cli.failure import unusable
-from ombud_cli.ledger_place import asking
+from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
 from ombud_cli.output import Format, print_rows
+from ombud_cli.parquet_out import write_parquet
 
-_SCHEMA = """
-SELECT table_name AS view, column_name AS "column", data_type AS type
-FROM information_schema.columns
-WHERE table_name NOT LIKE 'hot\\_%' ESCAPE '\\' AND table_name <> 'all_entries'
-ORDER BY table_name, ordinal_position
-"""
+_SIZE = re.compile(r"[1-9][0-9]{0,5}[MG]B")
+_SCHEMA = ("view", "column", "type", "description")
+
+
+class QueryFormat(StrEnum):
+    """How an answer is given."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
 
 
 def query_command(
     path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     sql: Annotated[str, typer.Argument(help="One SELECT.")] = "",
+    *,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the views and their columns instead.")
     ] = False,
-    output: Annotated[Format, typer.Option("-o", "--output", help="How to print.")] = Format.TABLE,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            "--parameter",
+            metavar="NAME=VALUE",
+            help="Text that $NAME in the SQL stands for. Repeatable.",
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="Most memory for the data of the statement: 500MB, 2GB, ...")
+    ] = "1GB",
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.001, max=86_400, help="Longest the statement may run, printing included."
+        ),
+    ] = 300,
+    output: Annotated[
+        QueryFormat, typer.Option("-o", "--output", help="How to print, or `parquet` to write --out.")
+    ] = QueryFormat.TABLE,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The new file that `-o parquet` writes.")
+    ] = None,
 ) -> None:
     """Ask the ledger in SQL (DuckDB), over sealed and hot entries, read-only.
 
@@ -37,17 +71,59 @@ def query_command(
     """
     if schema == bool(sql):
         raise unusable("SQL: must be given, or --schema, and not both")
-    with asking(path) as ledger:
-        columns, rows = ledger.rows(_SCHEMA if schema else sql)
-        print_rows(columns, _together(rows) if schema and output is Format.TABLE else rows, output)
+    if (output is QueryFormat.PARQUET) != (out is not None):
+        raise unusable("--out: must be given with -o parquet, and only with it")
+    if schema and out is not None:
+        raise unusable("-o: --schema prints, must be table, json or csv")
+    if not _SIZE.fullmatch(memory):
+        raise unusable(f"--memory: is {memory[:80]!r}, must be a number and MB or GB, as in 500MB")
+    kept = read_checkpoints(as_of)
+    with asking(path, memory=memory, timeout=timeout, as_of=kept) as ledger:
+        for line in ledger.extent():
+            print(line, file=sys.stderr)
+        if schema:
+            described = ledger.schema()
+            shown = _together(described) if output is QueryFormat.TABLE else described
+            print_rows(_SCHEMA, shown, Format(output))
+            return
+        given = _given(parameter or ())
+        _check_names(given, ledger.parameters(sql))
+        if out is not None:
+            written = write_parquet(out, *ledger.batches(sql, given))
+            print(f"{out}: {written} rows", file=sys.stderr)
+            return
+        columns, rows = ledger.rows(sql, given)
+        print_rows(columns, rows, Format(output))
 
 
-def _together(rows: Iterable[Sequence[str]]) -> Iterator[tuple[str, str, str]]:
+def _given(options: Iterable[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        name = name.removeprefix("$")
+        if not equals or not name:
+            raise unusable(f"-p: is {option[:80]!r}, must be NAME=VALUE")
+        if name in given:
+            raise unusable(f"-p: {name!r} is given twice, must be once")
+        given[name] = value
+    return given
+
+
+def _check_names(given: Mapping[str, str], named: frozenset[str]) -> None:
+    missing, unused = sorted(named - given.keys()), sorted(given.keys() - named)
+    if missing:
+        raise unusable(f"-p: ${missing[0]} has no value, must be given as -p {missing[0]}=VALUE")
+    if unused:
+        known = ", ".join(f"${name}" for name in sorted(named)) or "none"
+        raise unusable(f"-p: ${unused[0]} is not in the SQL, must be one of its parameters: {known}")
+
+
+def _together(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[tuple[str, str, str, str]]:
     """Show views of the same columns as one: a view for each kind of entry would say the same many times."""
-    shapes: dict[str, list[tuple[str, str]]] = {}
-    for view, column, kind in rows:
-        shapes.setdefault(view, []).append((column, kind))
-    named: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    shapes: dict[str, list[tuple[str, str, str]]] = {}
+    for view, *column in rows:
+        shapes.setdefault(view, []).append((column[0], column[1], column[2]))
+    named: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
     for view, shape in shapes.items():
         named.setdefault(tuple(shape), []).append(view)
     for columns, views in named.items():
@@ -55,4 +131,7 @@ def _together(rows: Iterable[Sequence[str]]) -> Iterator[tuple[str, str, str]]:
         yield from ((left[place], *column) for place, column in enumerate(columns))
 
 
-EPILOG = 'Example: `ombud query var/ledger "SELECT verdict, count(*) FROM decisions GROUP BY ALL" -o csv`'
+EPILOG = (
+    'Example: `ombud query var/ledger "SELECT verdict, count(*) FROM decisions GROUP BY ALL" -o csv`;'
+    ' `ombud query var/ledger "FROM reviews WHERE system = $name" -p name=credit -o parquet --out r.parquet`'
+)

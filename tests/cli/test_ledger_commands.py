@@ -217,7 +217,48 @@ def test_query_refuses_all_but_one_select_over_the_ledger(ledger: Path, sql: str
 def test_query_prints_the_schema(ledger: Path) -> None:
     """`--schema` tells views and columns; with SQL beside it is bad input."""
     rows = ombud("query", ledger, "--schema", "-o", "csv").stdout.splitlines()
-    assert {"view,column,type", "decisions,verdict,VARCHAR", "facts_credit,amount,DOUBLE"} <= set(rows)
+    told = "as the contract declares it, with its unit"
+    assert {"view,column,type,description", f'facts_credit,amount,DOUBLE,"{told}"'} <= set(rows)
+    described = json.loads(ombud("query", ledger, "--schema", "-o", "json").stdout)
+    (added,) = [each for each in described if (each["view"], each["column"]) == ("decisions", "added_us")]
+    assert added["description"] == "time the gateway added, without forwarding; microseconds"
+    assert all(each["description"] for each in described)
     assert "facts_credit" in ombud("query", ledger, "--schema").stdout
     assert ombud("query", ledger, "SELECT 1", "--schema").exit_code == 2
     assert ombud("query", ledger).exit_code == 2
+
+
+def test_query_takes_parameters(ledger: Path) -> None:
+    """`-p NAME=VALUE` stands for $NAME, as text that no quote escapes from."""
+    sql = "SELECT count(*) AS n FROM decisions WHERE system = $system AND verdict = $verdict"
+    counted = ombud("query", ledger, sql, "-p", "system=credit", "-p", "verdict=allow", "-o", "csv")
+    assert counted.stdout == "n\n1\n"
+    echoed = ombud("query", ledger, "SELECT $a AS a, typeof($a) AS t", "-p", "a=1' OR 1=1", "-o", "csv")
+    assert echoed.stdout == "a,t\n1' OR 1=1,VARCHAR\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "$system has no value, must be given as -p system=VALUE"),
+        (("-p", "system=a", "-p", "x=b"), "$x is not in the SQL, must be one of its parameters: $system"),
+        (("-p", "system"), "is 'system', must be NAME=VALUE"),
+        (("-p", "system=a", "-p", "system=b"), "'system' is given twice, must be once"),
+    ],
+)
+def test_query_names_a_wrong_parameter(ledger: Path, options: tuple[str, ...], said: str) -> None:
+    """A parameter that is missing, unused, malformed or given twice ends with 2 and is named."""
+    done = ombud("query", ledger, "SELECT 1 FROM decisions WHERE system = $system", *options)
+    assert (2, f"ombud: -p: {said}\n") == (done.exit_code, done.stderr)
+
+
+def test_query_ends_what_takes_too_much(ledger: Path) -> None:
+    """Too long, or too much memory, ends with 2 and one line that says so."""
+    forever = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT count(*) FROM r"
+    stopped = ombud("query", ledger, forever, "--timeout", "0.1")
+    told = "ombud: SQL: ran longer than --timeout allows, and was stopped; nothing was changed\n"
+    assert (2, told) == (stopped.exit_code, stopped.stderr)
+    stopped = ombud("query", ledger, "SELECT list(range) FROM range(100000000)", "--memory", "50MB")
+    told = "ombud: SQL: needs more memory than --memory allows, and was stopped\n"
+    assert (2, told) == (stopped.exit_code, stopped.stderr)
+    assert "must be a number and MB or GB" in ombud("query", ledger, "SELECT 1", "--memory", "lots").stderr

@@ -186,9 +186,11 @@ def test_the_worked_example() -> None:
 
 
 def test_format_names_every_kind_and_column() -> None:
-    """FORMAT.md lists each kind and each projected column."""
+    """FORMAT.md lists each kind, and each projected column in order, word for word as it is declared."""
     from ombud_ledger.columns import COLUMNS
     from ombud_ledger.kinds import KINDS
 
     text = (ROOM / "FORMAT.md").read_text(encoding="utf-8")
     assert {name for name in KINDS | {column.name for column in COLUMNS} if f"`{name}`" not in text} == set()
+    listed = re.findall(r"^\| `(\w+)` \| (\S+) \| `([a-z_.]+)` \| (.+) \|$", text, re.MULTILINE)
+    assert [(each.name, each.type, ".".join(each.path), each.about) for each in COLUMNS] == listed

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a caller's SQL may be: one SELECT over the views, judged by the tree that DuckDB parses it into.
+
+DuckDB's own lock keeps files of others shut, but the sealed files have to be open to it, and DuckDB knows no
+way to open a file for reading alone. So a statement is refused before it runs if anything in it could write,
+or could reach a file past the views.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import duckdb
+
+from ombud_ledger.errors import QueryRefused
+
+# Since DuckDB 2 a CTE may be INSERT, UPDATE, DELETE or COPY TO, and the statement is still a SELECT.
+_READS: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+# No function that opens files; none that runs SQL out of a string, which would not be looked at here.
+_TABLE_FUNCTIONS: Final = frozenset(
+    {"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"}
+)
+
+
+def check_statement(db: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:
+    """Demand that `sql` is one SELECT that only reads the views; return the names of its parameters.
+
+    Raises QueryRefused; duckdb.Error for what is no SQL.
+    """
+    # 1. One statement, a SELECT.
+    statements = db.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        kinds = ", ".join(each.type.name for each in statements) or "nothing"
+        raise QueryRefused(f"only one SELECT statement can be run here, not: {kinds}")
+    # 2. As a tree. What cannot be shown as one is not run.
+    ((found,),) = db.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    tree = json.loads(found)
+    if tree.get("error", True):
+        raise QueryRefused(
+            f"this SELECT cannot be looked into: {tree.get('error_message', 'it has no tree')}"
+        )
+    # 3. Nothing in it writes, or reads anything but views.
+    for node in _nodes(tree):
+        _check(node)
+    return frozenset(statements[0].named_parameters)
+
+
+def _check(node: dict[str, Any]) -> None:
+    kind = node.get("type")
+    if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _READS:
+        raise QueryRefused(f"only one SELECT statement can be run here, without: {kind.split('_')[0]}")
+    if kind == "TABLE_FUNCTION":
+        name = str(node["function"]["function_name"]).lower()
+        if name not in _TABLE_FUNCTIONS:
+            allowed = ", ".join(sorted(_TABLE_FUNCTIONS))
+            raise QueryRefused(f"{name}() cannot be read from here: views can, and {allowed}")
+    if kind == "BASE_TABLE":
+        name = str(node["table_name"])
+        if "/" in name or "\\" in name or name.lower().endswith((".parquet", ".csv", ".json")):
+            raise QueryRefused(f"{name[:80]!r} is no view: files cannot be read from here")
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    left = [tree]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            yield each
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The views: SQL over sealed files and the hot tail of every log, as of a checkpoint where there is one."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from ombud_ledger import tables
+from ombud_ledger.as_of import demand
+from ombud_ledger.canonical import MAX_RECORD, parse
+from ombud_ledger.columns import COLUMNS
+from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.facts import contract_columns
+from ombud_ledger.hot import Row
+from ombud_ledger.kinds import VIEWS
+from ombud_ledger.layout import NO_CONTRACT, SealedFile, log_layout
+from ombud_ledger.objects import Objects
+from ombud_ledger.snapshot import snapshot
+from ombud_ledger.tlog.checkpoint import Checkpoint
+
+_CHUNK: Final = 4_096
+_TYPED: Final = ", ".join(f'"{each.name}"' for each in COLUMNS if each.name not in {"ts", "kind"})
+
+
+class Sources:
+    """What the views are made of, by log and by contract."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.paths: list[Path] = []
+        self._objects = objects
+        self._entries: list[str] = []
+        self._facts: dict[str, list[str]] = {}
+        self._tables: dict[str, pa.Table] = {}
+
+    def add(self, log: str, root: Path, checkpoint: Checkpoint | None = None) -> None:
+        """Add a log; given a checkpoint, no entry but those it covers. Raises NotProven, LedgerUnreadable."""
+        layout = log_layout(root, log)
+        if not layout.folder.is_dir():
+            raise LedgerUnreadable(f"{layout.folder}: no such log")
+        end = None if checkpoint is None else checkpoint.size
+        with snapshot(layout) as shot:
+            if checkpoint is not None:
+                demand(shot, log, checkpoint)
+            self._add_sealed(self._entries, log, _before(end, shot.entries), end)
+            sealed_facts = _before(end, shot.facts)
+            for contract in sorted({file.path.parent.name for file in sealed_facts}):
+                files = [file for file in sealed_facts if file.path.parent.name == contract]
+                self._add_sealed(self._facts.setdefault(contract, []), log, files, end)
+            entries: list[pa.Table] = [tables.entries_table(())]
+            facts: dict[str, list[pa.Table]] = {}
+            for chunk in _chunks(row for row in shot.rows() if end is None or row.seq < end):
+                entries.append(tables.entries_table((row.seq, row.record, row.chain) for row in chunk))
+                self._hot_facts(chunk, facts)
+        self._entries.append(self._register(log, pa.concat_tables(entries)))
+        for contract, parts in facts.items():
+            self._facts.setdefault(contract, []).append(self._register(log, pa.concat_tables(parts)))
+
+    def _hot_facts(self, chunk: list[Row], into: dict[str, list[pa.Table]]) -> None:
+        by_contract: dict[str, list[Row]] = {}
+        for row in chunk:
+            if row.facts is not None:
+                contract = parse(row.record, limit=MAX_RECORD).get("facts_contract", "")
+                by_contract.setdefault(contract, []).append(row)
+        for contract, rows in by_contract.items():
+            columns = contract_columns(self._objects.get(contract)) if contract else ()
+            table = tables.facts_table(((row.seq, row.salt, row.facts) for row in rows), columns)
+            into.setdefault(contract[:16] or NO_CONTRACT, []).append(table)
+
+    def _add_sealed(self, into: list[str], log: str, files: list[SealedFile], end: int | None) -> None:
+        if files:
+            self.paths += [file.path.absolute() for file in files]
+            listed = ", ".join(sql_text(str(file.path.absolute())) for file in files)
+            covered = "" if end is None else f" WHERE seq < {end}"
+            into.append(f"SELECT {sql_text(log)} AS log, * FROM read_parquet([{listed}]){covered}")  # noqa: S608
+
+    def _register(self, log: str, table: pa.Table) -> str:
+        name = f"hot_{len(self._tables)}"
+        self._tables[name] = table
+        return f"SELECT {sql_text(log)} AS log, * FROM {name}"  # noqa: S608
+
+    def create_views(self, db: duckdb.DuckDBPyConnection) -> None:
+        """Make the views."""
+        for name, table in self._tables.items():
+            db.register(name, table)
+        _view(db, "all_entries", " UNION ALL BY NAME ".join(self._entries))
+        _view(
+            db,
+            "entries",
+            f"SELECT log, seq, ts, kind, {_TYPED}, record->'$.steps' AS steps, chain, record"  # noqa: S608
+            " FROM all_entries",
+        )
+        for kind, view in VIEWS.items():
+            _view(db, view, f"SELECT * FROM entries WHERE kind = {sql_text(kind)}")  # noqa: S608
+        _view(db, "calls", "SELECT * FROM entries WHERE kind IN ('decision', 'intent')")
+        every = []
+        for contract, parts in self._facts.items():
+            name = f"facts_{contract}"
+            _view(db, name, f"SELECT * EXCLUDE (salt) FROM ({' UNION ALL BY NAME '.join(parts)})")  # noqa: S608
+            every.append(f"SELECT log, seq, {sql_text(contract)} AS contract, facts FROM {name}")  # noqa: S608
+        none = "SELECT '' AS log, 0::BIGINT AS seq, '' AS contract, '' AS facts WHERE false"
+        _view(db, "facts", " UNION ALL ".join(every) or none)
+        self._system_views(db)
+
+    def _system_views(self, db: duckdb.DuckDBPyConnection) -> None:
+        pairs = db.execute(
+            "SELECT DISTINCT system, left(facts_contract, 16) FROM entries"
+            " WHERE system IS NOT NULL AND facts_contract IS NOT NULL ORDER BY ALL"
+        ).fetchall()
+        systems: dict[str, list[str]] = {}
+        for system, contract in pairs:
+            if contract in self._facts and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", system):
+                systems.setdefault(system, []).append(contract)
+        for system, contracts in systems.items():
+            if f"facts_{system}" not in {f"facts_{contract}" for contract in self._facts}:
+                parts = [f"SELECT * FROM facts_{contract}" for contract in contracts]  # noqa: S608
+                _view(db, f"facts_{system}", " UNION ALL BY NAME ".join(parts))
+
+
+def _view(db: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
+    db.execute(f'CREATE VIEW "{name}" AS {select}')
+
+
+def sql_text(value: str) -> str:
+    """Return a text as SQL spells it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _before(end: int | None, files: list[SealedFile]) -> list[SealedFile]:
+    return [file for file in files if end is None or file.first < end]
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rows = iter(rows)
+    while chunk := list(islice(rows, _CHUNK)):
+        yield chunk
