@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc
 
+from ombud_cli.publishing import published
 from ombud_gateway.activation import ActivePolicy, starting_policy
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
@@ -46,6 +47,7 @@ class Gateway:
     policy: ActivePolicy
     ledger: Ledger
     systems: Systems
+    publish_port: int | None = None
 
 
 def now_us() -> int:
@@ -127,9 +129,11 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             drain_seconds=config.gateway.drain_seconds,
         )
         _follow(ledger, server, reviews)
+        # 6. What the log publishes, beside the calls: from before the first of them until after the last.
+        publish_port = stack.enter_context(published(config.ledger, ledger))
         await server.start()
         stack.push_async_callback(server.stop)
-        yield Gateway(server.port, policy, ledger, systems)
+        yield Gateway(server.port, policy, ledger, systems, publish_port)
 
 
 def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:

@@ -145,7 +145,11 @@ class UpstreamSection(_Section):
 
 
 class LedgerSection(_Section):
-    """Where the ledger lives and who writes it. With `signing_key`, a file of `ombud key`, it is signed."""
+    """Where the ledger lives and who writes it. With `signing_key`, a file of `ombud key`, it is signed.
+
+    With `publish_listen`, what the signed log publishes is served there over HTTP, its records included. To
+    let it be reached from beyond this host takes a flag of its own: nobody authenticates there.
+    """
 
     path: AnyPath
     operator: OriginPart
@@ -157,11 +161,26 @@ class LedgerSection(_Section):
     )
     signing_key: AnyPath | None = None
     signing_passphrase_file: AnyPath | None = None
+    publish_listen: Address | None = None
+    publish_plaintext: bool = False
 
     @model_validator(mode="after")
     def _passphrase_of_a_key(self) -> Self:
         if self.signing_passphrase_file is not None and self.signing_key is None:
             raise ValueError("signing_passphrase_file is given, but no signing_key that it opens")
+        return self
+
+    @model_validator(mode="after")
+    def _published_at_home(self) -> Self:
+        if self.publish_listen is None:
+            return self
+        if self.signing_key is None:
+            raise ValueError("publish_listen is given, but no signing_key: an unsigned log publishes nothing")
+        if not self.publish_plaintext and not is_loopback(self.publish_listen):
+            raise ValueError(
+                f"publish_listen is {self.publish_listen!r}: beyond loopback, put TLS in front of it, or set "
+                "publish_plaintext = true; records are among what is served"
+            )
         return self
 
     @property
