@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 
 from ombud_cli.failure import no, unusable, unusable_on
 from ombud_cli.ledger_place import asking, ledger_path
+from ombud_cli.listening import Listen, Plaintext, listening_address, serve_until_stopped
 from ombud_cli.output import print_fields, print_json, printable
 from ombud_ledger import KeyUnusable, LedgerError, LedgerUnreadable, NotProven, transparency
 
@@ -22,7 +22,6 @@ _ENTRIES = """
 SELECT log, seq, kind FROM entries
 WHERE id = ? AND kind IN ('decision', 'intent', 'outcome') AND (log = ? OR ? IS NULL) ORDER BY log, seq
 """
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def checkpoint_command(
@@ -105,31 +104,18 @@ def verify_receipt_command(
 def serve_command(
     path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     *,
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8090",
+    listen: Listen = "127.0.0.1:8090",
     log: Annotated[str | None, typer.Option(help="Only this log.")] = None,
-    plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="Listen beyond this host, readable to the network between.")
-    ] = False,
+    plaintext: Plaintext = False,
 ) -> None:
     """Serve checkpoints, tiles and entry bundles over HTTP, read-only, for auditors' tools and mirrors.
 
     C2SP tlog-tiles, at /LOG/checkpoint and /LOG/tile/…; records are among what is served.
     """
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise unusable(f"--listen: is {listen!r}, must be HOST:PORT")
-    host = host.strip("[]")
-    if host not in _LOOPBACK and not plaintext:
-        raise unusable(f"--listen: {listen} is beyond this host: put TLS in front of it, or give --plaintext")
+    address = listening_address(listen, plaintext=plaintext)
     if not (path / "logs").is_dir():
         raise unusable(f"PATH: {path} holds no ledger")
-    try:
-        server = transparency.TileServer(path, (host, int(port)), log)
-    except OSError as error:
-        raise unusable(f"--listen: {listen}: {error.strerror or error}") from error
-    with server:
-        print(f"serving {path} on {host}:{server.server_address[1]}", file=sys.stderr, flush=True)
-        server.serve_forever()
+    serve_until_stopped(lambda: transparency.TileServer(path, address, log), listen, f"serving {path}")
 
 
 def read_file(path: Path, option: str) -> bytes:

@@ -10,7 +10,7 @@ from ombud_ledger.durable import Durable
 from ombud_ledger.errors import KeyUnusable, LedgerBroken, LedgerUnreadable
 from ombud_ledger.layout import LogLayout
 from ombud_ledger.tlog.checkpoint import parse_checkpoint
-from ombud_ledger.tlog.note import Signer
+from ombud_ledger.tlog.note import ED25519, Signer
 from ombud_ledger.tlog.pub import Pub
 from ombud_ledger.tlog.publisher import Publisher
 from ombud_ledger.tlog.resume import demand_signed, resume
@@ -40,6 +40,10 @@ def begin(
     """Prepare to publish for a log of `size` entries. Raises KeyUnusable, OSError, sqlite3.Error."""
     # 1. Keys sign for the log whose name they bear.
     for signer in signers:
+        if signer.key.kind != ED25519:
+            raise KeyUnusable(
+                f"the signing key is a witness's, {signer.key.name!r}: a log signs with its own"
+            )
         if signer.key.name != origin:
             raise KeyUnusable(f"the signing key is for {signer.key.name!r}; this log's origin is {origin!r}")
     # 2. A log that was never signed, and is not to be, has nothing to hold to.
