@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,18 +73,39 @@ def verify_receipt_command(
             "--vkey", metavar="VKEY", help="The log's public key, from elsewhere than the log. Repeatable."
         ),
     ],
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            metavar="VKEY",
+            help="A witness's public key, whose cosignature is demanded. Repeatable.",
+        ),
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="How many of the witnesses; else all of them.")
+    ] = None,
     record: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The record's bytes, in place of those in the receipt."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Verify a receipt offline, with nothing but the log's public key; print what it proves."""
+    """Verify a receipt offline, with nothing but public keys; print what it proves.
+
+    The log's key shows that its operator said so; witnesses', that everybody was told the same.
+    """
+    if quorum is not None and quorum > len(witness or ()):
+        raise unusable(
+            f"--quorum: is {quorum}, must be at most the number of --witness, {len(witness or ())}"
+        )
     with unusable_on(LedgerUnreadable, KeyUnusable):
         receipt = transparency.parse_receipt(read_file(file, "FILE"))
+        kind = transparency.COSIGNATURE
+        witnesses = {transparency.parse_vkey(each, kind=kind) for each in witness or ()}
         given = None if record is None else read_file(record, "--record")
         try:
             signed = receipt.verify([transparency.parse_vkey(each) for each in vkey], given)
+            cosigned = transparency.demand_quorum(signed.note, witnesses, quorum or len(witnesses))
         except NotProven as error:
             raise no(f"{file}: does not hold: {error}") from error
     proved = receipt.extra if given is None else given
@@ -92,13 +114,18 @@ def verify_receipt_command(
         "entry": receipt.index,
         "size": signed.checkpoint.size,
         "root": signed.checkpoint.root.hex(),
+        "cosigned": {
+            key.name: _time(at) for key, at in sorted(cosigned.items(), key=lambda each: each[0].name)
+        },
         "record": (proved or b"").decode(errors="backslashreplace"),
     }
     if as_json:
         print_json({"holds": True, **proven})
         return
-    print_fields(proven)
-    print("it holds: this record is this entry of the log, under a checkpoint that the key signed")
+    times = [f"{name} at {at}" for name, at in proven["cosigned"].items()]
+    print_fields(proven | {"cosigned": ", ".join(times) or None})
+    by = f"the key signed and {len(times)} of the witnesses cosigned" if times else "the key signed"
+    print(f"it holds: this record is this entry of the log, under a checkpoint that {by}")
 
 
 def serve_command(
@@ -128,6 +155,13 @@ def read_file(path: Path, option: str) -> bytes:
     if len(data) > _MOST_FILE:
         raise unusable(f"{option}: {path}: more than {_MOST_FILE} bytes")
     return data
+
+
+def _time(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (OverflowError, ValueError, OSError):  # what a witness says is no time
+        return f"{seconds} s"
 
 
 def _file_name(decision: str, entry: dict[str, Any]) -> str:

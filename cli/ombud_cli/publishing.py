@@ -1,16 +1,33 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Serve, beside the gateway, what its log publishes: checkpoint, tiles and entry bundles, read-only."""
+"""What a gateway does for those who check its log: serves what it publishes, names its witnesses."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ombud_gateway.config import LedgerSection
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_ledger import Ledger
+
+if TYPE_CHECKING:
+    from ombud_ledger import transparency
+
+
+def witnesses(section: LedgerSection) -> transparency.Witnesses | None:
+    """Return the witnesses that cosign the log, None where none is configured."""
+    if not section.witness:
+        return None
+    from ombud_ledger import transparency  # here, as below: a gateway without needs none of it
+
+    each = tuple(
+        transparency.WitnessAddress(one.url, transparency.parse_vkey(one.vkey, kind=transparency.COSIGNATURE))
+        for one in section.witness
+    )
+    return transparency.Witnesses(each, section.witness_quorum or len(each))
 
 
 @contextmanager
@@ -22,7 +39,7 @@ def published(section: LedgerSection, ledger: Ledger) -> Iterator[int | None]:
     if section.publish_listen is None:
         yield None
         return
-    from ombud_ledger import transparency  # here: a gateway that publishes nothing needs none of it
+    from ombud_ledger import transparency
 
     host, _, port = section.publish_listen.rpartition(":")
     try:

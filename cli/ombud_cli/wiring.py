@@ -14,7 +14,7 @@ from pathlib import Path
 
 import grpc
 
-from ombud_cli.publishing import published
+from ombud_cli.publishing import published, witnesses
 from ombud_gateway.activation import ActivePolicy, starting_policy
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
@@ -30,7 +30,7 @@ from ombud_gateway.recorder import Recorder
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.systems import Systems, load_systems
-from ombud_gateway.telemetry import Gauges, Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, keys
@@ -150,6 +150,7 @@ def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
         clock=now_us,
         randomness=randomness,
         signers=signing_keys(section),
+        witnesses=witnesses(section),
     )
     if ledger.why:
         ledger.close()
@@ -188,12 +189,14 @@ def _identity(config: Config) -> Identify:
 
 
 def _telemetry(config: Config, admission: Admission, ledger: Ledger) -> Telemetry:
-    gauges: Gauges = {
+    gauges: dict[str, Callable[[], int]] = {
         "ombud_calls_in_flight": lambda: admission.active,
         "ombud_calls_waiting": lambda: admission.waiting,
         "ombud_ledger_queue": lambda: ledger.depth,
         "ombud_hot_tail_entries": lambda: ledger.hot_entries,
     }
+    if config.ledger.witness:
+        gauges["ombud_witness_lag_entries"] = lambda: ledger.witness_lag
     sinks: list[Metrics] = []
     tracing = Tracing()
     endpoint, page = config.telemetry.otlp_endpoint, config.telemetry.prometheus

@@ -14,8 +14,10 @@ from ombud_ledger.tlog.note import COSIGNATURE, ED25519, VerifierKey, parse_vkey
 from ombud_ledger.tlog.published import NotCovered, Published
 from ombud_ledger.tlog.receipt import Receipt, parse_receipt
 from ombud_ledger.tlog.witness import Witness
+from ombud_ledger.tlog.witness_client import WitnessAddress
 from ombud_ledger.tlog.witness_http import WitnessServer
 from ombud_ledger.tlog.witness_memory import WitnessMemory
+from ombud_ledger.tlog.witnessing import Witnesses
 
 __all__ = [
     "COSIGNATURE",
@@ -28,8 +30,10 @@ __all__ = [
     "TileServer",
     "VerifierKey",
     "Witness",
+    "WitnessAddress",
     "WitnessMemory",
     "WitnessServer",
+    "Witnesses",
     "cosigners",
     "demand_quorum",
     "parse_checkpoint",

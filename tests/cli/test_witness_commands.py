@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ledger import samples
-from ledger.witnessed import NAME, Log, ask, size_of
+from ledger.witnessed import NAME, OTHER_KEY, Log, ask, size_of
 from ombud_cli.main import app
 from ombud_ledger import keys, transparency
 from ombud_ledger.tlog.note import parse_signatures
@@ -63,6 +64,34 @@ def test_a_witness_remembers_when_killed(tmp_path: Path) -> None:
         status, _, body = ask(port, "POST", "/add-checkpoint", request.to_bytes())
     assert (status, body) == (409, b"%d\n" % size_of(request.checkpoint))
     log.ledger.close()
+
+
+def test_a_receipt_with_a_cosignature(tmp_path: Path) -> None:
+    """Of two witnesses one is dead: the receipt holds for who demands the other, or one of the two."""
+    file = tmp_path / "witness.key"
+    vkey = ombud("key", "init", file, "--witness", NAME, "--unencrypted").stdout.strip()
+    key = transparency.parse_vkey(vkey, kind=transparency.COSIGNATURE)
+    dead = transparency.WitnessAddress("http://127.0.0.1:9/prefix", OTHER_KEY.key)
+    with witness("--state", tmp_path / "state", "--key", file, "--log", samples.KEY.key) as port:
+        alive = transparency.WitnessAddress(f"http://127.0.0.1:{port}", key)
+        log = Log(tmp_path / "log", transparency.Witnesses((alive, dead), 1))
+        log.grow(5)
+        log.ledger.close()
+    assert ombud("ledger", "prove", "d-3", tmp_path / "log", "--dir", tmp_path).exit_code == 0
+    check = ("ledger", "verify-receipt", tmp_path / "d-3.tlog-proof", "--vkey", samples.KEY.key)
+    for options, code, why in (
+        ((), 0, "under a checkpoint that the key signed\n"),
+        (("--witness", vkey), 0, "1 of the witnesses cosigned"),
+        (("--witness", vkey, "--witness", OTHER_KEY.key, "--quorum", 1), 0, f"{NAME} at 20"),
+        (("--witness", vkey, "--witness", OTHER_KEY.key), 1, "1 of the witnesses cosigned it"),
+        (("--witness", OTHER_KEY.key), 1, "0 of the witnesses cosigned it (none); 1 must have"),
+        (("--witness", vkey, "--quorum", 2), 2, "--quorum: is 2"),
+        (("--witness", samples.KEY.key), 2, "type 0x01 is not known here, only 0x04"),
+    ):
+        done = ombud(*check, *options)
+        assert (done.exit_code, why in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
+    shown = json.loads(ombud(*check, "--witness", vkey, "--json").stdout)
+    assert list(shown["cosigned"]) == [NAME]
 
 
 def test_a_witness_has_a_key_of_its_own_kind(tmp_path: Path) -> None:

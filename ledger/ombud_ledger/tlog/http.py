@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Serve what logs published over HTTP, read-only: what an auditor's tools and mirrors read (C2SP tlog-tiles).
 
-    /<log>/checkpoint    /<log>/tile/<L>/<N>[.p/<W>]    /<log>/tile/entries/<N>[.p/<W>]
+    /<log>/checkpoint    /<log>/cosigned    /<log>/tile/<L>/<N>[.p/<W>]    /<log>/tile/entries/<N>[.p/<W>]
 
 No path reaches the file system: a request names a log that there is, and a tile by its numbers.
 """
@@ -69,6 +69,10 @@ class _Handler(BoundedHandler):
             return None
         if rest == "checkpoint":
             return published.checkpoint().note.to_bytes(), "text/plain; charset=utf-8", _FRESH
+        if rest == "cosigned":
+            cosigned = published.cosigned()
+            note = None if cosigned is None else cosigned.note.to_bytes()
+            return None if note is None else (note, "text/plain; charset=utf-8", _FRESH)
         try:
             tile = parse_path(rest)
         except ValueError:
