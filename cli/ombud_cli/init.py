@@ -44,6 +44,9 @@ operator = "local"
 deployment = {deployment}
 # To have it signed: `ombud key init var/signing.key`, then
 # signing_key = "var/signing.key"
+# and, for auditors' tools and mirrors to read it over HTTP:
+# publish_listen = "127.0.0.1:8090"
+# To have somebody else cosign it: [[ledger.witness]], with url and vkey.
 
 [policy]
 bundle = {bundle}

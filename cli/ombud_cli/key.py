@@ -29,12 +29,22 @@ PassphraseFile = Annotated[
 _CONFIG = Path("ombud.toml")
 
 
-@app.command("init", epilog="Example: `ombud key init keys/signing.key`, then `signing_key` in `[ledger]`")
+@app.command(
+    "init",
+    epilog="Example: `ombud key init keys/signing.key`, then `signing_key` in `[ledger]`; for a witness, "
+    "`ombud key init witness.key --witness partner.example/w1`",
+)
 def init_command(
     file: File,
     *,
     origin: Annotated[
         str, typer.Option(help="Origin of the log it signs: OPERATOR/DEPLOYMENT/REPLICA; else from --config.")
+    ] = "",
+    witness: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Make a witness's key instead, under this name, as partner.example/w1."
+        ),
     ] = "",
     config: Annotated[Path, typer.Option("--config", "-c", help="The gateway's configuration.")] = _CONFIG,
     passphrase_file: PassphraseFile = None,
@@ -44,14 +54,19 @@ def init_command(
 ) -> None:
     """Make a signing key and print its public half, the vkey: hand it to those who will verify.
 
+    A log's key signs for its origin; a witness's (`--witness`) cosigns the checkpoints of other logs.
+
     The file is for its owner alone (0600), and never overwritten.
     """
     if unencrypted and passphrase_file is not None:
         raise unusable("--unencrypted: must not be given with --passphrase-file")
-    name = origin or _origin(config)
+    if witness and origin:
+        raise unusable("--witness: must not be given with --origin: no log signs with a witness's key")
+    name = witness or origin or _origin(config)
+    kind = keys.COSIGNATURE if witness else keys.ED25519
     with unusable_on(KeyUnusable):
         secret = None if unencrypted else _passphrase(passphrase_file, new=True)
-        made = keys.new_key_file(name, secret)
+        made = keys.new_key_file(name, secret, kind=kind)
     try:
         keys.create_key_file(file, made)
     except FileExistsError as error:

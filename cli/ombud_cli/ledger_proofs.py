@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 
 from ombud_cli.failure import no, unusable, unusable_on
 from ombud_cli.ledger_place import asking, ledger_path, read_file
+from ombud_cli.listening import Listen, Plaintext, listening_address, serve_until_stopped
 from ombud_cli.output import print_fields, print_json, printable
 from ombud_ledger import KeyUnusable, LedgerError, LedgerUnreadable, NotProven, transparency
 
@@ -21,7 +22,6 @@ _ENTRIES = """
 SELECT log, seq, kind FROM entries
 WHERE id = ? AND kind IN ('decision', 'intent', 'outcome') AND (log = ? OR ? IS NULL) ORDER BY log, seq
 """
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def checkpoint_command(
@@ -72,18 +72,39 @@ def verify_receipt_command(
             "--vkey", metavar="VKEY", help="The log's public key, from elsewhere than the log. Repeatable."
         ),
     ],
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            metavar="VKEY",
+            help="A witness's public key, whose cosignature is demanded. Repeatable.",
+        ),
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="How many of the witnesses; else all of them.")
+    ] = None,
     record: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The record's bytes, in place of those in the receipt."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Verify a receipt offline, with nothing but the log's public key; print what it proves."""
+    """Verify a receipt offline, with nothing but public keys; print what it proves.
+
+    The log's key shows that its operator said so; witnesses', that everybody was told the same.
+    """
+    if quorum is not None and quorum > len(witness or ()):
+        raise unusable(
+            f"--quorum: is {quorum}, must be at most the number of --witness, {len(witness or ())}"
+        )
     with unusable_on(LedgerUnreadable, KeyUnusable):
         receipt = transparency.parse_receipt(read_file(file, "FILE"))
+        kind = transparency.COSIGNATURE
+        witnesses = {transparency.parse_vkey(each, kind=kind) for each in witness or ()}
         given = None if record is None else read_file(record, "--record")
         try:
             signed = receipt.verify([transparency.parse_vkey(each) for each in vkey], given)
+            cosigned = transparency.demand_quorum(signed.note, witnesses, quorum or len(witnesses))
         except NotProven as error:
             raise no(f"{file}: does not hold: {error}") from error
     proved = receipt.extra if given is None else given
@@ -92,43 +113,42 @@ def verify_receipt_command(
         "entry": receipt.index,
         "size": signed.checkpoint.size,
         "root": signed.checkpoint.root.hex(),
+        "cosigned": {
+            key.name: _time(at) for key, at in sorted(cosigned.items(), key=lambda each: each[0].name)
+        },
         "record": (proved or b"").decode(errors="backslashreplace"),
     }
     if as_json:
         print_json({"holds": True, **proven})
         return
-    print_fields(proven)
-    print("it holds: this record is this entry of the log, under a checkpoint that the key signed")
+    times = [f"{name} at {at}" for name, at in proven["cosigned"].items()]
+    print_fields(proven | {"cosigned": ", ".join(times) or None})
+    by = f"the key signed and {len(times)} of the witnesses cosigned" if times else "the key signed"
+    print(f"it holds: this record is this entry of the log, under a checkpoint that {by}")
 
 
 def serve_command(
     path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     *,
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8090",
+    listen: Listen = "127.0.0.1:8090",
     log: Annotated[str | None, typer.Option(help="Only this log.")] = None,
-    plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="Listen beyond this host, readable to the network between.")
-    ] = False,
+    plaintext: Plaintext = False,
 ) -> None:
     """Serve checkpoints, tiles and entry bundles over HTTP, read-only, for auditors' tools and mirrors.
 
     C2SP tlog-tiles, at /LOG/checkpoint and /LOG/tile/…; records are among what is served.
     """
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise unusable(f"--listen: is {listen!r}, must be HOST:PORT")
-    host = host.strip("[]")
-    if host not in _LOOPBACK and not plaintext:
-        raise unusable(f"--listen: {listen} is beyond this host: put TLS in front of it, or give --plaintext")
+    address = listening_address(listen, plaintext=plaintext)
     if not (path / "logs").is_dir():
         raise unusable(f"PATH: {path} holds no ledger")
+    serve_until_stopped(lambda: transparency.TileServer(path, address, log), listen, f"serving {path}")
+
+
+def _time(seconds: int) -> str:
     try:
-        server = transparency.TileServer(path, (host, int(port)), log)
-    except OSError as error:
-        raise unusable(f"--listen: {listen}: {error.strerror or error}") from error
-    with server:
-        print(f"serving {path} on {host}:{server.server_address[1]}", file=sys.stderr, flush=True)
-        server.serve_forever()
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (OverflowError, ValueError, OSError):  # what a witness says is no time
+        return f"{seconds} s"
 
 
 def _file_name(decision: str, entry: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ COMMANDS = {
     "review": Later("ombud_cli.review:app", "List and settle the calls that wait for a human."),
     "ledger": Later("ombud_cli.ledger:app", "Verify and seal the ledger, and tell its head."),
     "key": Later("ombud_cli.key:app", "Make, show and rotate the keys that sign the ledger."),
+    "witness": Later("ombud_cli.witness:app", "Be a witness: cosign what other logs publish."),
     "decision": Later("ombud_cli.decision:app", "Show one decision, or all that one workflow run did."),
     "query": Later("ombud_cli.query:query_command", "Ask the ledger in SQL."),
 }

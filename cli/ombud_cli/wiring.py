@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc
 
+from ombud_cli.publishing import published, witnesses
 from ombud_gateway.activation import ActivePolicy, starting_policy
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
@@ -29,7 +30,7 @@ from ombud_gateway.recorder import Recorder
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.systems import Systems, load_systems
-from ombud_gateway.telemetry import Gauges, Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, keys
@@ -46,6 +47,7 @@ class Gateway:
     policy: ActivePolicy
     ledger: Ledger
     systems: Systems
+    publish_port: int | None = None
 
 
 def now_us() -> int:
@@ -127,9 +129,11 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             drain_seconds=config.gateway.drain_seconds,
         )
         _follow(ledger, server, reviews)
+        # 6. What the log publishes, beside the calls: from before the first of them until after the last.
+        publish_port = stack.enter_context(published(config.ledger, ledger))
         await server.start()
         stack.push_async_callback(server.stop)
-        yield Gateway(server.port, policy, ledger, systems)
+        yield Gateway(server.port, policy, ledger, systems, publish_port)
 
 
 def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
@@ -146,6 +150,7 @@ def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
         clock=now_us,
         randomness=randomness,
         signers=signing_keys(section),
+        witnesses=witnesses(section),
     )
     if ledger.why:
         ledger.close()
@@ -184,12 +189,14 @@ def _identity(config: Config) -> Identify:
 
 
 def _telemetry(config: Config, admission: Admission, ledger: Ledger) -> Telemetry:
-    gauges: Gauges = {
+    gauges: dict[str, Callable[[], int]] = {
         "ombud_calls_in_flight": lambda: admission.active,
         "ombud_calls_waiting": lambda: admission.waiting,
         "ombud_ledger_queue": lambda: ledger.depth,
         "ombud_hot_tail_entries": lambda: ledger.hot_entries,
     }
+    if config.ledger.witness:
+        gauges["ombud_witness_lag_entries"] = lambda: ledger.witness_lag
     sinks: list[Metrics] = []
     tracing = Tracing()
     endpoint, page = config.telemetry.otlp_endpoint, config.telemetry.prometheus

@@ -70,6 +70,15 @@ def _http_url(text: str) -> str:
     return text
 
 
+def _witness_key(text: str) -> str:
+    from ombud_ledger import KeyUnusable, transparency  # here: only a log with witnesses needs it
+
+    try:
+        return str(transparency.parse_vkey(text, kind=transparency.COSIGNATURE))
+    except KeyUnusable as error:
+        raise ValueError(str(error)) from error
+
+
 AnyPath = Annotated[Path, BeforeValidator(_beside_file)]
 ExistingFile = Annotated[AnyPath, AfterValidator(_existing_file)]
 ExistingFolder = Annotated[AnyPath, AfterValidator(_existing_folder)]
@@ -144,8 +153,20 @@ class UpstreamSection(_Section):
     tls: UpstreamTls | None = None
 
 
+class WitnessSection(_Section):
+    """A witness that is asked to cosign checkpoints, and its public key, as its operator gives it out."""
+
+    url: HttpUrl
+    vkey: Annotated[str, AfterValidator(_witness_key)]
+
+
 class LedgerSection(_Section):
-    """Where the ledger lives and who writes it. With `signing_key`, a file of `ombud key`, it is signed."""
+    """Where the ledger lives and who writes it. With `signing_key`, a file of `ombud key`, it is signed.
+
+    With `publish_listen`, what the signed log publishes is served there over HTTP, its records included. To
+    let it be reached from beyond this host takes a flag of its own: nobody authenticates there. A checkpoint
+    counts as witnessed once `witness_quorum` of the witnesses cosigned it; all of them, if it is not given.
+    """
 
     path: AnyPath
     operator: OriginPart
@@ -157,11 +178,43 @@ class LedgerSection(_Section):
     )
     signing_key: AnyPath | None = None
     signing_passphrase_file: AnyPath | None = None
+    publish_listen: Address | None = None
+    publish_plaintext: bool = False
+    witness: list[WitnessSection] = Field(default=[], max_length=16)
+    witness_quorum: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _passphrase_of_a_key(self) -> Self:
         if self.signing_passphrase_file is not None and self.signing_key is None:
             raise ValueError("signing_passphrase_file is given, but no signing_key that it opens")
+        return self
+
+    @model_validator(mode="after")
+    def _published_at_home(self) -> Self:
+        if self.publish_listen is None:
+            return self
+        if self.signing_key is None:
+            raise ValueError("publish_listen is given, but no signing_key: an unsigned log publishes nothing")
+        if not self.publish_plaintext and not is_loopback(self.publish_listen):
+            raise ValueError(
+                f"publish_listen is {self.publish_listen!r}: beyond loopback, put TLS in front of it, or set "
+                "publish_plaintext = true; records are among what is served"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _witnesses_of_a_signed_log(self) -> Self:
+        if self.witness and self.signing_key is None:
+            raise ValueError("witnesses are given, but no signing_key: there is nothing for them to cosign")
+        if len({each.vkey for each in self.witness}) < len(self.witness):
+            raise ValueError("two witnesses have the same vkey: it counts once")
+        if self.origin in {each.vkey.partition("+")[0] for each in self.witness}:
+            raise ValueError(f"a witness is called {self.origin!r}, like the log: it needs a name of its own")
+        if self.witness_quorum is not None and self.witness_quorum > len(self.witness):
+            raise ValueError(
+                f"witness_quorum is {self.witness_quorum}: must be at most the number of witnesses, "
+                f"{len(self.witness)}"
+            )
         return self
 
     @property

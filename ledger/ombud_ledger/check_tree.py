@@ -95,7 +95,8 @@ class TreeCheck:
             self._find(BROKEN, str(error), file="pub/checkpoint")
 
     def _read_kept(self) -> Iterator[_Claim]:
-        for path in self._pub.kept():
+        cosigned = self._pub.folder / "cosigned"
+        for path in [*self._pub.kept(), *([cosigned] if cosigned.exists() else [])]:
             name = f"pub/{path.relative_to(self._pub.folder)}"
             try:
                 yield _Claim(parse_checkpoint(path.read_bytes()), "kept", name)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ombud_ledger.tlog.note import Signer
     from ombud_ledger.tlog.publisher import Publisher
     from ombud_ledger.tlog.signed_head import SignedHeads
+    from ombud_ledger.tlog.witnessing import Witnesses, Witnessing
 
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
@@ -64,6 +65,7 @@ class Ledger:
         self._signers = parts.signers
         self._heads: SignedHeads | None = None
         self._publisher: Publisher | None = None
+        self._witnessing: Witnessing | None = None
         # 1. One writer per log.
         self._lock = Lock(self._layout.lock)
         try:
@@ -120,10 +122,7 @@ class Ledger:
             self._let_go()
             raise
         self._keeper = threading.Thread(target=self._keep, name=f"ledger-seal-{log}", daemon=True)
-        if options.seal_automatically and self.state != "read-only":
-            self._keeper.start()
-        if self._publisher is not None and options.publish_automatically:
-            self._publisher.start()
+        self._begin_threads()
 
     @classmethod
     def open(
@@ -139,17 +138,18 @@ class Ledger:
         stage: Stage | None = None,
         on_state: Callable[[str], None] | None = None,
         signers: "Sequence[Signer]" = (),
+        witnesses: "Witnesses | None" = None,
     ) -> "Ledger":
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
         `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail;
         `stage` writes segments, by default in a process of its own; all of `signers` sign each checkpoint,
-        without any none is published. A log that no longer holds what was signed of it opens with `state`
-        "read-only", and `why` says why. Raises LedgerLocked, OriginMismatch, KeyUnusable, LedgerBroken,
-        LedgerUnreadable, LedgerUnavailable.
+        without any none is published; `witnesses` are asked to cosign them. A log that no longer holds what
+        was signed of it opens with `state` "read-only", and `why` says why. Raises LedgerLocked,
+        OriginMismatch, KeyUnusable, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
         """
         try:
-            parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers))
+            parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses)
             return cls(Path(root), log, origin, options, parts)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
@@ -222,6 +222,8 @@ class Ledger:
                 self._writer.stop(timeout=self._options.close_timeout)
                 if self._publisher is not None:
                     self._publisher.finish(self._options.close_timeout)
+                if self._witnessing is not None:
+                    self._witnessing.finish(self._options.close_timeout)
                 self._let_go()
 
     def publish(self) -> bytes | None:
@@ -230,6 +232,11 @@ class Ledger:
         Raises LedgerBroken, and LedgerUnavailable where another try may do.
         """
         return self._publisher.publish() if self._publisher is not None else None
+
+    def ask_witnesses(self) -> None:
+        """Ask the witnesses that are due to cosign the newest checkpoint; return when they have answered."""
+        if self._witnessing is not None:
+            self._witnessing.round()
 
     @property
     def state(self) -> str:
@@ -250,6 +257,11 @@ class Ledger:
     def publish_error(self) -> Exception | None:
         """What keeps the newest entries from being covered by a checkpoint; None if nothing does."""
         return self._publisher.error if self._publisher else None
+
+    @property
+    def witness_lag(self) -> int:
+        """Durable entries that no checkpoint covers which enough witnesses cosigned."""
+        return self.size - (self._witnessing.size if self._witnessing is not None else 0)
 
     @property
     def size(self) -> int:
@@ -320,7 +332,7 @@ class Ledger:
 
     def _begin(self, size: int, parts: "_Parts") -> str:
         """Prepare to publish; return why the log must be read-only, or nothing."""
-        if not parts.signers and not self._layout.signed.exists():
+        if not parts.signers and not parts.witnesses and not self._layout.signed.exists():
             return ""
         from ombud_ledger.tlog.begin import begin  # here: an unsigned log is opened without cryptography
 
@@ -333,9 +345,18 @@ class Ledger:
             clock=parts.clock,
             pace=self._options.publish_seconds,
             on_broken=self._forbid,
+            witnesses=parts.witnesses,
         )
-        self._heads, self._publisher = begun.heads, begun.publisher
+        self._heads, self._publisher, self._witnessing = begun.heads, begun.publisher, begun.witnessing
         return begun.why
+
+    def _begin_threads(self) -> None:
+        if self._options.seal_automatically and self.state != "read-only":
+            self._keeper.start()
+        if self._publisher is not None and self._options.publish_automatically:
+            self._publisher.start()
+            if self._witnessing is not None:
+                self._witnessing.start()
 
     def _forbid(self, why: str) -> None:
         _LOG.critical("log %s is read-only: %s", self.log, why)
@@ -354,6 +375,8 @@ class Ledger:
                 self.append_blocking("key", change)
 
     def _let_go(self) -> None:
+        if self._witnessing is not None:
+            self._witnessing.stop(self._options.close_timeout)
         if self._publisher is not None:
             self._publisher.stop(self._options.close_timeout)
         if self._heads is not None:
@@ -406,3 +429,4 @@ class _Parts:
     stage: Stage | None
     on_state: Callable[[str], None] | None
     signers: "tuple[Signer, ...]"
+    witnesses: "Witnesses | None" = None

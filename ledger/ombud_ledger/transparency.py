@@ -1,19 +1,27 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The face of `tlog` for those who check and serve: checkpoints, receipts, proofs, verifier keys."""
+"""The face of `tlog` for those who check and serve: checkpoints, receipts, proofs, keys, witnesses."""
 
 from pathlib import Path
 
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import log_layout, log_names
 from ombud_ledger.tlog.checkpoint import Checkpoint, Signed, parse_checkpoint
+from ombud_ledger.tlog.cosignature import cosigners, demand_quorum
 from ombud_ledger.tlog.http import TileServer
 from ombud_ledger.tlog.merkle import verify_consistency, verify_inclusion
-from ombud_ledger.tlog.note import VerifierKey, parse_vkey
+from ombud_ledger.tlog.note import COSIGNATURE, ED25519, VerifierKey, parse_vkey
 from ombud_ledger.tlog.published import NotCovered, Published
 from ombud_ledger.tlog.receipt import Receipt, parse_receipt
+from ombud_ledger.tlog.witness import Witness
+from ombud_ledger.tlog.witness_client import WitnessAddress
+from ombud_ledger.tlog.witness_http import WitnessServer
+from ombud_ledger.tlog.witness_memory import WitnessMemory
+from ombud_ledger.tlog.witnessing import Witnesses
 
 __all__ = [
+    "COSIGNATURE",
+    "ED25519",
     "Checkpoint",
     "NotCovered",
     "Published",
@@ -21,6 +29,13 @@ __all__ = [
     "Signed",
     "TileServer",
     "VerifierKey",
+    "Witness",
+    "WitnessAddress",
+    "WitnessMemory",
+    "WitnessServer",
+    "Witnesses",
+    "cosigners",
+    "demand_quorum",
     "parse_checkpoint",
     "parse_receipt",
     "parse_vkey",

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the test vectors of what a log publishes (FORMAT.md, "Merkle tree" and on).
 
-Uses hashlib and Ed25519 alone. `vkeys.txt` is the one key that verifiers know. `notes/` and `checkpoints/`
-hold signed notes, `receipts/` tlog-proofs with their record, `proofs/` inclusion and consistency proofs in
-JSON, `tiles/` all tiles of a tree in JSON, `paths/` paths of tiles.
+Uses hashlib and Ed25519 alone. `vkeys.txt` is the one log's key that verifiers know, `witness-vkeys.txt` the
+one witness's. `notes/` and `checkpoints/` hold signed notes, `cosignatures/` checkpoints that it must have
+cosigned, `requests/` what it is asked when it remembers the first five entries, `receipts/` tlog-proofs with
+their record, `proofs/` inclusion and consistency proofs in JSON, `tiles/` all tiles of a tree in JSON,
+`paths/` paths of tiles.
 """
 
 import base64
@@ -24,10 +26,10 @@ Json = dict[str, Any]
 class Key:
     """An Ed25519 key from a fixed seed, under a name."""
 
-    def __init__(self, name: str, first: int) -> None:
+    def __init__(self, name: str, first: int, kind: int = 1) -> None:
         self.name = name
         self._key = Ed25519PrivateKey.from_private_bytes(bytes(range(first, first + 32)))
-        self.material = b"\x01" + self._key.public_key().public_bytes_raw()
+        self.material = bytes([kind]) + self._key.public_key().public_bytes_raw()
         self.id = sha256(name.encode() + b"\n" + self.material).digest()[:4]
         self.vkey = f"{name}+{self.id.hex()}+{b64(self.material)}"
 
@@ -35,6 +37,12 @@ class Key:
         """Return the signature line of a text."""
         blob = (self.id if key_id is None else key_id) + self._key.sign(text.encode())
         return f"— {self.name} {b64(blob)}\n"
+
+    def cosign(self, text: str, time: int = 1_700_000_000, *, said: int | None = None) -> str:
+        """Return the cosignature line of a text, signed for a time and saying another if that is given."""
+        signature = self._key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+        blob = (time if said is None else said).to_bytes(8, "big") + signature
+        return f"— {self.name} {b64(self.id + blob)}\n"
 
 
 def b64(data: bytes) -> str:
@@ -44,6 +52,8 @@ def b64(data: bytes) -> str:
 
 LOG = Key(ORIGIN, 0)
 OTHER = Key("witness.example/w1", 32)
+WITNESS = Key("witness.example/w1", 32, 4)
+NAMESAKE = Key(ORIGIN, 0, 4)
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -206,6 +216,86 @@ def checkpoints_invalid() -> dict[str, bytes]:
         "extension-line-empty": signed(f"{ORIGIN}\n8\n{root}\n\n"),
         "two-lines": signed(f"{ORIGIN}\n8\n"),
         "signed-by-a-witness-alone": signed(TEXT, OTHER),
+    }
+
+
+def cosignatures_valid() -> dict[str, bytes]:
+    """Return checkpoints that the log must have signed and the witness cosigned."""
+    line = WITNESS.cosign(TEXT)
+    return {
+        "one": GOOD + line.encode(),
+        "before-the-logs-line": f"{TEXT}\n{line}{LOG.line(TEXT)}".encode(),
+        "two-times": GOOD + (line + WITNESS.cosign(TEXT, 1_800_000_000)).encode(),
+        "beside-a-note-signature-of-that-name": GOOD + (OTHER.line(TEXT) + line).encode(),
+        "time-2-63-less-1": GOOD + WITNESS.cosign(TEXT, 2**63 - 1).encode(),
+    }
+
+
+def cosignatures_invalid() -> dict[str, bytes]:
+    """Return checkpoints that must not pass as cosigned, by defect."""
+    line = WITNESS.cosign(TEXT)
+    blob = base64.b64decode(line.split(" ")[2])
+    return {
+        "none": GOOD,
+        "without-the-logs-line": f"{TEXT}\n{line}".encode(),
+        "time-changed": GOOD + WITNESS.cosign(TEXT, said=1_700_000_001).encode(),
+        "time-missing": GOOD + f"— {WITNESS.name} {b64(blob[:4] + blob[12:])}\n".encode(),
+        "time-without-signature": GOOD + f"— {WITNESS.name} {b64(blob[:12])}\n".encode(),
+        "signature-changed": GOOD + f"— {WITNESS.name} {b64(blob[:12] + bytes(64))}\n".encode(),
+        "trailing-byte": GOOD + f"— {WITNESS.name} {b64(blob + bytes(1))}\n".encode(),
+        "of-another-size": GOOD + WITNESS.cosign(text_of(7)).encode(),
+        "note-signature-of-the-witness": GOOD + OTHER.line(TEXT).encode(),
+        "note-signature-under-its-key-id": GOOD + OTHER.line(TEXT, WITNESS.id).encode(),
+        "of-the-log-as-witness": GOOD + NAMESAKE.cosign(TEXT).encode(),
+        "false-beside-true": GOOD + (line + WITNESS.cosign(TEXT, said=1)).encode(),
+    }
+
+
+def request(old: int, note: bytes, proof: list[bytes] | None = None, *, first: str | None = None) -> bytes:
+    """Return an add-checkpoint request, with the right proof to size 8 if none is given."""
+    hashes = (subproof(old, LEAVES[:8]) if old else []) if proof is None else proof
+    lines = [f"old {old}" if first is None else first, *map(b64, hashes)]
+    return "\n".join([*lines, "\n"]).encode() + note
+
+
+def requests_valid() -> dict[str, bytes]:
+    """Return requests that the witness must grant."""
+    return {
+        "from-5-to-8": request(5, GOOD),
+        "from-5-to-5": request(5, signed(text_of(5)), []),
+        "from-5-to-257": request(5, signed(text_of(257)), subproof(5, LEAVES)),
+        "cosigned-already": request(5, GOOD + WITNESS.cosign(TEXT).encode()),
+    }
+
+
+def requests_invalid() -> dict[str, bytes]:
+    """Return requests that it must not grant, by defect."""
+    good = request(5, GOOD)
+    return {
+        "empty": b"",
+        "blank-line-missing": good.replace(b"\n\n", b"\n", 1),
+        "blank-line-twice": good.replace(b"\n\n", b"\n\n\n", 1),
+        "carriage-return": good.replace(b"\n", b"\r\n"),
+        "trailing-bytes": good + b"x",
+        "old-missing": good.partition(b"\n")[2],
+        "old-leading-zero": request(5, GOOD, first="old 05"),
+        "old-negative": request(5, GOOD, first="old -5"),
+        "old-of-another": request(4, GOOD),
+        "old-of-nothing": request(0, GOOD),
+        "old-past-the-size": request(5, GOOD, [], first="old 9"),
+        "rollback": request(5, signed(text_of(4)), []),
+        "fork-of-the-same-size": request(5, signed(text_of(5, root=bytes(32))), []),
+        "fork": request(5, signed(text_of(8, root=mth([*LEAVES[:4], *LEAVES[5:9]])))),
+        "proof-missing": request(5, GOOD, []),
+        "proof-surplus": request(5, GOOD, [*subproof(5, LEAVES[:8]), bytes(32)]),
+        "proof-of-64-hashes": request(5, GOOD, [bytes(32)] * 64),
+        "proof-for-equal-sizes": request(5, signed(text_of(5)), [bytes(32)]),
+        "hash-changed": request(5, GOOD, [bytes(32), *subproof(5, LEAVES[:8])[1:]]),
+        "hash-of-31-bytes": request(5, GOOD, [bytes(31), *subproof(5, LEAVES[:8])[1:]]),
+        "signed-by-another": request(5, signed(TEXT, OTHER)),
+        "cosigned-alone": request(5, f"{TEXT}\n{WITNESS.cosign(TEXT)}".encode()),
+        "log-unknown": request(5, signed(text_of(8, origin=OTHER.name), OTHER)),
+        "extension-line": request(5, signed(f"{TEXT}extension\n")),
     }
 
 
@@ -430,11 +520,16 @@ PATHS_INVALID = {
 def make(folder: Path) -> None:
     """Write all of these vectors under `folder`."""
     (folder / "vkeys.txt").write_text(LOG.vkey + "\n")
+    (folder / "witness-vkeys.txt").write_text(WITNESS.vkey + "\n")
     raw = {
         "notes/valid": (notes_valid(), "txt"),
         "notes/invalid": (notes_invalid(), "txt"),
         "checkpoints/valid": (checkpoints_valid(), "txt"),
         "checkpoints/invalid": (checkpoints_invalid(), "txt"),
+        "cosignatures/valid": (cosignatures_valid(), "txt"),
+        "cosignatures/invalid": (cosignatures_invalid(), "txt"),
+        "requests/valid": (requests_valid(), "txt"),
+        "requests/invalid": (requests_invalid(), "txt"),
         "receipts/valid": (receipts_valid(), "tlog-proof"),
         "receipts/invalid": (receipts_invalid(), "tlog-proof"),
         "paths/valid": ({name: text.encode() for name, text in PATHS_VALID.items()}, "path"),

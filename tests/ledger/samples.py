@@ -14,6 +14,7 @@ from ombud_ledger.durable import Durable, act_now
 from ombud_ledger.stage import StageHere
 from ombud_ledger.tlog.keyfile import SigningKey
 from ombud_ledger.tlog.note import Signer
+from ombud_ledger.tlog.witnessing import Witnesses
 
 ORIGIN = "acme.example/test/r/1"
 QUIET = Options(seal_automatically=False, publish_automatically=False, backoff_first=0.001, backoff_most=0.01)
@@ -54,6 +55,7 @@ def open_log(
     log: str = "r-0",
     signers: Sequence[Signer] = (),
     start: int = 1_700_000_000_000_000,
+    witnesses: Witnesses | None = None,
 ) -> Ledger:
     """Open a log that seals and publishes only when told, and in this process."""
     return Ledger.open(
@@ -66,6 +68,7 @@ def open_log(
         durable=durable,
         stage=StageHere(),
         signers=signers,
+        witnesses=witnesses,
     )
 
 

@@ -141,8 +141,10 @@ def check_note(data: bytes, vkeys: list[str]) -> str:
     demand(len(lines) <= 32, "too many signatures")
     known = {}
     for vkey in vkeys:
-        name, key_id, material = vkey.split("+", 2)
-        known[name, bytes.fromhex(key_id)] = Ed25519PublicKey.from_public_bytes(unbase64(material)[1:])
+        name, key_id, encoded = vkey.split("+", 2)
+        material = unbase64(encoded)
+        demand(sha256(name.encode() + b"\n" + material).digest()[:4].hex() == key_id, "key ID")
+        known[name, bytes.fromhex(key_id)] = material[0], Ed25519PublicKey.from_public_bytes(material[1:])
     signed = False
     for line in lines:
         parts = line.split(" ")
@@ -152,8 +154,12 @@ def check_note(data: bytes, vkeys: list[str]) -> str:
         demand(len(blob) > 4, "signature length")
         key = known.get((parts[1], blob[:4]))
         if key is not None:
+            message, signature = text.encode(), blob[4:]
+            if key[0] == 4:
+                message = b"cosignature/v1\ntime %d\n" % int.from_bytes(blob[4:12], "big") + message
+                signature = blob[12:]
             try:
-                key.verify(blob[4:], text.encode())
+                key[1].verify(signature, message)
             except InvalidSignature as error:
                 raise Rejected("signature") from error
             signed = True
@@ -164,13 +170,39 @@ def check_note(data: bytes, vkeys: list[str]) -> str:
 def check_checkpoint(data: bytes, vkeys: list[str]) -> tuple[int, bytes]:
     """Return size and root of a checkpoint whose origin is the name of a known key that signed it."""
     origin, *rest = data.decode(errors="replace").split("\n")
-    text = check_note(data, [vkey for vkey in vkeys if vkey.split("+")[0] == origin])
+    parts = [(vkey, *vkey.split("+", 2)) for vkey in vkeys]
+    logs = [vkey for vkey, name, _, key in parts if name == origin and unbase64(key)[0] == 1]
+    text = check_note(data, logs)
     demand(text.count("\n") == 3 and origin != "", "lines or origin")
     size, encoded = rest[:2]
     demand(re.fullmatch("0|[1-9][0-9]*", size) is not None and int(size) < 2**63, "size")
     root = unbase64(encoded)
     demand(len(root) == 32 and (size != "0" or root == sha256(b"").digest()), "root")
     return int(size), root
+
+
+def check_cosigned(data: bytes, vkeys: list[str], witness_vkeys: list[str]) -> None:
+    """Check a checkpoint that a witness must have cosigned, beside the log's signature."""
+    check_checkpoint(data, vkeys)
+    demand(all(unbase64(vkey.split("+", 2)[2])[0] == 4 for vkey in witness_vkeys), "type of a witness's key")
+    check_note(data, witness_vkeys)
+
+
+def check_request(data: bytes, vkeys: list[str], size: int, root: bytes) -> None:
+    """Check what a witness is asked that remembers this size and root."""
+    head, blank, checkpoint = data.partition(b"\n\n")
+    demand(blank != b"", "no checkpoint")
+    match = re.fullmatch(rb"old (0|[1-9][0-9]*)((?:\n[A-Za-z0-9+/=]+){0,63})", head)
+    demand(match is not None, "lines of the request")
+    assert match
+    proof = [unbase64(line) for line in match[2].decode().split("\n")[1:]]
+    new, new_root = check_checkpoint(checkpoint, vkeys)
+    demand(int(match[1]) == size <= new, "size")
+    demand(all(len(each) == 32 for each in proof), "length of a hash")
+    if size == 0:
+        demand(proof == [], "from the empty tree")
+    else:
+        demand(roots_by(size, new, root, proof) == (root, new_root), "roots")
 
 
 def largest_below(count: int) -> int:

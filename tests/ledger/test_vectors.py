@@ -8,30 +8,38 @@ import re
 import runpy
 from collections.abc import Callable
 from contextlib import closing
+from http import HTTPStatus
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pytest
 
-from ledger import samples, second_verifier
+from ledger import samples, second_verifier, witnessed
 from ombud_ledger import LedgerError, LedgerUnreadable, NotProven, canonical
 from ombud_ledger.follow import Follower, check_facts
 from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.shapes import Shapes
 from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
+from ombud_ledger.tlog.cosignature import cosign, demand_quorum
 from ombud_ledger.tlog.merkle import fold, prove_inclusion, root_of, verify_consistency, verify_inclusion
-from ombud_ledger.tlog.note import parse_note, parse_vkey
+from ombud_ledger.tlog.note import COSIGNATURE, parse_note, parse_vkey
 from ombud_ledger.tlog.receipt import Receipt, parse_receipt
 from ombud_ledger.tlog.tiles import Edge, parse_path, split_tile, tiles_of
+from ombud_ledger.tlog.witness import Witness
+from ombud_ledger.tlog.witness_memory import Seen, WitnessMemory
 
 ROOM = Path(__file__).parents[2] / "ledger"
 VECTORS = ROOM / "vectors"
 RECORDS = sorted(VECTORS.glob("records/*/*.json"))
 LOGS = sorted(VECTORS.glob("logs/*/*.jsonl"))
-KINDS = ("notes", "checkpoints", "receipts", "proofs", "tiles", "paths")
+KINDS = ("notes", "checkpoints", "cosignatures", "requests", "receipts", "proofs", "tiles", "paths")
 PUBLISHED = sorted(path for kind in KINDS for path in VECTORS.glob(f"{kind}/*/*"))
 VKEYS = (VECTORS / "vkeys.txt").read_text().split()
+WITNESS_VKEYS = (VECTORS / "witness-vkeys.txt").read_text().split()
+REMEMBERED = Seen(5, root_of([leaf_hash(b"entry %d" % number) for number in range(5)]))
+"""What the witness that gets the requests saw last."""
 
 
 def ours(path: Path) -> None:
@@ -89,9 +97,29 @@ def our_tiles(data: bytes) -> None:
         raise NotProven("other hashes, or another root")
 
 
+def our_cosignature(data: bytes) -> None:
+    """Check a cosigned checkpoint with the package."""
+    signed = parse_checkpoint(data)
+    signed.verify(map(parse_vkey, VKEYS))
+    demand_quorum(signed.note, [parse_vkey(vkey, kind=COSIGNATURE) for vkey in WITNESS_VKEYS], 1)
+
+
+def our_request(data: bytes) -> None:
+    """Ask a witness of the package."""
+    with TemporaryDirectory() as folder, closing(WitnessMemory(Path(folder))) as memory:
+        assert memory.advance(samples.ORIGIN, Seen(), REMEMBERED)
+        witness = Witness(memory, [witnessed.KEY], [parse_vkey(vkey) for vkey in VKEYS], lambda: 0)
+        answer = witness.add_checkpoint(data)
+        if answer.status != HTTPStatus.OK:
+            assert memory.seen(samples.ORIGIN) == REMEMBERED
+            raise NotProven(answer.body.decode())
+
+
 OURS: dict[str, Callable[[bytes], object]] = {
     "notes": lambda data: parse_note(data).verify(map(parse_vkey, VKEYS)),
     "checkpoints": lambda data: parse_checkpoint(data).verify(map(parse_vkey, VKEYS)),
+    "cosignatures": our_cosignature,
+    "requests": our_request,
     "receipts": lambda data: parse_receipt(data).verify(map(parse_vkey, VKEYS)),
     "proofs": our_proof,
     "tiles": our_tiles,
@@ -100,6 +128,8 @@ OURS: dict[str, Callable[[bytes], object]] = {
 THEIRS: dict[str, Callable[[bytes], object]] = {
     "notes": lambda data: second_verifier.check_note(data, VKEYS),
     "checkpoints": lambda data: second_verifier.check_checkpoint(data, VKEYS),
+    "cosignatures": lambda data: second_verifier.check_cosigned(data, VKEYS, WITNESS_VKEYS),
+    "requests": lambda data: second_verifier.check_request(data, VKEYS, *REMEMBERED),
     "receipts": lambda data: second_verifier.check_receipt(data, VKEYS),
     "proofs": lambda data: second_verifier.check_proof(json.loads(data)),
     "tiles": lambda data: second_verifier.check_tiles(json.loads(data)),
@@ -117,7 +147,7 @@ def test_made_again_they_are_the_same(tmp_path: Path) -> None:
     make: Callable[[Path], None] = runpy.run_path(str(VECTORS / "make_vectors.py"))["make"]
     make(tmp_path)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    committed = [*RECORDS, *LOGS, *PUBLISHED, VECTORS / "vkeys.txt"]
+    committed = [*RECORDS, *LOGS, *PUBLISHED, VECTORS / "vkeys.txt", VECTORS / "witness-vkeys.txt"]
     assert made == {path.relative_to(VECTORS): path.read_bytes() for path in committed}
     assert len(made) > 250
 
@@ -183,6 +213,13 @@ def test_the_worked_example() -> None:
     receipt.verify([samples.KEY.key])
     head = receipt.to_bytes().decode().partition("\n\n")[0]
     assert f"```\n{head}\n```" in example
+    # The same checkpoint, cosigned.
+    text = parse_checkpoint(checkpoint).note.text
+    cosignature = cosign(text, witnessed.KEY, witnessed.NOON)
+    cosigned = (ROOM / "FORMAT.md").read_text(encoding="utf-8").partition("## Cosignatures")[2]
+    assert [str(witnessed.KEY.key)] == WITNESS_VKEYS
+    assert WITNESS_VKEYS[0] in cosigned
+    assert f"```\n{checkpoint.decode()}{cosignature}```" in cosigned
 
 
 def test_format_names_every_kind_and_column() -> None:

@@ -10,11 +10,12 @@ from ombud_ledger.durable import Durable
 from ombud_ledger.errors import KeyUnusable, LedgerBroken, LedgerUnreadable
 from ombud_ledger.layout import LogLayout
 from ombud_ledger.tlog.checkpoint import parse_checkpoint
-from ombud_ledger.tlog.note import Signer
+from ombud_ledger.tlog.note import ED25519, Signer
 from ombud_ledger.tlog.pub import Pub
 from ombud_ledger.tlog.publisher import Publisher
 from ombud_ledger.tlog.resume import demand_signed, resume
 from ombud_ledger.tlog.signed_head import SignedHeads
+from ombud_ledger.tlog.witnessing import Witnesses, Witnessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Begun:
 
     heads: SignedHeads | None = None
     publisher: Publisher | None = None
+    witnessing: Witnessing | None = None
     why: str = ""
 
 
@@ -36,12 +38,21 @@ def begin(
     clock: Callable[[], int],
     pace: float,
     on_broken: Callable[[str], None],
+    witnesses: Witnesses | None = None,
 ) -> Begun:
     """Prepare to publish for a log of `size` entries. Raises KeyUnusable, OSError, sqlite3.Error."""
     # 1. Keys sign for the log whose name they bear.
     for signer in signers:
+        if signer.key.kind != ED25519:
+            raise KeyUnusable(
+                f"the signing key is a witness's, {signer.key.name!r}: a log signs with its own"
+            )
         if signer.key.name != origin:
             raise KeyUnusable(f"the signing key is for {signer.key.name!r}; this log's origin is {origin!r}")
+    if witnesses is not None and not signers:
+        raise KeyUnusable(
+            "witnesses are named, but no key signs the log: there is nothing for them to cosign"
+        )
     # 2. A log that was never signed, and is not to be, has nothing to hold to.
     if not signers and not layout.signed.exists():
         return Begun()
@@ -70,7 +81,16 @@ def begin(
         pace=pace,
         on_broken=on_broken,
     )
-    return Begun(heads, publisher)
+    # 4. Witnesses hear of what it publishes.
+    if witnesses is None:
+        return Begun(heads, publisher)
+    try:
+        witnessing = Witnessing(pub, origin=origin, witnesses=witnesses, republish=publisher.republish)
+    except KeyUnusable:
+        heads.close()
+        raise
+    publisher.on_published = witnessing.look
+    return Begun(heads, publisher, witnessing)
 
 
 def key_changes(heads: SignedHeads, signers: Sequence[Signer]) -> list[dict[str, Any]]:
@@ -79,7 +99,11 @@ def key_changes(heads: SignedHeads, signers: Sequence[Signer]) -> list[dict[str,
     And the other way round. After a crash some may be written twice; that says the same.
     """
     head = heads.load()
-    before = {line.key_id.hex() for line in parse_checkpoint(head.note).note.signatures} if head else set()
+    before: set[str] = set()
+    if head is not None:
+        signed = parse_checkpoint(head.note)
+        lines = signed.note.signatures  # witnesses have names of their own
+        before = {line.key_id.hex() for line in lines if line.name == signed.checkpoint.origin}
     now = {signer.key.id.hex(): str(signer.key) for signer in signers}
     added = [
         {"event": "added", "key_id": key_id, "vkey": vkey}

@@ -12,7 +12,7 @@ from typing import Final
 from ombud_ledger.errors import LedgerUnreadable, NotProven
 from ombud_ledger.hashing import HASH_BYTES
 from ombud_ledger.tlog.merkle import EMPTY_ROOT
-from ombud_ledger.tlog.note import Note, Signer, VerifierKey, parse_note, sign_note
+from ombud_ledger.tlog.note import ED25519, Note, Signer, VerifierKey, parse_note, sign_note
 
 MOST_SIZE: Final = 2**63 - 1
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -39,11 +39,17 @@ class Signed:
     note: Note
 
     def verify(self, keys: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
-        """Demand the signature of a key whose name is the checkpoint's origin. Raises NotProven.
+        """Demand the signature of a log's key whose name is the checkpoint's origin. Raises NotProven.
 
-        A key for another log never vouches for this one, although it may sign the same lines.
+        A key for another log never vouches for this one, although it may sign the same lines; nor does a
+        witness that calls itself like the log.
         """
-        return self.note.verify([key for key in keys if key.name == self.checkpoint.origin])
+        return self.note.verify([key for key in keys if is_logs(key, self.checkpoint.origin)])
+
+
+def is_logs(key: VerifierKey, origin: str) -> bool:
+    """Say whether a key is one that signs for the log of that origin."""
+    return key.name == origin and key.kind == ED25519
 
 
 def parse_checkpoint(data: bytes) -> Signed:
@@ -77,6 +83,6 @@ def parse_checkpoint(data: bytes) -> Signed:
 def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[Signer]) -> bytes:
     """Return the checkpoint signed by all signers. Raises KeyUnusable, NotProven for one of another name."""
     for signer in signers:
-        if signer.key.name != checkpoint.origin:
+        if not is_logs(signer.key, checkpoint.origin):
             raise NotProven(f"key {signer.key.name!r} cannot sign for {checkpoint.origin!r}")
     return sign_note(checkpoint.text(), signers).to_bytes()

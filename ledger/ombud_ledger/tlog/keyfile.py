@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ombud_ledger.durable import act_now, store
 from ombud_ledger.errors import KeyUnusable
-from ombud_ledger.tlog.note import VerifierKey, parse_vkey
+from ombud_ledger.tlog.note import COSIGNATURE, ED25519, VerifierKey, parse_vkey
 
 MOST_BYTES: Final = 64 * 1024
 MOST_KEYS: Final = 8
@@ -36,6 +36,19 @@ _BLOCK: Final = re.compile(
 )
 _OTHERS: Final = 0o077
 
+__all__ = [
+    "COSIGNATURE",
+    "ED25519",
+    "KeyFile",
+    "SigningKey",
+    "active_keys",
+    "create_key_file",
+    "new_key_file",
+    "read_key_file",
+    "read_passphrase",
+    "replace_key_file",
+]
+
 Passphrase = Callable[[], bytes]
 """Asks for the passphrase, when and if one is needed."""
 Randomness = Callable[[int], bytes]
@@ -43,16 +56,16 @@ Randomness = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key in memory. Its name is the origin of the log it signs for."""
+    """A private key in memory. Its name is the origin of the log it signs for, or a witness's own."""
 
     key: VerifierKey
     private: Ed25519PrivateKey
 
     @classmethod
-    def from_seed(cls, name: str, seed: bytes) -> "SigningKey":
+    def from_seed(cls, name: str, seed: bytes, kind: int = ED25519) -> "SigningKey":
         """Return the key with this 32-byte seed. Raises KeyUnusable."""
         private = Ed25519PrivateKey.from_private_bytes(seed)
-        return cls(_public(name, private), private)
+        return cls(_public(name, private, kind), private)
 
     def sign(self, message: bytes) -> bytes:
         """Return the Ed25519 signature (RFC 8032)."""
@@ -89,14 +102,15 @@ class KeyFile:
                 raise KeyUnusable(
                     f"key {vkey.id.hex()} of {vkey.name}: wrong passphrase, or damaged"
                 ) from error
-            if not isinstance(private, Ed25519PrivateKey) or _public(vkey.name, private) != vkey:
+            if not isinstance(private, Ed25519PrivateKey) or _public(vkey.name, private, vkey.kind) != vkey:
                 raise KeyUnusable(f"key {vkey.id.hex()} of {vkey.name}: the private key is another's")
             keys.append(SigningKey(vkey, private))
         return tuple(keys)
 
     def with_new(self, passphrase: bytes | None, randomness: Randomness = os.urandom) -> "KeyFile":
         """Return the file with one more key. Without passphrase the new one is stored unencrypted."""
-        made = _make(self.blocks[0][0].name, passphrase, randomness)
+        first = self.blocks[0][0]
+        made = _make(first.name, passphrase, randomness, first.kind)
         if len(self.blocks) >= MOST_KEYS:
             raise KeyUnusable(f"the file holds {MOST_KEYS} keys, the most: retire one first")
         return KeyFile((*self.blocks, made))
@@ -115,9 +129,11 @@ class KeyFile:
         return _MAGIC + "".join(f"vkey {key}\n{pem}" for key, pem in self.blocks)
 
 
-def new_key_file(name: str, passphrase: bytes | None, randomness: Randomness = os.urandom) -> KeyFile:
-    """Return a file with one new key of that name. Raises KeyUnusable for a name that no key can have."""
-    return KeyFile((_make(name, passphrase, randomness),))
+def new_key_file(
+    name: str, passphrase: bytes | None, randomness: Randomness = os.urandom, *, kind: int = ED25519
+) -> KeyFile:
+    """Return a file with one new key, a log's or a witness's. Raises KeyUnusable for an impossible name."""
+    return KeyFile((_make(name, passphrase, randomness, kind),))
 
 
 def read_key_file(path: Path) -> KeyFile:
@@ -139,13 +155,13 @@ def read_key_file(path: Path) -> KeyFile:
         raise KeyUnusable(
             f"{path}: is no file of `ombud key init`: its first line must be {_MAGIC.strip()!r}"
         )
-    found = tuple((parse_vkey(match[1]), match[2]) for match in _BLOCK.finditer(text))
+    found = tuple((parse_vkey(match[1], kind=None), match[2]) for match in _BLOCK.finditer(text))
     file_read = KeyFile(found)
     if file_read.to_text() != text or not found or len(found) > MOST_KEYS:
         raise KeyUnusable(f"{path}: must hold 1 to {MOST_KEYS} keys, each a vkey line and a PEM block")
-    # 3. One name.
-    if len({key.name for key in file_read.vkeys}) > 1 or len(set(file_read.vkeys)) < len(found):
-        raise KeyUnusable(f"{path}: its keys must have one name and be different")
+    # 3. One name, and one kind.
+    if len({(key.name, key.kind) for key in file_read.vkeys}) > 1 or len(set(file_read.vkeys)) < len(found):
+        raise KeyUnusable(f"{path}: its keys must have one name and kind, and be different")
     return file_read
 
 
@@ -176,15 +192,15 @@ def replace_key_file(path: Path, content: KeyFile) -> None:
     store(path, content.to_text().encode(), act_now, "key")
 
 
-def _make(name: str, passphrase: bytes | None, randomness: Randomness) -> tuple[VerifierKey, str]:
-    signing = SigningKey.from_seed(name, randomness(32))
+def _make(name: str, passphrase: bytes | None, randomness: Randomness, kind: int) -> tuple[VerifierKey, str]:
+    signing = SigningKey.from_seed(name, randomness(32), kind)
     protection = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
     pem = signing.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
     return signing.key, pem.decode()
 
 
-def _public(name: str, private: Ed25519PrivateKey) -> VerifierKey:
-    return VerifierKey(name, private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+def _public(name: str, private: Ed25519PrivateKey, kind: int) -> VerifierKey:
+    return VerifierKey(name, private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), kind)
 
 
 def active_keys(events: Iterable[tuple[str, str]]) -> list[str]:

@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Signed notes (C2SP signed-note): text, and lines that sign it. Ed25519, type 0x01. No I/O.
+"""Signed notes (C2SP signed-note): text, and lines that sign it. No I/O.
+
+Ed25519 in two kinds: type 0x01 signs the text, type 0x04 is a witness's cosignature (`cosignature.py`).
 
 Parsers are strict: what they return prints to the very bytes they were given.
 """
@@ -22,6 +24,9 @@ MOST_BYTES: Final = 64 * 1024  # of a note: signatures of other kinds, which are
 MOST_SIGNATURES: Final = 32  # C2SP: at least 16 must be accepted
 MOST_NAME: Final = 255
 ED25519: Final = 0x01
+COSIGNATURE: Final = 0x04
+TIME_BYTES: Final = 8  # of a cosignature, before the 64 of the signature
+_KINDS: Final = {ED25519: "Ed25519", COSIGNATURE: "Ed25519 cosignature"}
 _MARK: Final = "— "  # an em dash and a space
 _VKEY: Final = re.compile(r"([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)")
 _KEY_BYTES: Final = 32
@@ -42,10 +47,14 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A public Ed25519 key and the name it signs under; prints as vkey."""
+    """A public Ed25519 key, the name it signs under and how it signs; prints as vkey.
+
+    A log's key is of kind `ED25519`, a witness's of kind `COSIGNATURE`: neither passes for the other.
+    """
 
     name: str
     public: bytes
+    kind: int = ED25519
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -54,18 +63,23 @@ class VerifierKey:
             )
         if len(self.public) != _KEY_BYTES:
             raise KeyUnusable(f"an Ed25519 key has {_KEY_BYTES} bytes, not {len(self.public)}")
+        if self.kind not in _KINDS:
+            raise KeyUnusable(f"key type {self.kind:#04x} is not known here")
 
     @property
     def id(self) -> bytes:
-        """Key ID: the first 4 bytes of H(name || LF || 0x01 || public key)."""
-        return sha256(self.name.encode() + b"\n" + bytes([ED25519]) + self.public).digest()[:4]
+        """Key ID: the first 4 bytes of H(name || LF || type || public key)."""
+        return sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
 
     def __str__(self) -> str:
-        text = base64.b64encode(bytes([ED25519]) + self.public).decode()
+        text = base64.b64encode(bytes([self.kind]) + self.public).decode()
         return f"{self.name}+{self.id.hex()}+{text}"
 
     def verify(self, message: bytes, signature: bytes) -> None:
-        """Demand that the key signed the message. Raises NotProven."""
+        """Demand that the key signed the message, or cosigned it. Raises NotProven."""
+        if self.kind == COSIGNATURE:
+            time = int.from_bytes(signature[:TIME_BYTES], "big")
+            message, signature = cosigned(message, time), signature[TIME_BYTES:]
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError) as error:
@@ -114,6 +128,11 @@ class Note:
         return tuple(verified)
 
 
+def cosigned(text: bytes, time: int) -> bytes:
+    """Return what a witness signs who saw the text at `time`, seconds since the epoch (cosignature/v1)."""
+    return b"cosignature/v1\ntime %d\n" % time + text
+
+
 def is_name(name: str) -> bool:
     """Say whether a key can have this name: no plus sign, no space or control character of Unicode."""
     try:
@@ -123,8 +142,8 @@ def is_name(name: str) -> bool:
     return 0 < len(data) <= MOST_NAME and "+" not in name and not any(map(_is_gap, name))
 
 
-def parse_vkey(text: str) -> VerifierKey:
-    """Return the key that a vkey spells. Raises KeyUnusable."""
+def parse_vkey(text: str, *, kind: int | None = ED25519) -> VerifierKey:
+    """Return the key that a vkey spells, of that kind, or of any where it is None. Raises KeyUnusable."""
     match = _VKEY.fullmatch(text) if len(text) <= 1_024 else None
     if match is None:
         raise KeyUnusable(f"vkey {text[:80]!r}: must be NAME+KEYID+KEY, as `ombud key show` prints it")
@@ -132,10 +151,12 @@ def parse_vkey(text: str) -> VerifierKey:
         material = base64.b64decode(match[3], validate=True)
     except binascii.Error as error:
         raise KeyUnusable(f"vkey {text[:80]!r}: its key is not base64") from error
-    if not material or material[0] != ED25519:
-        kind = f"{material[0]:#04x}" if material else "none"
-        raise KeyUnusable(f"vkey {text[:80]!r}: type {kind} is not known here, only {ED25519:#04x}, Ed25519")
-    key = VerifierKey(match[1], material[1:])
+    wanted = _KINDS if kind is None else [kind]
+    if not material or material[0] not in wanted:
+        found = f"{material[0]:#04x}" if material else "none"
+        names = " or ".join(f"{each:#04x}, {_KINDS[each]}" for each in wanted)
+        raise KeyUnusable(f"vkey {text[:80]!r}: type {found} is not known here, only {names}")
+    key = VerifierKey(match[1], material[1:], material[0])
     if str(key) != text:
         raise KeyUnusable(f"vkey {text[:80]!r}: its key ID should be {key.id.hex()}")
     return key
@@ -157,14 +178,19 @@ def parse_note(data: bytes) -> Note:
     if not blank or not lines.endswith("\n"):
         raise LedgerUnreadable("the note has no signature lines after a blank one, or its end is missing")
     # 3. One signature a line.
-    rows = lines[:-1].split("\n")
-    if len(rows) > MOST_SIGNATURES:
-        raise LedgerUnreadable(f"the note has {len(rows)} signature lines: at most {MOST_SIGNATURES} allowed")
-    note = Note(text + "\n", tuple(_parse_line(row) for row in rows))
+    note = Note(text + "\n", parse_signatures(lines))
     # 4. Printing it again must give the same bytes.
     if note.to_bytes() != data:
         raise LedgerUnreadable("the note is spelled otherwise than it prints")
     return note
+
+
+def parse_signatures(lines: str) -> tuple[Signature, ...]:
+    """Return the signatures of 1 to 32 lines, the last of which ends too. Raises LedgerUnreadable."""
+    rows = lines.removesuffix("\n").split("\n")
+    if len(rows) > MOST_SIGNATURES:
+        raise LedgerUnreadable(f"the note has {len(rows)} signature lines: at most {MOST_SIGNATURES} allowed")
+    return tuple(_parse_line(row) for row in rows)
 
 
 def sign_note(text: str, signers: Sequence[Signer]) -> Note:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder `pub/` of a log: exactly the layout of C2SP tlog-tiles, to be served or copied as it is.
 
-`tile/...` are immutable, `checkpoint` is replaced whole; `checkpoints/` keeps older ones.
+`tile/...` are immutable, `checkpoint` is replaced whole; `checkpoints/` keeps older ones, `cosigned`
+the newest that enough witnesses cosigned.
 """
 
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ class Pub:
     def checkpoint(self) -> bytes | None:
         """Return the bytes of the newest published checkpoint, None if there is none."""
         return _read(self.folder / "checkpoint", MOST_BYTES)
+
+    def cosigned(self) -> bytes | None:
+        """Return the newest checkpoint that enough witnesses cosigned, None if there is none."""
+        return _read(self.folder / "cosigned", MOST_BYTES)
 
     def tile(self, tile: TileId) -> bytes:
         """Return a tile's bytes; of a partial one that is not there, cut from the full or a wider one.
@@ -66,6 +71,10 @@ class Pub:
     def put_checkpoint(self, note: bytes) -> None:
         """Replace the published checkpoint, whole."""
         store(self.folder / "checkpoint", note, self._durable, "publish.checkpoint")
+
+    def put_cosigned(self, note: bytes) -> None:
+        """Replace the newest cosigned checkpoint, whole."""
+        store(self.folder / "cosigned", note, self._durable, "publish.cosigned")
 
     def keep(self, note: bytes, size: int, ts: int) -> None:
         """Put a checkpoint of that size and time (microseconds UTC) among the older ones."""

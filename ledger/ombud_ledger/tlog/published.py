@@ -30,9 +30,19 @@ class Published:
             raise LedgerUnreadable(f"log {self._layout.folder.name} has published no checkpoint")
         return parse_checkpoint(data)
 
+    def cosigned(self) -> Signed | None:
+        """Return the newest checkpoint that enough witnesses cosigned, None if there is none."""
+        data = self._pub.cosigned()
+        return None if data is None else parse_checkpoint(data)
+
     def receipt(self, seq: int) -> Receipt:
-        """Return the receipt of an entry under the newest checkpoint, with its record. Raises NotCovered."""
-        signed = self.checkpoint()
+        """Return the receipt of an entry, with its record. Raises NotCovered.
+
+        Under the newest checkpoint that witnesses cosigned, if it covers the entry; else under the newest.
+        """
+        signed = self.cosigned()
+        if signed is None or seq >= signed.checkpoint.size:
+            signed = self.checkpoint()
         proof = self.inclusion(seq, signed.checkpoint.size)
         (entry,) = whole_stretch(self._layout, seq, seq + 1)
         return Receipt(seq, tuple(proof), signed.note.to_bytes(), entry.record)

@@ -17,8 +17,8 @@ from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnavailable
 from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.layout import LogLayout
 from ombud_ledger.records import whole_stretch
-from ombud_ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
-from ombud_ledger.tlog.note import Signer
+from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
+from ombud_ledger.tlog.note import Note, Signer
 from ombud_ledger.tlog.pub import Pub
 from ombud_ledger.tlog.resume import Resumed
 from ombud_ledger.tlog.signed_head import SignedHead, SignedHeads
@@ -48,6 +48,7 @@ class Publisher:
         on_broken: Callable[[str], None],
     ) -> None:
         self.error: Exception | None = None
+        self.on_published: Callable[[], None] = _nobody
         self._layout = layout
         self._origin = origin
         self._signers = tuple(signers)
@@ -105,6 +106,21 @@ class Publisher:
         """Publish a checkpoint that covers all that is durable by now, and keep it; raises as `publish`."""
         self.publish(keep=True)
 
+    def republish(self, note: Note) -> bool:
+        """Publish the newest checkpoint again with more signature lines; False where that is of another text.
+
+        The signed head goes first here, too: what a crash leaves between the two, the next start publishes.
+        Raises LedgerError, OSError, sqlite3.Error.
+        """
+        with self._lock:
+            head = self._heads.load()
+            if head is None or parse_checkpoint(head.note).note.text != note.text:
+                return False
+            data = note.to_bytes()
+            self._heads.advance(head, head._replace(note=data))
+            self._pub.put_checkpoint(data)
+            return True
+
     def finish(self, timeout: float) -> None:
         """End the thread and publish the last checkpoint, if that can be done."""
         self.stop(timeout)
@@ -139,6 +155,7 @@ class Publisher:
         # 5. Publish: from here on others rely on it.
         if self._pub.checkpoint() != head.note:
             self._pub.put_checkpoint(head.note)
+            self.on_published()
         # 6. The partial forms of tiles that are full now have served. (A crash leaves some: they do no harm.)
         while self._filled:
             self._pub.drop_partial(self._filled.pop())
@@ -205,3 +222,7 @@ class Publisher:
                 delay = min(max(delay, 0.1) * 2, _BACKOFF_MOST)
                 _LOG.warning("%s; next try in %.1f s", error, delay)
             self._closing.wait(delay)
+
+
+def _nobody() -> None:
+    """Tell nobody that a checkpoint was published."""
