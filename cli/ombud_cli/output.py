@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from io import StringIO
 from typing import Any
 
 WIDE = 10_000
@@ -132,8 +133,14 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str) ->
 def _page(content: Any) -> None:
     from rich.console import Console
 
-    terminal = sys.stdout.isatty()
-    Console(width=None if terminal else WIDE, highlight=False).print(content)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(content)
+        return
+    # Nothing is cut in a pipe, and nothing is padded to the longest cell either.
+    page = StringIO()
+    Console(width=WIDE, highlight=False, file=page).print(content)
+    for line in page.getvalue().splitlines():
+        print(line.rstrip())
 
 
 def _csv(value: Any) -> Any:
