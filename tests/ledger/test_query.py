@@ -151,6 +151,14 @@ def test_no_other_file_is_read(tmp_path: Path, statement: str) -> None:
         sql.execute(statement.format(other=other, sealed=sealed)).fetchall()
 
 
+@pytest.mark.parametrize("statement", ["SELECT " + "NOT " * 900 + "true", "SELECT 'a\x00b'"])
+def test_what_cannot_be_looked_into_is_refused(tmp_path: Path, statement: str) -> None:
+    """A statement nested deeper than its tree can be read, or with a NUL, does not run."""
+    samples.build(tmp_path)
+    with query.connect(tmp_path) as sql, pytest.raises(QueryRefused, match=r"too deep|NUL"):
+        sql.execute(statement)
+
+
 def test_the_chain_in_stock_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The documented SQL finds no fault in a sound ledger and names the entry in an altered one."""
     samples.build(tmp_path, sealed=(6, 6))
