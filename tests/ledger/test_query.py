@@ -70,6 +70,23 @@ def test_several_logs_are_read_together(tmp_path: Path) -> None:
         query.connect(tmp_path / "elsewhere")
 
 
+def test_rows_of_two_logs_never_meet(tmp_path: Path) -> None:
+    """Every view has `log`; joined by log and seq, facts of one log stay with its entries."""
+    for log, first in (("a-0", 0), ("b-1", 100)):
+        ledger = samples.open_log(tmp_path, log=log)
+        samples.fill(ledger, 6, start=first)
+        ledger.close(seal=log == "a-0")
+    with query.connect(tmp_path) as sql:
+        views = {view for view, *_ in sql.schema()}
+        assert {view for view, column, *_ in sql.schema() if column == "log"} == views
+        joined = sql.execute(
+            "SELECT log, id, dependents FROM decisions JOIN facts_credit USING (log, seq) ORDER BY ALL"
+        ).fetchall()
+        numbers = [("a-0", 0), ("a-0", 1), ("a-0", 4), ("b-1", 100), ("b-1", 102), ("b-1", 105)]
+        assert sorted((log, f"d-{n}", n) for log, n in numbers) == joined
+        assert sql.execute("SELECT count(*) FROM decisions JOIN facts USING (log, seq)").fetchone() == (8,)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -116,6 +133,8 @@ def test_only_select_runs(tmp_path: Path, statement: str) -> None:
         "SELECT * FROM query_table('{sealed}')",
         "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
         "SELECT * FROM glob('*')",
+        "SELECT * FROM hot_0",
+        'SELECT * FROM memory.main."HOT_0"',
         "SELECT getenv('HOME')",
         "SELECT * FROM duckdb_secrets()",
         "SELECT * FROM parquet_metadata('{sealed}')",
@@ -130,6 +149,14 @@ def test_no_other_file_is_read(tmp_path: Path, statement: str) -> None:
     sealed = next(samples.files_of(tmp_path))
     with query.connect(tmp_path) as sql, pytest.raises((duckdb.Error, QueryRefused)):
         sql.execute(statement.format(other=other, sealed=sealed)).fetchall()
+
+
+@pytest.mark.parametrize("statement", ["SELECT " + "NOT " * 900 + "true", "SELECT 'a\x00b'"])
+def test_what_cannot_be_looked_into_is_refused(tmp_path: Path, statement: str) -> None:
+    """A statement nested deeper than its tree can be read, or with a NUL, does not run."""
+    samples.build(tmp_path)
+    with query.connect(tmp_path) as sql, pytest.raises(QueryRefused, match=r"too deep|NUL"):
+        sql.execute(statement)
 
 
 def test_the_chain_in_stock_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
