@@ -70,6 +70,13 @@ def _http_url(text: str) -> str:
     return text
 
 
+def _prefix(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.query or parts.fragment or parts.username or parts.port == 0:
+        raise ValueError("must be an address to append a path to: no user, query or fragment")
+    return text
+
+
 def _witness_key(text: str) -> str:
     from ombud_ledger import KeyUnusable, transparency  # here: only a log with witnesses needs it
 
@@ -156,7 +163,7 @@ class UpstreamSection(_Section):
 class WitnessSection(_Section):
     """A witness that is asked to cosign checkpoints, and its public key, as its operator gives it out."""
 
-    url: HttpUrl
+    url: Annotated[HttpUrl, AfterValidator(_prefix)]
     vkey: Annotated[str, AfterValidator(_witness_key)]
 
 

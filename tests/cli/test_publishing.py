@@ -112,6 +112,8 @@ def test_a_gateway_asks_its_witness(deployment: Deployment, tmp_path: Path) -> N
     [
         (f'url = "here"\nvkey = "{KEY.key}"\n', "must be an http"),
         (f'url = "http://a"\nvkey = "{samples.KEY.key}"\n', "only 0x04"),
+        (f'url = "http://a:99999"\nvkey = "{KEY.key}"\n', "Port out of range"),
+        (f'url = "http://a?b"\nvkey = "{KEY.key}"\n', "no user, query or fragment"),
         (f'{WITNESS}listen = "b"\n', "listen"),
         (f"{WITNESS}[[ledger.witness]]\n{WITNESS}", "counts once"),
     ],

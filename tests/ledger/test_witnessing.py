@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A log that asks witnesses: their lines come under its checkpoints, and no witness can hold it up."""
 
+import contextlib
 import logging
 import shutil
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -24,7 +26,7 @@ from ombud_ledger.tlog.keyfile import SigningKey
 from ombud_ledger.tlog.note import COSIGNATURE, parse_note
 from ombud_ledger.tlog.published import Published
 from ombud_ledger.tlog.receipt import parse_receipt
-from ombud_ledger.tlog.witness_client import WitnessAddress
+from ombud_ledger.tlog.witness_client import WitnessAddress, WitnessClient, WitnessFailed
 from ombud_ledger.tlog.witness_memory import WitnessMemory
 from ombud_ledger.tlog.witnessing import Witnesses
 
@@ -244,6 +246,31 @@ def test_what_a_false_witness_answers(tmp_path: Path, caplog: pytest.LogCaptureF
         log.ledger.close()
 
 
+def test_a_dripping_witness(tmp_path: Path) -> None:
+    """A witness that answers byte by byte, without end, is hung up on: one deadline holds for all."""
+    log = Log(tmp_path / "log")
+    signed = parse_checkpoint(log.grow(3))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            peer, _ = listener.accept()
+            pace = threading.Event()
+            with peer, contextlib.suppress(OSError):
+                peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+                while not pace.wait(0.02):
+                    peer.sendall(b"x")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        (address,) = at(listener.getsockname()[1]).each
+        client = WitnessClient(address, threading.Event())
+        with pytest.raises(WitnessFailed, match="it took more than"):
+            client.ask(signed, lambda old, new: [], seconds=0.3)
+        thread.join(20)
+        assert not thread.is_alive()
+    log.ledger.close()
+
+
 def test_a_line_beside_others_is_taken(tmp_path: Path) -> None:
     """A witness that signs with several keys may answer all lines; ours is found, and only ours is kept."""
 
@@ -272,8 +299,8 @@ def test_what_cannot_be_configured(tmp_path: Path) -> None:
             Witnesses(each, quorum)
     with pytest.raises(KeyUnusable, match="is no witness's"):
         WitnessAddress("http://127.0.0.1:1", samples.KEY.key)
-    for url in ("ftp://a", "http://", "http://a?b"):
-        with pytest.raises(ValueError, match="its URL is"):
+    for url in ("ftp://a", "http://", "http://a?b", "http://a:99999"):
+        with pytest.raises(ValueError, match=r"its URL is|Port out of range"):
             WitnessAddress(url, KEY.key)
     namesake = SigningKey.from_seed(samples.ORIGIN, bytes(32), COSIGNATURE)
     with pytest.raises(KeyUnusable, match="a name of its own"):

@@ -43,6 +43,7 @@ class WitnessAddress:
     def __post_init__(self) -> None:
         demand_witness(self.key)
         parts = urlsplit(self.url)
+        parts.port  # noqa: B018 - raises ValueError for a port that there cannot be
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(
                 f"witness {self.key.name}: its URL is {self.url!r}, must be http(s)://HOST[:PORT][/PATH]"
@@ -63,7 +64,7 @@ class WitnessClient:
         self.key = address.key
         self._url = urlsplit(address.url)
         self._seen = 0
-        self._connection: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None  # http.client forgets its own before the body is read
         self._stopped = stopped
 
     def ask(self, signed: Signed, prove: Prove, *, seconds: float = _SECONDS) -> Signature:
@@ -88,10 +89,10 @@ class WitnessClient:
 
     def hang_up(self) -> None:
         """End the exchange that is under way, if there is one."""
-        connection = self._connection
-        if connection is not None and connection.sock is not None:
+        connected = self._socket
+        if connected is not None:
             with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+                connected.shutdown(socket.SHUT_RDWR)
 
     def _told(self, body: bytes, size: int) -> int:
         try:
@@ -128,22 +129,25 @@ class WitnessClient:
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True
-        connection = self._connection = self._connect(seconds)
+        connection = self._connect(seconds)
         timer.start()
         try:
             connection.connect()
+            self._socket = connection.sock
             if late.is_set() or self._stopped.is_set():
                 raise TimeoutError
             connection.request("POST", self._url.path.rstrip("/") + PATH, body, {"User-Agent": "ombud"})
             answer = connection.getresponse()
             data = answer.read(MOST_BYTES + 1)
             kind = answer.headers.get("Content-Type", "")
+            if late.is_set():  # what was hung up on may look like the end
+                raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
-            why = f"it took more than {seconds:.0f} s" if late.is_set() else repr(error)
+            why = f"it took more than {seconds:g} s" if late.is_set() else repr(error)
             raise WitnessFailed(f"it cannot be asked: {why}") from error
         finally:
             timer.cancel()
-            self._connection = None
+            self._socket = None
             connection.close()
         if len(data) > MOST_BYTES:
             raise WitnessFailed(f"it answers with more than {MOST_BYTES} bytes")
