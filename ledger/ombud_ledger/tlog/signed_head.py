@@ -38,7 +38,7 @@ class SignedHeads:
         make_folder(path.parent)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA synchronous=EXTRA")  # a journal that comes back would undo the swap
             _prepare(self._db, path.name)
         except sqlite3.DatabaseError as error:
             self._db.close()
