@@ -39,10 +39,11 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def bodies(count: int) -> list[bytes]:
-    """Requests as tritonclient encodes them, no two alike to policy, all within what `credit` lets through.
+    """Requests as tritonclient encodes them, no two alike, all within what `credit` lets through.
 
     Real applications, with loan amount and obligation ratio drawn anew by every client: a gateway that
-    remembers verdicts must not profit from a client that repeats itself.
+    remembers verdicts must not profit from a client that repeats itself. It does profit from policies that
+    cannot tell amounts below a limit apart, as those of `credit` cannot (ADR 0009).
     """
     from tritonclient.grpc._utils import _get_inference_request
 
