@@ -57,7 +57,7 @@ class PrometheusMetrics(Collector):
     """Metrics on an HTTP page at `address` (host, port).
 
     A call is counted into plain integers, and the page is made of them when it is asked for: the client's own
-    counters, each behind a lock, cost as much as a policy decision (measured).
+    counters, each behind a lock, took three times as long (measured).
     """
 
     def __init__(self, address: tuple[str, int], gauges: Gauges) -> None:
