@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable appends per second, against a raw SQLite loop (WAL, synchronous=FULL) of the same batches.
 
-Event loop, collector and salts are the gateway's; the raw loop has the same collector. Also: the time to
-durability by waiting clients, and the worst of it while a segment is sealed.
+Event loop, set-up of the interpreter and salts are the gateway's; the raw loop shares the interpreter.
+Also: the time to durability by waiting clients, and the worst of it while a segment is sealed.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.ledger_sample import RECORD, open_log
-from ombud_gateway.collector import collect_rarely
+from ombud_gateway.interpreter import set_up_to_serve
 from ombud_ledger import Facts, Ledger, hot
 from ombud_ledger.durable import act_now
 
@@ -123,7 +123,7 @@ def _while_sealing(root: Path) -> dict[str, float]:
 
 def run() -> dict[str, Any]:
     """Measure, each round ours and raw in turn; the figures are those of the median round by ratio."""
-    collect_rarely()
+    set_up_to_serve()
     figures: dict[str, Any] = {}
     ratios: list[float] = []
     with tempfile.TemporaryDirectory(prefix="ombud-bench-", dir=Path.cwd()) as folder:

@@ -56,14 +56,14 @@ def serve_command(
 async def _serve(config: Config, file: Path, *, dev: bool) -> None:
     from ombud_cli.watch import watch
     from ombud_cli.wiring import serving
-    from ombud_gateway.collector import collect_rarely
+    from ombud_gateway.interpreter import set_up_to_serve
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with serving(config) as gateway:
-        collect_rarely()
+        set_up_to_serve()
         _LOG.info("%s", _announcement(gateway, file))
         watching = None
         if dev or config.policy.watch:

@@ -7,7 +7,7 @@ A subset of RFC 8785: objects, arrays, strings, true, false, integers within 2^5
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, Final, NoReturn
@@ -25,7 +25,6 @@ MAX_KEY: Final = 64
 JSON = Any  # bool | int | str | list[JSON] | dict[str, JSON]
 
 _KEYS_MEMO: Final = 64  # longer lists of keys are not remembered
-_FLAT: Final = frozenset({str, int, bool})
 KEY: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -37,12 +36,12 @@ def encode(value: Mapping[str, JSON], *, limit: int, longest: int | None = None)
     """
     longest = limit if longest is None else longest
     # orjson prints what is plainly of the subset; whatever is not goes the exact way, which alone refuses.
-    if type(value) is dict and _is_plain(value, 1):
+    if type(value) is dict and _is_plain(value, 1, longest):
         try:
             data = orjson.dumps(value, None, orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
         except TypeError:  # an integer beyond 2^53-1, or a lone surrogate
             data = b""
-        if data and len(data) <= limit and _has_short_strings(value, data, longest):
+        if data and len(data) <= limit:
             return data
     return encode_exactly(value, limit=limit, longest=longest)
 
@@ -79,19 +78,33 @@ def parse(data: bytes, *, limit: int) -> dict[str, JSON]:
     return value
 
 
-def _is_plain(value: dict[str, JSON], depth: int) -> bool:
+def _is_plain(value: dict[str, JSON], depth: int, longest: int) -> bool:
     keys = tuple(value)
     if depth > MAX_DEPTH or not (_are_keys_memo(keys) if len(keys) <= _KEYS_MEMO else _are_keys(keys)):
         return False
     for item in value.values():
         kind = type(item)
-        if kind is str or kind is int or kind is bool:
+        if kind is str:
+            if len(item) > longest:
+                return False
+        elif kind is int or kind is bool:
             continue
-        if kind is dict:
-            if not _is_plain(item, depth + 1):
+        elif kind is dict:
+            if not _is_plain(item, depth + 1, longest):
                 return False
         # Objects and arrays in arrays are rare: the exact way.
-        elif kind is not list or depth == MAX_DEPTH or not _FLAT.issuperset(map(type, item)):
+        elif kind is not list or depth == MAX_DEPTH or not _is_flat(item, longest):
+            return False
+    return True
+
+
+def _is_flat(items: list[JSON], longest: int) -> bool:
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            if len(item) > longest:
+                return False
+        elif kind is not int and kind is not bool:
             return False
     return True
 
@@ -101,27 +114,6 @@ def _are_keys(keys: tuple[str, ...]) -> bool:
 
 
 _are_keys_memo = lru_cache(maxsize=1_024)(_are_keys)
-
-
-def _has_short_strings(value: dict[str, JSON], data: bytes, longest: int) -> bool:
-    # Besides any one string the bytes hold the outer keys: mostly that is bound enough.
-    if len(data) <= longest or len(data) - sum(map(len, value)) <= longest:
-        return True
-    return _longest(value.values()) <= longest
-
-
-def _longest(items: Iterable[JSON]) -> int:
-    """Return the characters of the longest string among plain values and in them."""
-    found = 0
-    for item in items:
-        kind = type(item)
-        if kind is str:
-            found = max(found, len(item))
-        elif kind is dict:
-            found = max(found, _longest(item.values()))
-        elif kind is list:
-            found = max(found, _longest(item))
-    return found
 
 
 def _object(value: Mapping[str, JSON], depth: int, longest: int) -> str:

@@ -98,7 +98,7 @@ class Ledger:
             on_state=self._say_state,
             on_durable=self._publisher.hand_on if self._publisher else None,
         )
-        self._pace = Pace(lambda: self._writer.held, self._writer.release)
+        self._pace = Pace(self._writer)
         self._stage = parts.stage or StageApart(options.seal_timeout)
         self._sealer = Sealer(
             self._layout,

@@ -3,26 +3,45 @@
 """When the entries that an event loop has made go to the writer together, to share a commit and its fsync."""
 
 import asyncio
-from collections.abc import Callable
+from typing import Final, Protocol
+
+_WORTH_A_COMMIT: Final = 8
+
+
+class Hands(Protocol):
+    """What the pace needs of the writer."""
+
+    idle: bool
+
+    @property
+    def held(self) -> int:
+        """Entries held back."""
+
+    def release(self) -> None:
+        """Take what is held back."""
 
 
 class Pace:
     """Hands over at the end of the loop's turn, or later where the callers say that more will come.
 
-    `held` counts the entries held back, `hand_over` gives them to the writer. Whatever this does wrong, an
-    entry is committed a little sooner or later: it decides nothing else.
+    Sooner where an idle writer can commit some while the loop makes the rest: in lockstep, with all callers
+    in one batch, one of the two would always wait. Whatever this does wrong, an entry is committed a little
+    sooner or later: it decides nothing else.
     """
 
-    def __init__(self, held: Callable[[], int], hand_over: Callable[[], None]) -> None:
-        self._held = held
-        self._hand_over = hand_over
+    def __init__(self, writer: Hands) -> None:
+        self._writer = writer
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: asyncio.Handle | None = None
         self._lingering = False
 
     def admitted(self, loop: asyncio.AbstractEventLoop, linger: float, company: int) -> None:
         """Note an entry that may linger so many seconds, or until it is one of `company` that are held."""
-        waits = linger > 0 and self._held() < company
+        held = self._writer.held
+        waits = linger > 0 and held < company
+        if not waits and self._writer.idle and held >= _WORTH_A_COMMIT:
+            self._writer.release()
+            return
         if self._due is not None and self._loop is loop:
             if waits or not self._lingering:
                 return
@@ -32,4 +51,4 @@ class Pace:
 
     def _now(self) -> None:
         self._due = None
-        self._hand_over()
+        self._writer.release()

@@ -75,6 +75,7 @@ class Writer:
         self._lock = threading.Lock()  # over admission: state, clock and queue order agree
         self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Stop] = queue.SimpleQueue()
         self._held: list[Pending] = []
+        self.idle = False  # the writer waits for something to do
         # What waits is what was admitted less what the writer took. Each side counts its own, so that the
         # writer needs no lock.
         self._admitted = self._admitted_bytes = 0
@@ -183,7 +184,9 @@ class Writer:
         running = True
         while running:
             batch: list[Pending] = []
+            self.idle = True
             item = self._queue.get()
+            self.idle = False
             while True:
                 if isinstance(item, list):
                     batch += item

@@ -25,15 +25,16 @@ class Clocked(asyncio.SelectorEventLoop):
 
 
 class Held:
-    """Entries held back, and the batches they were handed over in."""
+    """A writer: entries held back, and the batches they were handed over in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle: bool = False) -> None:
+        self.idle = idle
         self.held = 0
         self.batches: list[int] = []
         self.loop = Clocked()
-        self.pace = Pace(lambda: self.held, self.hand_over)
+        self.pace = Pace(self)
 
-    def hand_over(self) -> None:
+    def release(self) -> None:
         """Take all."""
         self.batches.append(self.held)
         self.held = 0
@@ -91,6 +92,27 @@ def test_one_that_cannot_wait_takes_the_others_along() -> None:
     one.admit(AGES, 9)
     one.admit(0.0, 1)
     assert one.turn() == [2]
+    one.loop.close()
+
+
+def test_an_idle_writer_begins_while_the_rest_is_made() -> None:
+    """Eight are worth a commit; what comes after them in the same turn goes at its end."""
+    one = Held(idle=True)
+    for _ in range(11):
+        one.admit(0.0, 1)
+    assert one.batches == [8]
+    assert one.turn() == [8, 3]
+    one.loop.close()
+
+
+def test_an_idle_writer_waits_for_those_that_linger() -> None:
+    """They said that more will come."""
+    one = Held(idle=True)
+    for _ in range(11):
+        one.admit(AGES, 12)
+    assert one.turn() == []
+    one.admit(AGES, 12)
+    assert one.turn() == [12]
     one.loop.close()
 
 
