@@ -277,6 +277,9 @@ class Writer:
         self._on_state(self.state)
 
     def _say_gap(self, tail: Tail, from_ts: int) -> None:
+        # Of a log without its genesis entry there is nothing to be missed: the next opening begins it.
+        if tail.size == 0:
+            return
         with self._lock:
             ts = max(self._clock(), self._last_ts, tail.last_ts)
             self._last_ts = ts
