@@ -3,7 +3,8 @@
 """Durable appends per second, against a raw SQLite loop (WAL, synchronous=FULL) of the same batches.
 
 Event loop, set-up of the interpreter and salts are the gateway's; the raw loop shares the interpreter.
-Also: the time to durability by waiting clients, and the worst of it while a segment is sealed.
+Also: the time to durability by waiting clients, the same with 2 and 10 ms added to every commit's fsync on
+both sides, as slower disks would, and the worst append while a segment is sealed.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from ombud_ledger.durable import act_now
 
 ROUNDS = 3
 SIZES = {1: 1_500, 16: 8_192, 64: 16_384, 256: 32_768}  # entries per round, by waiting clients
+SLOWER = {2: 8, 10: 32}  # milliseconds added to each commit, and the part of SIZES that is then enough
 SEAL_AFTER = 32_768
 
 
@@ -42,7 +44,7 @@ async def _append(ledger: Ledger, facts: Facts, clients: int, entries: int) -> l
     return took
 
 
-def _ours(root: Path, clients: int) -> dict[str, float]:
+def _ours(root: Path, clients: int, entries: int, slower: float) -> dict[str, float]:
     ledger, facts = open_log(root)
     commits = 0
 
@@ -50,17 +52,19 @@ def _ours(root: Path, clients: int) -> dict[str, float]:
         nonlocal commits
         commits += step == "hot.commit"
         act_now(step, act)
+        if slower:
+            time.sleep(slower)
 
-    ledger._writer.tail.durable = count  # noqa: SLF001 - counts commits, changes nothing
-    entries = SIZES[clients] // clients * clients
+    ledger._writer.tail.durable = count  # noqa: SLF001 - counts commits, and makes them slower if told so
     cpu, start = time.process_time(), time.perf_counter()
     took = sorted(uvloop.run(_append(ledger, facts, clients, entries)))
     spent, cpu = time.perf_counter() - start, time.process_time() - cpu
+    made = commits
     ledger.close()
     return {
         "per_second": entries / spent,
         "cpu_us_per_entry": cpu / entries * 1e6,
-        "batch": entries / commits,
+        "batch": entries / made,
         "p50_ms": took[len(took) // 2] * 1e3,
         "p99_ms": took[len(took) * 99 // 100] * 1e3,
         "worst_ms": took[-1] * 1e3,
@@ -77,7 +81,7 @@ def _rows(root: Path) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _raw(path: Path, rows: list[tuple[Any, ...]], batch: int, entries: int) -> float:
+def _raw(path: Path, rows: list[tuple[Any, ...]], batch: int, entries: int, slower: float) -> float:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
@@ -90,6 +94,8 @@ def _raw(path: Path, rows: list[tuple[Any, ...]], batch: int, entries: int) -> f
             db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO entries VALUES (?,?,?,?,?)", part)
             db.execute("COMMIT")
+            if slower:
+                time.sleep(slower)
             seq += batch
         return seq / (time.perf_counter() - start)
 
@@ -121,30 +127,36 @@ def _while_sealing(root: Path) -> dict[str, float]:
     }
 
 
+def _against_raw(root: Path, rows: list[tuple[Any, ...]], clients: int, entries: int, slower: float) -> Any:
+    """Measure ours and raw in turn; return the figures of the median round by ratio."""
+    entries, rounds = max(1, entries // clients) * clients, []
+    for round_ in range(ROUNDS):
+        name = f"{clients}-{slower}-{round_}"
+        ours = _ours(root / f"ours-{name}", clients, entries, slower)
+        batch = max(1, round(ours["batch"]))
+        raw = _raw(root / f"raw-{name}.sqlite", rows, batch, entries, slower)
+        rounds.append({**ours, "raw_per_second": raw, "ratio": ours["per_second"] / raw})
+    rounds.sort(key=lambda each: each["ratio"])
+    return {key: round(value, 3) for key, value in rounds[ROUNDS // 2].items()}
+
+
 def run() -> dict[str, Any]:
-    """Measure, each round ours and raw in turn; the figures are those of the median round by ratio."""
+    """Measure by clients and added delay, and while sealing."""
     set_up_to_serve()
     figures: dict[str, Any] = {}
-    ratios: list[float] = []
     with tempfile.TemporaryDirectory(prefix="ombud-bench-", dir=Path.cwd()) as folder:
         root = Path(folder)
         rows = _rows(root / "rows")
         for clients, entries in SIZES.items():
-            rounds = []
-            for round_ in range(ROUNDS):
-                ours = _ours(root / f"ours-{clients}-{round_}", clients)
-                batch = max(1, round(ours["batch"]))
-                raw = _raw(root / f"raw-{clients}-{round_}.sqlite", rows, batch, entries)
-                rounds.append({**ours, "raw_per_second": raw, "ratio": ours["per_second"] / raw})
-            rounds.sort(key=lambda each: each["ratio"])
-            ratios.append(rounds[ROUNDS // 2]["ratio"])
-            figures[f"clients_{clients}"] = {
-                key: round(value, 3) for key, value in rounds[ROUNDS // 2].items()
-            }
+            figures[f"clients_{clients}"] = _against_raw(root, rows, clients, entries, 0)
+        for milliseconds, part in SLOWER.items():
+            for clients, entries in SIZES.items():
+                name = f"fsync_{milliseconds}_ms_more.clients_{clients}"
+                figures[name] = _against_raw(root, rows, clients, entries // part, milliseconds / 1e3)
         figures["while_sealing"] = {
             key: round(value, 3) for key, value in _while_sealing(root / "seal").items()
         }
-    figures["ratio"] = min(ratios)
+    figures["ratio"] = min(figures[f"clients_{clients}"]["ratio"] for clients in SIZES)
     figures["target"] = 0.5
     return figures
 
