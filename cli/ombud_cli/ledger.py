@@ -27,7 +27,7 @@ from ombud_cli.ledger_sample import sample_command
 from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_cli.remembered import keep_in_mind, recall
-from ombud_ledger import Ledger, LedgerError, Options, Verification, audit_sql, verify
+from ombud_ledger import Completeness, Ledger, LedgerError, Options, Verification, audit_sql, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -225,17 +225,26 @@ def _print_account(account: Verification, output: Format) -> None:
                 "entries": each.size,
                 "sealed files": each.sealed_files,
                 "hot entries": each.hot_entries,
-                "gaps": each.gaps,
-                "unclean boots": each.unclean_boots,
                 "under the checkpoint": each.covered or None,
                 "signed by": each.signed_by,
             }
         )
         if each.head:
             print(f"head {each.size}:{each.head}")  # on one line, to be copied
+        if each.completeness is not None:
+            print(f"completeness: {_in_words(each.completeness)}")
     for log, finding in findings:
         print(printable(f"{log}: {finding}" if log else str(finding)))
     print(_WORDS[account.exit_code])
+
+
+def _in_words(said: Completeness) -> str:
+    if said.unbroken:
+        return "unbroken: it was open, or had said that it closes, all the time"
+    parts = [f"{said.crashes} crashes"] if said.crashes else []
+    parts += [f"{said.gaps} gaps in which {said.refused} calls were refused"] if said.gaps else []
+    parts += [f"{said.silences} silences that nobody can vouch for"] if said.silences else []
+    return f"broken by {', '.join(parts)}; `-o json` lists them"
 
 
 _UNHELD = (

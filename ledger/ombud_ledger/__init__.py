@@ -9,7 +9,7 @@ that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptogr
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ombud_ledger.account import Finding, LogAccount, Verification
+from ombud_ledger.account import Completeness, Finding, LogAccount, Verification
 from ombud_ledger.entry import Head, Position
 from ombud_ledger.errors import (
     KeyUnusable,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ombud_ledger.verification import verify
 
 __all__ = [
+    "Completeness",
     "Facts",
     "Finding",
     "Head",

@@ -37,6 +37,38 @@ class Finding:
         return f"{self.level}: {self.what}" + (f" ({', '.join(where)})" if where else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A stretch of time without entries: after which entry, from when to when (microseconds UTC), and why.
+
+    `why` is "closed" (said beforehand), "crashed" (the next opening found no close), "gap" (the log could
+    not write, and refused what came) or "silent" (it was open, and did not even beat).
+    """
+
+    why: str
+    after: int
+    from_ts: int
+    to_ts: int
+
+
+@dataclass(slots=True)
+class Completeness:
+    """What a log says of the times it was there for.
+
+    `pauses` are the first hundred; `refused` counts appends that gaps refused. Silence shows only where the
+    writer promised to beat (`beat_seconds` in its last `genesis` or `boot`).
+    """
+
+    unbroken: bool = True  # open, or had said that it closes, all the time, and could always write
+    openings: int = 0
+    crashes: int = 0
+    gaps: int = 0
+    refused: int = 0
+    silences: int = 0
+    closed_seconds: int = 0
+    pauses: list[Pause] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class LogAccount:
     """The account of one log."""
@@ -47,8 +79,7 @@ class LogAccount:
     head: str | None = None
     sealed_files: int = 0
     hot_entries: int = 0
-    gaps: int = 0  # `gap` entries: times the log refused calls because it could not write
-    unclean_boots: int = 0
+    completeness: Completeness | None = None  # of a log whose entries hold
     checkpoint: str | None = None  # the newest published one, as it is
     covered: int = 0  # entries under it
     signed_by: list[str] = field(default_factory=list)  # vkeys, of those given, that signed it

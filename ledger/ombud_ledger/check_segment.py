@@ -71,8 +71,6 @@ class SegmentResult:
     wanted_chain: bytes | None = None
     last_ts: int = 0
     first_ts: int = 0
-    gaps: int = 0
-    unclean_boots: int = 0
     files: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -107,7 +105,6 @@ def check_segment(job: SegmentJob, progress: Callable[[int], None] | None = None
     result.head, result.origin = follower.head, follower.origin
     result.wanted_chain, result.last_ts = follower.wanted_chain, follower.last_ts
     result.first_ts = follower.first_ts
-    result.gaps, result.unclean_boots = follower.gaps, follower.unclean_boots
     return result
 
 

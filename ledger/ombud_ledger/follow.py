@@ -17,7 +17,7 @@ from ombud_ledger.shapes import Shapes
 
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
 _HEX: Final = re.compile(r"[0-9a-f]*")
-_SPECIAL: Final = frozenset({"boot", "gap", "genesis", "seal"})  # kinds that say something of the log
+_SPECIAL: Final = frozenset({"genesis", "seal"})  # kinds that say something of the log
 
 
 class EntryBroken(LedgerBroken):
@@ -76,8 +76,6 @@ class Follower:
     origin: str | None = None
     first_ts: int = 0
     last_ts: int = 0
-    gaps: int = 0
-    unclean_boots: int = 0
     commits: dict[str, dict[int, str]] = field(default_factory=dict)  # by contract digest or "", then seq
     seals: list[Seal] = field(default_factory=list)
     _records: Shapes = field(default_factory=lambda: Shapes(canonical.MAX_RECORD))
@@ -147,8 +145,6 @@ class Follower:
             return False
         # 4. All demands are met: go on from the last.
         self.seals += noted.seals
-        self.gaps += noted.gaps
-        self.unclean_boots += noted.unclean_boots
         self.origin = self.origin or noted.origin
         if self.size <= self.wanted < size:
             self.wanted_chain = chains[self.wanted - self.size]
@@ -187,10 +183,6 @@ class Follower:
             self._check_genesis(seq, fields)
         elif kind == "seal":
             self.seals += seals_of(seq, fields)
-        elif kind == "gap":
-            self.gaps += 1
-        elif kind == "boot":
-            self.unclean_boots += fields.get("clean") is not True
 
     def _check_genesis(self, seq: int, fields: dict[str, Any]) -> None:
         if fields.get("format") != FORMAT:

@@ -9,6 +9,7 @@ FORMAT: Final = 1
 
 VIEWS: Final = MappingProxyType(
     {
+        "beat": "beats",
         "boot": "boots",
         "close": "closes",
         "decision": "decisions",
@@ -31,4 +32,4 @@ VIEWS: Final = MappingProxyType(
 )
 KINDS: Final = frozenset(VIEWS)
 # Entries the ledger writes about itself; a tail of nothing else is not worth a segment.
-HOUSEKEEPING: Final = frozenset({"boot", "close", "gap", "genesis", "seal"})
+HOUSEKEEPING: Final = frozenset({"beat", "boot", "close", "gap", "genesis", "seal"})

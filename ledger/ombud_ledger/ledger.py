@@ -363,11 +363,13 @@ class Ledger:
         self._writer.forbid(why)
 
     def _say_begun(self, size: int, clean: bool) -> None:
-        software = {"software": self._options.software} if self._options.software else {}
+        said: dict[str, JSON] = {"software": self._options.software} if self._options.software else {}
+        if self._options.seal_automatically:
+            said["beat_seconds"] = self._options.beat_seconds
         if size == 0:
-            self.append_blocking("genesis", {"format": FORMAT, "origin": self.origin, **software})
+            self.append_blocking("genesis", {"format": FORMAT, "origin": self.origin, **said})
         else:
-            self.append_blocking("boot", {"clean": clean, **software})
+            self.append_blocking("boot", {"clean": clean, **said})
         if self._publisher is not None and self._heads is not None:
             from ombud_ledger.tlog.begin import key_changes
 
@@ -401,6 +403,8 @@ class Ledger:
         delay = _SEAL_CHECK
         while not self._closing.wait(delay):
             try:
+                if self._writer.silent(self._options.beat_seconds):
+                    self.append_blocking("beat", {})
                 with self._seal_lock:
                     if self._frozen is not None or self._writer.due():
                         self._seal(None)

@@ -19,6 +19,7 @@ class Options:
     seal_automatically: bool = True
     seal_timeout: float = 900.0
     close_timeout: float = 60.0
+    beat_seconds: int = 3_600  # without any entry, and there is one that says so; kept by what seals
     publish_automatically: bool = True
     publish_seconds: float = 1.0  # between two checkpoints, at least
     backoff_first: float = 0.05

@@ -23,6 +23,7 @@ from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAcc
 from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
 from ombud_ledger.check_tail import check_tail, seals_in
 from ombud_ledger.check_tree import TreeCheck
+from ombud_ledger.completeness import completeness
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
@@ -137,6 +138,9 @@ class _Log:
                 self._verify(shot)
                 # 8. The tree: tiles, published checkpoints, and those the caller kept.
                 self._check_tree(shot, tree)
+                # 9. What the log says of the times it was there for: a verdict of its own.
+                if all(each.level == INCOMPLETE for each in self._account.findings):
+                    self._account.completeness = completeness(shot)
         except LedgerUnreadable as error:
             self._find(UNREADABLE, str(error))
         return self._account
@@ -294,8 +298,6 @@ class _Log:
         account = self._account
         account.findings += result.findings
         account.sealed_files += result.files
-        account.gaps += result.gaps
-        account.unclean_boots += result.unclean_boots
         account.origin = account.origin or result.origin
         self._wanted_chain = self._wanted_chain or result.wanted_chain
         if job.last + 1 == follower.size and follower.head is None:
@@ -324,8 +326,6 @@ class _Log:
             self._find(BROKEN, str(error), file="hot")
         except LedgerError as error:
             self._find(UNREADABLE, str(error), file="hot")
-        self._account.gaps += follower.gaps
-        self._account.unclean_boots += follower.unclean_boots
         self._wanted_chain = self._wanted_chain or follower.wanted_chain
 
     def _check_head(self, head: tuple[int, bytes], follower: Follower) -> None:

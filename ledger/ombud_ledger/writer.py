@@ -332,6 +332,10 @@ class Writer:
             return
         request.future.set_result((path, first, size))
 
+    def silent(self, seconds: float) -> bool:
+        """Say whether no entry was admitted for so long, by the clock that entries are dated with."""
+        return self.state == "serving" and self._clock() - self._last_ts >= seconds * 1e6
+
     def due(self) -> bool:
         """Say whether the hot file has reached the size or age at which it is sealed."""
         tail, options = self.tail, self._options

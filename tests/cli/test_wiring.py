@@ -15,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from governed import POLICIES, Deployment, bundle_files, deploy
+from ledger.samples import completeness_of
 from ombud_cli.watch import watch
 from ombud_cli.wiring import Gateway, declare_systems, open_ledger, serving
 from ombud_gateway.activation import starting_policy
@@ -65,7 +66,7 @@ def test_serves_and_closes(deployment: Deployment) -> None:
         kinds = [kind for (kind,) in sql.execute("SELECT kind FROM entries ORDER BY seq").fetchall()]
     assert kinds == ["genesis", "system", "policy", "close", "boot", "close"]
     account = verify(deployment.ledger)
-    assert (account.exit_code, account.logs[0].unclean_boots) == (0, 0)
+    assert (account.exit_code, completeness_of(account).crashes) == (0, 0)
 
 
 def test_a_changed_system_is_declared_again(deployment: Deployment) -> None:
@@ -127,7 +128,7 @@ def test_a_taken_port_lets_go_of_everything(deployment: Deployment) -> None:
             asyncio.run(start(deployment))
     change(deployment, address, "127.0.0.1:0")
     asyncio.run(start(deployment))
-    assert verify(deployment.ledger).logs[0].unclean_boots == 0
+    assert completeness_of(verify(deployment.ledger)).crashes == 0
 
 
 @pytest.mark.parametrize("activate", [False, True])

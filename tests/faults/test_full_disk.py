@@ -17,6 +17,7 @@ from faults.clients import Gone, infer, sender
 from faults.process import free_port, launcher
 from faults.stub import stub
 from governed import FORBIDDEN, HOLDS, LARGE, SMALL, SURE_FROM, Deployment, deploy
+from ledger.samples import completeness_of
 from ombud_ledger import query, verify
 
 _MOST: Final = 2_000
@@ -77,7 +78,8 @@ def test_full_disk(tmp_path: Path) -> None:
     deployment, answered, refused = asyncio.run(run())
     account = verify(deployment.ledger)
     assert [str(finding) for finding in account.all_findings()] == []
-    assert (account.exit_code, account.logs[0].gaps, account.logs[0].unclean_boots) == (0, 1, 0)
+    said = completeness_of(account)
+    assert (account.exit_code, said.gaps, said.crashes) == (0, 1, 0)
     with query.connect(deployment.ledger) as sql:
         stored = sql.execute("SELECT id FROM decisions WHERE outcome = 'answered'").fetchall()
         counted = sql.execute(

@@ -16,6 +16,7 @@ from faults.clients import Case, Memory, carry_on, keep_asking, keep_resuming, s
 from faults.process import free_port, launcher
 from faults.stub import stub
 from governed import SURE, UNSURE, Deployment, deploy, infer_response
+from ledger.samples import completeness_of
 from ombud_ledger import query, verify
 
 KILLS: Final = 50
@@ -86,7 +87,8 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     assert [str(finding) for finding in account.all_findings()] == []
     assert account.exit_code == 0
     (log,) = account.logs
-    assert (log.log, log.unclean_boots, log.gaps) == ("r0-0", KILLS, 0)
+    said = completeness_of(account)
+    assert (log.log, said.crashes, said.gaps) == ("r0-0", KILLS, 0)
     assert log.sealed_files > 0
 
     # Every answer that a client saw is in it once, under its decision id, at the position it was told.

@@ -30,6 +30,7 @@ from integration.gateway import (
     until,
 )
 from integration.test_gateway_reviews import activate, send, settle, told
+from ledger.samples import completeness_of
 from ombud.v1 import ledger_pb2, policy_pb2
 from ombud_cli.demo.upstream import ModelServer
 from ombud_cli.main import app
@@ -124,7 +125,7 @@ def test_sigterm_lets_calls_finish(triton: ModelServer, tmp_path: Path) -> None:
         assert agent.record()["outcome"] == "answered"
         assert gateway.entries("e.kind = 'close'")
         found = gateway.verify()
-        assert (found.exit_code, [log.unclean_boots for log in found.logs]) == (0, [0])
+        assert (found.exit_code, completeness_of(found).crashes) == (0, 0)
 
 
 def test_restarts_keep_policies_and_reviews(triton: ModelServer, tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_restarts_keep_policies_and_reviews(triton: ModelServer, tmp_path: Path)
         ]
         assert third.stop() == 0
         found = third.verify()
-        assert (found.exit_code, [log.unclean_boots for log in found.logs]) == (0, [1])
+        assert (found.exit_code, completeness_of(found).crashes) == (0, 1)
 
 
 class TestActivation:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ombud_ledger import Facts, Ledger, Options, Position, Verification, verify
+from ombud_ledger import Completeness, Facts, Ledger, Options, Position, Verification, verify
 from ombud_ledger.durable import Durable, act_now
 from ombud_ledger.stage import StageHere
 from ombud_ledger.tlog.keyfile import SigningKey
@@ -133,6 +133,13 @@ def assert_sound(root: Path) -> Verification:
     assert [str(finding) for finding in account.all_findings()] == []
     assert account.exit_code == 0
     return account
+
+
+def completeness_of(account: Verification) -> Completeness:
+    """Return what the only log says of the times it was there for."""
+    (log,) = account.logs
+    assert log.completeness is not None
+    return log.completeness
 
 
 class Faulty:

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from ombud_ledger import (
     LedgerLocked,
     LedgerOverloaded,
     ObjectMissing,
+    Options,
     OriginMismatch,
     Position,
     RecordInvalid,
@@ -57,7 +59,24 @@ def test_log_tells_of_itself(tmp_path: Path) -> None:
         told = sql.execute("SELECT kind, record->'$.clean' FROM entries ORDER BY seq").fetchall()
     assert told == [("genesis", None), ("close", None), ("boot", "true"), ("boot", "false"), ("close", None)]
     account = samples.assert_sound(tmp_path)
-    assert account.logs[0].unclean_boots == 1
+    assert samples.completeness_of(account).crashes == 1
+
+
+def test_a_log_that_has_nothing_to_say_says_so(tmp_path: Path) -> None:
+    """After `beat_seconds` without an entry there is one, so that silence does not look like a stop."""
+    options = Options(beat_seconds=1, publish_automatically=False)
+    ledger = Ledger.open(tmp_path, log="r-0", origin=samples.ORIGIN, options=options)
+    give_up = time.monotonic() + 30
+    while ledger.size < 3 and time.monotonic() < give_up:
+        time.sleep(0.05)
+    ledger.close()
+    with query.connect(tmp_path) as sql:
+        beats = sql.execute("SELECT count(*) FROM beats").fetchone()
+        told = sql.execute("SELECT (record->>'$.beat_seconds')::INT FROM genesis").fetchone()
+    assert beats is not None
+    assert beats[0] >= 2
+    assert told == (1,)
+    samples.assert_sound(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_disk_full(tmp_path: Path, error: Exception) -> None:
     ledger.close()
     assert states[:1] == ["recovering"]
     account = samples.assert_sound(tmp_path)
-    assert account.logs[0].gaps == 1
+    assert samples.completeness_of(account).gaps == 1
     assert stored(tmp_path)[position.seq] == "kept"
     with query.connect(tmp_path) as sql:
         assert sql.execute("SELECT (record->>'$.refused')::INT >= 1 FROM gaps").fetchall() == [(True,)]
@@ -342,7 +342,7 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
         checkpoints += [published] if published else []
     samples.open_log(tmp_path, signers=[samples.KEY]).close()
     account = samples.assert_sound(tmp_path)
-    assert account.logs[0].unclean_boots == 20
+    assert samples.completeness_of(account).crashes == 20
     # No checkpoint that anybody saw is contradicted by the log as it is now.
     entries = whole_stretch(log_layout(tmp_path, "r-0"), 0, account.logs[0].size)
     leaves = [leaf_hash(entry.record) for entry in entries]
