@@ -80,6 +80,7 @@ class LogAccount:
     sealed_files: int = 0
     hot_entries: int = 0
     completeness: Completeness | None = None  # of a log whose entries hold
+    erased: int = 0  # facts of sealed entries that the log says are erased
     checkpoint: str | None = None  # the newest published one, as it is
     covered: int = 0  # entries under it
     signed_by: list[str] = field(default_factory=list)  # vkeys, of those given, that signed it
