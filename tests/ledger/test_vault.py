@@ -303,7 +303,8 @@ def test_erased_rows_are_gone(tmp_path: Path, vault: Vault) -> None:
     row = vault._store.subject(pseudonym)
     assert row is not None
     secrets = [each for each in (row.key, row.identifier, row.lookup) if each is not None]
-    assert secrets[0] in everything(tmp_path / "store")
+    stored = everything(tmp_path / "store")
+    assert [each in stored for each in secrets] == [True] * 3
     erasure, _ = vault.begin_erasure(ANN)
     vault.destroy_keys(erasure, "r-0")
     left = everything(tmp_path / "store")
@@ -345,8 +346,9 @@ def test_a_payload_is_bound(vault: Vault) -> None:
         (row, "o", "d-1", "ab" * 32),
         (row._replace(salt=bytes(32)), "o", "d-1", dark.key_commit),
         (row._replace(subject=None), "o", "d-1", dark.key_commit),
+        (row._replace(subject="no pseudonym"), "o", "d-1", dark.key_commit),
     ):
-        with pytest.raises(LedgerError, match="payload"):
+        with pytest.raises(LedgerError, match=r"payload|pseudonym"):
             vault.open_payload(stored, origin=origin, call=call, commitment=commitment)
 
 
