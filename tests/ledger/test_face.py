@@ -39,6 +39,7 @@ def test_face_is_pinned() -> None:
         "audit_sql",
         "keys",
         "query",
+        "retention",
         "sample",
         "transparency",
         "verify",
