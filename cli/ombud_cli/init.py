@@ -112,7 +112,10 @@ def init_command(
     _say(folder, [*files, tokens], system, token, listen, as_json=as_json)
 
 
-EPILOG = "Example: `ombud init --upstream 127.0.0.1:8001 --model loans --keep 24m --keep-reason 'until complaints have lapsed' --dir governed`"
+EPILOG = (
+    "Example: `ombud init --upstream 127.0.0.1:8001 --model loans --name credit --dir governed"
+    " --keep 24m --keep-reason 'until complaints have lapsed'`"
+)
 
 
 def _system(model: str, name: str, declared: Declared, keep: str, keep_reason: str) -> tuple[System, str]:

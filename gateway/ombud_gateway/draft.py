@@ -27,8 +27,8 @@ system: {system}
 purpose: "TODO: what this system decides or recommends, and about whom"
 owner: "TODO: who answers for it"
 risk: limited
-# How long each part is kept, and why: as `ombud init` was told, all alike. Facts hold what was asked and answered,
-# payloads the calls' bytes; both may go sooner than entries, never later. `ombud ledger prune` goes by this.
+# How long each part is kept, and why: as `ombud init` was told, all alike. Facts hold what was asked and
+# answered, payloads the calls' bytes; both may go sooner than entries, never later.
 retention:
   entries: {{period: {keep}, reason: {reason}}}
   facts: {{period: {keep}, reason: {reason}}}

@@ -62,7 +62,7 @@ class RetentionSpec(BaseModel):
 
 def _given(content: object) -> object:
     if content is None:
-        raise PydanticCustomError("undeclared", WHAT_TO_WRITE)  # type: ignore[arg-type]
+        raise PydanticCustomError("undeclared", WHAT_TO_WRITE)
     return content
 
 

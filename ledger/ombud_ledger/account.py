@@ -52,6 +52,8 @@ class LogAccount:
     checkpoint: str | None = None  # the newest published one, as it is
     covered: int = 0  # entries under it
     signed_by: list[str] = field(default_factory=list)  # vkeys, of those given, that signed it
+    pruned_before: int = 0  # the files of all entries before this one are gone by declaration
+    pruned_files: list[str] = field(default_factory=list)  # missing, as prune entries in the log say
     findings: list[Finding] = field(default_factory=list)
 
 

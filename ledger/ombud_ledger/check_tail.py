@@ -17,25 +17,28 @@ from ombud_ledger.follow import (
     values_of,
 )
 from ombud_ledger.hot import Row
+from ombud_ledger.pruned import Prune, prune_of
 from ombud_ledger.shapes import Shapes
 
 _ROWS: Final = 256  # at a time, fewer where they are long
 _BYTES: Final = 1024 * 1024
 
 
-def seals_in(rows: Iterable[Row]) -> tuple[int, list[Seal]]:
-    """Return how many rows there are, and what their seal entries say, as far as they can be read."""
-    count, seals = 0, list[Seal]()
+def files_told(rows: Iterable[Row]) -> tuple[int, list[Seal], list[Prune]]:
+    """Return how many rows there are, and what seal and prune entries say, as far as they can be read."""
+    count, seals, prunes = 0, list[Seal](), list[Prune]()
     try:
         for row in rows:
             count += 1
-            if b'"kind":"seal"' in row.record:
+            if b'"kind":"seal"' in row.record or b'"kind":"prune"' in row.record:
                 fields = canonical.parse(row.record, limit=canonical.MAX_RECORD)
                 if fields.get("kind") == "seal":
                     seals += seals_of(row.seq, fields)
+                elif fields.get("kind") == "prune":
+                    prunes.append(prune_of(row.seq, fields))
     except LedgerError:
-        return count, seals  # met again, and reported with the entry's number, when the tail is checked
-    return count, seals
+        pass  # met again, and reported with the entry's number, when the tail is checked
+    return count, seals, prunes
 
 
 def check_tail(rows: Iterator[Row], follower: Follower, tell: Callable[[int], None]) -> None:

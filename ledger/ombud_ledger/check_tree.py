@@ -55,6 +55,12 @@ class TreeCheck:
         self._claims = [*self._read_published(), *self._read_kept()]
 
     @property
+    def published_size(self) -> int | None:
+        """How many entries the published checkpoint covers; None without one, as of an unsigned log."""
+        sizes = [each.signed.checkpoint.size for each in self._claims if each.whose == "published"]
+        return sizes[0] if sizes else None
+
+    @property
     def origin(self) -> str | None:
         """The origin that the log's own checkpoints name, None without any."""
         return self._claims[0].signed.checkpoint.origin if self._claims else None

@@ -13,11 +13,14 @@ from ombud_ledger import bulk, canonical
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.hashing import chain_links, chain_next, chain_start, facts_commit, leaf_hash
 from ombud_ledger.kinds import FORMAT, KINDS
+from ombud_ledger.pruned import prune_of
 from ombud_ledger.shapes import Shapes
 
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
 _HEX: Final = re.compile(r"[0-9a-f]*")
-_SPECIAL: Final = frozenset({"boot", "gap", "genesis", "seal"})  # kinds that say something of the log
+_SPECIAL: Final = frozenset(
+    {"boot", "gap", "genesis", "prune", "seal"}
+)  # kinds that say something of the log
 
 
 class EntryBroken(LedgerBroken):
@@ -191,6 +194,16 @@ class Follower:
             self.gaps += 1
         elif kind == "boot":
             self.unclean_boots += fields.get("clean") is not True
+        elif kind == "prune":
+            self._check_prune(seq, fields)
+
+    def _check_prune(self, seq: int, fields: dict[str, Any]) -> None:
+        try:
+            prune_of(seq, fields)
+        except LedgerBroken as error:
+            raise EntryBroken(seq, str(error)) from error
+        except LedgerUnreadable as error:
+            raise EntryUnreadable(seq, str(error)) from error
 
     def _check_genesis(self, seq: int, fields: dict[str, Any]) -> None:
         if fields.get("format") != FORMAT:

@@ -96,6 +96,10 @@ class LogLayout:
                 found.extend(_sealed(self.folder, folder))
         return sorted(found)
 
+    def payload_files(self) -> list[SealedFile]:
+        """Return the sealed payload files, in order."""
+        return _sealed(self.folder, self.folder / "payloads")
+
 
 def _sealed(log: Path, folder: Path) -> list[SealedFile]:
     found = []

@@ -18,7 +18,7 @@ from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Head, Held, Position, check_body
-from ombud_ledger.errors import LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
+from ombud_ledger.errors import KeyUnusable, LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
 from ombud_ledger.facts import Facts, contract_columns
 from ombud_ledger.hashing import SALT_BYTES
 from ombud_ledger.kinds import FORMAT
@@ -33,6 +33,7 @@ from ombud_ledger.segment import Progress
 from ombud_ledger.writer import Writer
 
 if TYPE_CHECKING:
+    from ombud_ledger.prune import Pruned, Pruner
     from ombud_ledger.tlog.note import Signer
     from ombud_ledger.tlog.publisher import Publisher
     from ombud_ledger.tlog.signed_head import SignedHeads
@@ -59,7 +60,7 @@ class Ledger:
         self.on_state: Callable[[str], None] | None = parts.on_state
         self.seal_error: Exception | None = None
         self._options = options
-        self._randomness = parts.randomness
+        self._parts = parts
         self._layout = log_layout(root, log)
         make_folder(self._layout.folder)
         self._signers = parts.signers
@@ -117,6 +118,7 @@ class Ledger:
         try:
             if self.state != "read-only":
                 self._say_begun(size, clean)
+                self._finish_prunes()
         except BaseException:
             self._writer.stop(timeout=options.close_timeout)
             self._let_go()
@@ -200,6 +202,30 @@ class Ledger:
         """Seal from a thread; like `seal`."""
         with self._seal_lock:
             return self._seal(progress)
+
+    def prune_blocking(self, *, by: str, before: int | None = None, dry_run: bool = False) -> "Pruned":
+        """Prune what may go by the systems' declarations, or with `dry_run` say what would; blocking.
+
+        `before`: nothing as new as that goes; microseconds UTC. Raises LedgerBroken, LedgerUnreadable,
+        LedgerUnavailable; KeyUnusable for a signed log that is open without its key.
+        """
+        from ombud_ledger.in_force import held_systems  # here, as below: all of it needs Arrow
+        from ombud_ledger.prune import Pruned, prunes_in
+        from ombud_ledger.prune_plan import plan
+
+        with self._seal_lock:
+            if not dry_run:
+                self._demand_cover()
+                self._pruner().finish(prunes_in(self._layout))
+            what = plan(
+                self._layout,
+                origin=self.origin,
+                now=self._parts.clock(),
+                held=held_systems(self.root),
+                limit=before,
+            )
+            left = () if dry_run else tuple(self._pruner().prune(what, by=by))
+            return Pruned(self.log, what, left)
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -297,7 +323,7 @@ class Ledger:
         if facts is not None:
             if facts.contract is not None:
                 self._check_contract(facts.contract)
-            held = Held(facts.contract, self._randomness(SALT_BYTES), facts.encode())
+            held = Held(facts.contract, self._parts.randomness(SALT_BYTES), facts.encode())
         self._writer.admit(kind, body, held, loop, future)
 
     def _check_contract(self, contract: str) -> None:
@@ -329,6 +355,34 @@ class Ledger:
         sealed = self._sealer.seal(self._frozen, progress)
         self._frozen = None
         return sealed
+
+    def _pruner(self) -> "Pruner":
+        from ombud_ledger.prune import Pruner
+
+        return Pruner(
+            self._layout,
+            origin=self.origin,
+            append=self.append_blocking,
+            cover=self._publisher.cover if self._publisher else _nothing,
+            durable=self._parts.durable,
+        )
+
+    def _demand_cover(self) -> None:
+        if self._layout.signed.exists() and self._publisher is None:
+            raise KeyUnusable(
+                f"log {self.log} is signed: its key is needed, so that a checkpoint covers what is pruned"
+            )
+
+    def _finish_prunes(self) -> None:
+        """Delete what a crash left of a prune that is in the tail; failing that, the next prune does."""
+        from ombud_ledger.prune import hot_prunes
+
+        if self._layout.signed.exists() and self._publisher is None:
+            return
+        try:
+            self._pruner().finish(hot_prunes(self._layout))
+        except LedgerError as error:
+            _LOG.warning("log %s: a prune is not finished yet: %s", self.log, error)
 
     def _begin(self, size: int, parts: "_Parts") -> str:
         """Prepare to publish; return why the log must be read-only, or nothing."""

@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
 from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
-from ombud_ledger.check_tail import check_tail, seals_in
+from ombud_ledger.check_tail import check_tail, files_told
 from ombud_ledger.check_tree import TreeCheck
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
+from ombud_ledger.pruned import Gone, Prune, gone_by, prune_of
 from ombud_ledger.seal import digest_of
 from ombud_ledger.snapshot import Snapshot, snapshot
 from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
@@ -126,6 +127,8 @@ class _Log:
         self._processes = processes
         self._account = LogAccount(name)
         self._seals: dict[str, Seal] = {}
+        self._prunes: list[Prune] = []  # the newest first
+        self._gone = Gone()
         self._done = 0
         self._total = 0
         self._wanted_chain: bytes | None = None
@@ -134,23 +137,27 @@ class _Log:
         try:
             tree = TreeCheck(self._layout, self._demands.vkeys)
             with snapshot(self._layout) as shot:
-                self._verify(shot)
+                self._verify(shot, inf if tree.published_size is None else tree.published_size)
                 # 8. The tree: tiles, published checkpoints, and those the caller kept.
                 self._check_tree(shot, tree)
         except LedgerUnreadable as error:
             self._find(UNREADABLE, str(error))
         return self._account
 
-    def _verify(self, shot: Snapshot) -> None:
-        # 1. Go through the hot tail for seal entries. It holds that of the last segment.
-        hot_entries, seals = seals_in(shot.rows())
+    def _verify(self, shot: Snapshot, covered: float) -> None:
+        # 1. Go through the hot tail for seal and prune entries. It holds the seal of the last segment.
+        hot_entries, seals, prunes = files_told(shot.rows())
         for seal in reversed(seals):
             self._seals.setdefault(seal.path, seal)
+        self._prunes += reversed(prunes)
         # 2. Backwards through the segments: each file is hashed against the newest seal entry that names it
         #    before it is asked for the seal entries it holds itself. So every digest used is vouched for by
         #    what follows.
         for file in reversed(shot.entries):
-            self._collect_seals(file)
+            self._collect_told(file)
+        #    What a prune entry names may be missing once a checkpoint covers the entry, if the log is signed.
+        self._gone = gone_by(each for each in self._prunes if each.entry < covered)
+        self._check_gone(shot)
         # 3. Forwards: which segments there should be, and which are not there.
         follower = Follower(wanted=self._head[0] - 1 if self._head else -1)
         jobs = self._plan(shot, follower, inf if shot.begins is None else shot.begins)
@@ -169,7 +176,7 @@ class _Log:
         # 7. The head somebody noted down earlier must still be in the log.
         self._account.size = follower.size
         self._account.head = follower.head.hex() if follower.head else None
-        self._account.origin = self._account.origin or follower.origin
+        self._account.origin = self._account.origin or follower.origin or self._gone.origin
         if not follower.size and not self._account.findings:
             self._find(UNREADABLE, "the log holds no entry")
         if self._head is not None:
@@ -194,23 +201,41 @@ class _Log:
         account.signed_by = result.signed_by
         account.findings += result.findings
 
-    def _collect_seals(self, file: SealedFile) -> None:
+    def _check_gone(self, shot: Snapshot) -> None:
+        """Account for what is gone; what a prune entry names must be what was sealed."""
+        gone = self._gone
+        files = (*shot.entries, *shot.facts, *self._layout.payload_files())
+        there = {file.name: file.path for file in files}
+        for path, digest in sorted(gone.files.items()):
+            seal = self._seals.get(path)
+            if seal is not None and seal.sha256 != digest:
+                self._find(
+                    BROKEN, "a prune entry names other bytes than were sealed", file=path, seal=seal.entry
+                )
+            elif seal is None and path in there and digest_of(there[path]) != digest:
+                self._find(BROKEN, "it was pruned, and is there again with other bytes", file=path)
+        self._account.pruned_files = sorted(gone.files.keys() - there.keys())
+        self._account.pruned_before = min(gone.before, *(file.first for file in shot.entries), gone.before)
+
+    def _collect_told(self, file: SealedFile) -> None:
         seal = self._seals.get(file.name)
         try:
             if seal is not None and digest_of(file.path) != seal.sha256:
                 return  # not the sealed file: nothing it says counts; step 4 reports it
             with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
                 for group in reversed(range(parquet.num_row_groups)):  # of one path the newest counts
-                    # Few groups hold a seal entry, and the column `kind` says so in a few bytes.
+                    # Few groups hold such an entry, and the column `kind` says so in a few bytes.
                     kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)
-                    seals = pc.match_substring(kinds["kind"], "seal")
-                    if not pc.any(seals).as_py():
+                    tell = pc.match_substring_regex(kinds["kind"], "^(seal|prune)$")
+                    if not pc.any(tell).as_py():
                         continue
                     rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
-                    for row in reversed(rows.filter(seals).to_pylist()):
+                    for row in reversed(rows.filter(tell).to_pylist()):
                         fields = canonical.parse(row["record"].encode(), limit=canonical.MAX_RECORD)
                         for each in seals_of(row["seq"], fields) if fields.get("kind") == "seal" else ():
                             self._seals.setdefault(each.path, each)
+                        if fields.get("kind") == "prune":
+                            self._prunes.append(prune_of(row["seq"], fields))
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, LedgerError):
             return  # step 4 reads it again and says what is wrong
 
@@ -225,15 +250,25 @@ class _Log:
         by_segment: dict[tuple[int, int], dict[str, Seal]] = {}
         for seal in self._seals.values():
             by_segment.setdefault((seal.segment_first, seal.segment_last), {})[seal.path] = seal
+        pruned: dict[str, frozenset[str]] = {}
+        for path in self._gone.files:
+            span = path.rpartition("/")[2]
+            pruned[span] = pruned.get(span, frozenset()) | {path}
         jobs: list[SegmentJob] = []
         for name, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
+            own = self._seals.get(name)
+            self._pass_pruned(follower, first)
+            if name not in present and last < self._gone.before:
+                follower.size, follower.head = last + 1, bytes.fromhex(own.chain) if own else None
+                if follower.wanted == last:
+                    self._wanted_chain = follower.head
+                continue
             if first > follower.size:
                 what = "no file holds these entries, and no seal entry names one"
                 self._find(INCOMPLETE, what, first=follower.size, last=first - 1)
                 follower.head = None
             elif first < follower.size:
                 self._find(BROKEN, "overlaps the file before", file=name, first=first, last=last)
-            own = self._seals.get(name)
             job = SegmentJob(
                 folder=self._layout.folder,
                 objects=objects_folder(self._root),
@@ -244,6 +279,7 @@ class _Log:
                 last_ts=0,
                 seals=by_segment.get((first, last), {}),
                 wanted=follower.wanted,
+                pruned=pruned.get(name.rpartition("/")[2], frozenset()),
             )
             follower.size = last + 1
             follower.head = bytes.fromhex(own.chain) if own else None
@@ -254,7 +290,20 @@ class _Log:
                 self._find(INCOMPLETE, what, file=name, first=first, last=last, seal=own.entry)
                 if follower.wanted == last:
                     self._wanted_chain = follower.head
+        self._pass_pruned(follower, self._gone.before)
         return jobs
+
+    def _pass_pruned(self, follower: Follower, first: int) -> None:
+        """Go on to entry `first`, as far as the files before it are gone by declaration."""
+        gone = self._gone
+        if follower.size < min(first, gone.before):
+            follower.size = min(first, gone.before)
+            follower.head = bytes.fromhex(gone.chain) if follower.size == gone.before else None
+            if follower.wanted == gone.before - 1:
+                self._wanted_chain = bytes.fromhex(gone.chain)
+        elif follower.size == gone.before > 0 and follower.head not in (None, bytes.fromhex(gone.chain)):
+            what = f"prune entry {gone.entry} says another chain value"
+            self._find(BROKEN, what, entry=gone.before - 1)
 
     def _check(self, jobs: list[SegmentJob]) -> list[SegmentResult]:
         linked = all(job.head is not None or job.first == 0 for job in jobs)
@@ -333,6 +382,9 @@ class _Log:
         if follower.size < size:
             what = f"the log has {follower.size} entries; the head demanded says there were {size}"
             self._find(BROKEN, what)
+        elif self._wanted_chain is None and size < self._account.pruned_before:
+            what = "was pruned by declaration: its chain value cannot be shown any more, a checkpoint could"
+            self._find(INCOMPLETE, what, entry=size - 1)
         elif self._wanted_chain != chain:
             have = self._wanted_chain.hex() if self._wanted_chain else "not to be found"
             self._find(
