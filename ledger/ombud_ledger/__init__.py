@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-`keys`, `query`, `sample`, `transparency` and `verify` are imported when first asked for (PEP 562): a process
-that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
+What reads, checks and prunes is imported when first asked for (PEP 562): a process that only appends to an
+unsigned log needs neither Arrow nor DuckDB nor cryptography.
 """
 
 from importlib import import_module
@@ -34,8 +34,9 @@ from ombud_ledger.options import Options
 from ombud_ledger.seal import Sealed
 
 if TYPE_CHECKING:
-    from ombud_ledger import query, sample, transparency
+    from ombud_ledger import pruning, query, sample, transparency
     from ombud_ledger.auditing import audit_sql
+    from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.verification import verify
 
@@ -65,6 +66,8 @@ __all__ = [
     "Verification",
     "audit_sql",
     "keys",
+    "origins",
+    "pruning",
     "query",
     "retention",
     "sample",
@@ -75,11 +78,16 @@ __all__ = [
 
 _MODULES = {
     "keys": "ombud_ledger.tlog.keyfile",
+    "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
 }
-_FUNCTIONS = {"audit_sql": "ombud_ledger.auditing", "verify": "ombud_ledger.verification"}
+_FUNCTIONS = {
+    "audit_sql": "ombud_ledger.auditing",
+    "origins": "ombud_ledger.origin",
+    "verify": "ombud_ledger.verification",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -203,8 +203,8 @@ class Ledger:
         with self._seal_lock:
             return self._seal(progress)
 
-    def prune_blocking(self, *, by: str, before: int | None = None, dry_run: bool = False) -> "Pruned":
-        """Prune what may go by the systems' declarations, or with `dry_run` say what would; blocking.
+    def prune_blocking(self, *, by: str, before: int | None = None) -> "Pruned":
+        """Prune what may go by the systems' declarations; blocking.
 
         `before`: nothing as new as that goes; microseconds UTC. Raises LedgerBroken, LedgerUnreadable,
         LedgerUnavailable; KeyUnusable for a signed log that is open without its key.
@@ -214,9 +214,8 @@ class Ledger:
         from ombud_ledger.prune_plan import plan
 
         with self._seal_lock:
-            if not dry_run:
-                self._demand_cover()
-                self._pruner().finish(prunes_in(self._layout))
+            self._demand_cover()
+            self._pruner().finish(prunes_in(self._layout))
             what = plan(
                 self._layout,
                 origin=self.origin,
@@ -224,8 +223,7 @@ class Ledger:
                 held=held_systems(self.root),
                 limit=before,
             )
-            left = () if dry_run else tuple(self._pruner().prune(what, by=by))
-            return Pruned(self.log, what, left)
+            return Pruned(self.log, what, tuple(self._pruner().prune(what, by=by)))
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""

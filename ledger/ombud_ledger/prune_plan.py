@@ -5,6 +5,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -12,10 +13,11 @@ import pyarrow.parquet as pq
 
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable
 from ombud_ledger.hashing import chain_start
-from ombud_ledger.in_force import InForce, Record, in_force
+from ombud_ledger.in_force import InForce, Record, held_systems, in_force
 from ombud_ledger.kinds import HOUSEKEEPING
 from ombud_ledger.latest import backwards
-from ombud_ledger.layout import LogLayout, SealedFile
+from ombud_ledger.layout import LogLayout, SealedFile, log_layout
+from ombud_ledger.origin import origin_of
 from ombud_ledger.pruned import newest_prune
 from ombud_ledger.retention import Declaration
 from ombud_ledger.seal import digest_of
@@ -105,6 +107,15 @@ class _Rules:
         if self.limit is not None and newest >= self.limit:
             return _Judged(f"its newest entry is of {_day(newest)}, not before {_day(self.limit)}")
         return _Judged("", newest, declared[longest])
+
+
+def would_prune(root: Path, log: str, *, now: int, before: int | None = None) -> Plan:
+    """Return what a prune of a log would do at the time `now`; `before` as in `Ledger.prune_blocking`.
+
+    Changes nothing and takes no lock. Raises LedgerBroken, LedgerUnreadable.
+    """
+    layout = log_layout(root, log)
+    return plan(layout, origin=origin_of(layout), now=now, held=held_systems(root), limit=before)
 
 
 class _Sorted:

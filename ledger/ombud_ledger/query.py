@@ -44,11 +44,14 @@ class Query:
         timeout: float | None = None,
         as_of: Mapping[str, Checkpoint] = MappingProxyType({}),
         left_out: Sequence[str] = (),
+        pruned: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.as_of = as_of
         """By log, the checkpoint that the views stop at; empty if they show all there is."""
         self.left_out = left_out
         """Logs that are not shown, having no checkpoint where others have one."""
+        self.pruned = pruned
+        """By log, the number before which all entries were pruned by declaration."""
         self._db = db
         self._watchdog = Watchdog(db.interrupt, timeout)
 
@@ -143,7 +146,8 @@ def connect(
         db.close()
         raise
     left_out = [name for name in names if name not in shown]
-    return Query(db, timeout=timeout, as_of=checkpoints, left_out=left_out)
+    pruned = {log: begins for log, begins in sources.begins.items() if begins}
+    return Query(db, timeout=timeout, as_of=checkpoints, left_out=left_out, pruned=pruned)
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -89,10 +89,39 @@ def check_seal(seq: int, fields: dict[str, Any]) -> None:
         demand(all(type(file.get(name)) is int for name in ("bytes", "rows", "first", "last")), "seal file")
 
 
+def check_prune(seq: int, fields: dict[str, Any]) -> tuple[int, str]:
+    """Check the form of a prune entry; return which entry comes first, and the chain value before it."""
+    before, files = fields.get("before"), fields.get("files")
+    demand(fields.get("format") == 1 and isinstance(fields.get("origin"), str), "format or origin")
+    demand(
+        type(before) is int and 0 <= before <= seq and is_hash(fields.get("chain")), "prune before or chain"
+    )
+    demand(isinstance(files, list), "prune files")
+    assert isinstance(before, int)
+    for file in files or []:
+        demand(isinstance(file, dict) and is_hash(file.get("sha256")), "prune file")
+        path = re.fullmatch(
+            r"(entries|payloads|facts/[0-9a-f]{16})/(\d{12})-(\d{12})\.parquet",
+            str(file.get("path")),
+            re.ASCII,
+        )
+        demand(path is not None, "prune path")
+        assert path
+        demand(int(path[2]) <= int(path[3]) < seq, "prune range")
+        demand(path[1] != "entries" or int(path[3]) < before, "prune of entries that stay")
+    return before, str(fields["chain"])
+
+
 def check_log(lines: list[dict[str, Any]]) -> bytes:
     """Return the chain's head, or raise Rejected."""
-    chain, last_ts = b"", -(2**53)
-    for seq, line in enumerate(lines):
+    chain, last_ts, begins = b"", -(2**53), 0
+    if lines[0]["seq"] != 0:
+        # Entries before these were pruned: the newest prune entry says so, and the chain value before them.
+        said = [line for line in lines if json.loads(line["record"]).get("kind") == "prune"]
+        demand(said != [], "entries missing")
+        begins, value = check_prune(said[-1]["seq"], json.loads(said[-1]["record"]))
+        chain = bytes.fromhex(value)
+    for seq, line in enumerate(lines, begins):
         record = line["record"].encode()
         fields = read(record, 16_384)
         demand(line["seq"] == seq, "seq")
@@ -107,6 +136,8 @@ def check_log(lines: list[dict[str, Any]]) -> bytes:
         demand(line["chain"] == chain.hex(), "chain")
         if fields["kind"] == "seal":
             check_seal(seq, fields)
+        if fields["kind"] == "prune":
+            check_prune(seq, fields)
         demand(("salt" in line) == ("facts" in line) == ("facts_commit" in fields), "facts")
         demand("facts_commit" in fields or "facts_contract" not in fields, "contract without facts")
         if "facts" in line:

@@ -38,6 +38,8 @@ def test_face_is_pinned() -> None:
         "Verification",
         "audit_sql",
         "keys",
+        "origins",
+        "pruning",
         "query",
         "retention",
         "sample",

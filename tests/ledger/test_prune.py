@@ -10,7 +10,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from ledger import retained, samples
-from ombud_ledger import KeyUnusable, LedgerBroken, OriginMismatch, query, transparency, verify
+from ledger.test_audit_sql import rows, stock_duckdb
+from ombud_ledger import (
+    KeyUnusable,
+    Ledger,
+    LedgerBroken,
+    OriginMismatch,
+    pruning,
+    query,
+    transparency,
+    verify,
+)
+from ombud_ledger.auditing import chain_sql, drift_sql, root_sql
 from ombud_ledger.seal import digest_of
 from ombud_ledger.tlog.note import Signer
 
@@ -140,16 +151,15 @@ def test_the_longest_period_in_a_file_decides(tmp_path: Path) -> None:
     ledger.seal_blocking()
     ledger.close()
     ledger = retained.at(tmp_path, "2024-07-01")
-    assert [each.why for each in ledger.prune_blocking(by="t", dry_run=True).plan.staying][:2] == [
+    plan = pruning.would_prune(tmp_path, "r-0", now=retained.us("2024-07-01"))
+    assert [each.why for each in plan.staying][:2] == [
         "until 2024-07-01: long keeps entries 30m",
         "until 2032-01-01: longest keeps entries 10y",
     ]
     ledger.close()
     ledger = retained.at(tmp_path, "2024-07-02")
-    limited = ledger.prune_blocking(by="t", before=retained.us("2022-01-01"), dry_run=True).plan
-    assert [each.why for each in limited.staying][
-        0
-    ] == "its newest entry is of 2022-01-01, not before 2022-01-01"
+    limited = ledger.prune_blocking(by="t", before=retained.us("2022-01-01")).plan
+    assert limited.staying[0].why == "its newest entry is of 2022-01-01, not before 2022-01-01"
     plan = ledger.prune_blocking(by="t").plan
     ledger.close()
     assert [(each.part, each.declared.system) for each in plan.going] == [("entries", "long")]
@@ -252,7 +262,7 @@ def test_a_pruned_log_knows_whose_it_is(tmp_path: Path) -> None:
     retained.record(tmp_path)
     retained.prune(tmp_path)
     with pytest.raises(OriginMismatch, match="this log's origin is"):
-        samples.Ledger.open(tmp_path, log="r-0", origin="acme.example/other", options=samples.QUIET)
+        Ledger.open(tmp_path, log="r-0", origin="acme.example/other", options=samples.QUIET)
 
 
 @SIGNED
@@ -285,7 +295,7 @@ def test_payload_files_go_by_their_own_period(tmp_path: Path) -> None:
     digest = digest_of(payloads)
     file = {"path": name, "sha256": digest, "bytes": 17, "rows": 1, "first": first, "last": last}
     with query.connect(tmp_path) as sql:
-        ((chain,),) = sql.execute(f"SELECT chain FROM entries WHERE seq = {last}").fetchall()
+        ((chain,),) = sql.execute("SELECT chain FROM entries WHERE seq = ?", [last]).fetchall()
     ledger.append_blocking("seal", {"first": first, "last": last, "chain": chain.hex(), "files": [file]})
     assert "until 2026-08-30: credit keeps payloads 90d" in {
         each.why for each in ledger.prune_blocking(by="t").plan.staying
@@ -294,3 +304,39 @@ def test_payload_files_go_by_their_own_period(tmp_path: Path) -> None:
     retained.prune(tmp_path, "2026-08-31")
     assert not payloads.exists()
     assert name in verify(tmp_path).logs[0].pruned_files
+
+
+def test_sql_over_a_pruned_log(tmp_path: Path) -> None:
+    """Views say from where on they show entries; a checkpoint still binds them; the auditors' SQL goes on."""
+    retained.record(tmp_path, signers=[samples.KEY])
+    old = transparency.published(tmp_path).checkpoint().note.to_bytes()
+    retained.prune(tmp_path, signers=[samples.KEY])
+    ledger = retained.at(tmp_path, retained.LATER, signers=[samples.KEY])
+    samples.fill(ledger, 2, start=900)
+    ledger.seal_blocking()
+    ledger.close()
+    begins = verify(tmp_path).logs[0].pruned_before
+    with query.connect(tmp_path, as_of=[old]) as sql:
+        assert sql.pruned == {"r-0": begins}
+        assert sql.execute("SELECT min(seq) FROM entries").fetchall() == [(begins,)]
+    with stock_duckdb(folder(tmp_path)) as db:
+        assert rows(db, chain_sql()) == []
+        assert rows(db, drift_sql()) == []
+        assert rows(db, root_sql()) == []  # the root needs tiles
+    # One entry more is missing than the prune entry says.
+    (
+        folder(tmp_path) / next(name for name in retained.parquet(tmp_path) if name.startswith("entries/"))
+    ).unlink()
+    with stock_duckdb(folder(tmp_path)) as db:
+        assert len(rows(db, chain_sql())) == 1
+
+
+def test_a_lost_signed_head_is_found_again(tmp_path: Path) -> None:
+    """Without its file of the signed head, a pruned log is held to what it published, by its tiles."""
+    retained.record(tmp_path, signers=[samples.KEY])
+    retained.prune(tmp_path, signers=[samples.KEY])
+    shutil.rmtree(folder(tmp_path) / "state")
+    ledger = retained.at(tmp_path, retained.LATER, signers=[samples.KEY])
+    assert ledger.why == ""
+    ledger.close()
+    samples.assert_sound(tmp_path)
