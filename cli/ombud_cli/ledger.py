@@ -15,6 +15,8 @@ from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, unusable, unusable_on
+from ombud_cli.ledger_export import EPILOG as EXPORT_EPILOG
+from ombud_cli.ledger_export import export_command
 from ombud_cli.ledger_place import asking, pruned_lines, read_file
 from ombud_cli.ledger_proofs import (
     checkpoint_command,
@@ -192,6 +194,7 @@ app.command("prune", epilog=PRUNE_EPILOG)(prune_command)
 app.command("hold", epilog=HOLD_EPILOG)(hold_command)
 app.command("holds", epilog=HOLDS_EPILOG)(holds_command)
 app.command("release", epilog=RELEASE_EPILOG)(release_command)
+app.command("export", epilog=EXPORT_EPILOG)(export_command)
 app.command("sample", epilog=SAMPLE_EPILOG)(sample_command)
 app.command("serve", epilog="Example: `ombud ledger serve var/ledger --listen 127.0.0.1:8090`")(serve_command)
 
@@ -236,6 +239,7 @@ def _print_account(account: Verification, output: Format) -> None:
                 "under the checkpoint": each.covered or None,
                 "signed by": each.signed_by,
                 "pruned": _pruned(each),
+                "export": each.export,
             }
         )
         if each.head:

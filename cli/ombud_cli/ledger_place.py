@@ -85,7 +85,7 @@ class Asked:
             for log, each in self._query.as_of.items()
         ]
         lines += [f"log {log}: left out, no --as-of is of it" for log in self._query.left_out]
-        return lines + pruned_lines(self.pruned)
+        return [*self._query.export, *lines, *pruned_lines(self.pruned)]
 
     @property
     def pruned(self) -> dict[str, int]:

@@ -34,7 +34,7 @@ from ombud_ledger.options import Options
 from ombud_ledger.seal import Sealed
 
 if TYPE_CHECKING:
-    from ombud_ledger import pruning, query, sample, transparency
+    from ombud_ledger import export, pruning, query, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
@@ -65,6 +65,7 @@ __all__ = [
     "Sealed",
     "Verification",
     "audit_sql",
+    "export",
     "keys",
     "origins",
     "pruning",
@@ -77,6 +78,7 @@ __all__ = [
 
 
 _MODULES = {
+    "export": "ombud_ledger.export",
     "keys": "ombud_ledger.tlog.keyfile",
     "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",

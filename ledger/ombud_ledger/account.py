@@ -54,6 +54,7 @@ class LogAccount:
     signed_by: list[str] = field(default_factory=list)  # vkeys, of those given, that signed it
     pruned_before: int = 0  # the files of all entries before this one are gone by declaration
     pruned_files: list[str] = field(default_factory=list)  # missing, as prune entries in the log say
+    export: str | None = None  # of an evidence folder: which entries are part of it
     findings: list[Finding] = field(default_factory=list)
 
 

@@ -41,6 +41,11 @@ class _Claim:
     file: str | None
 
 
+def leaf_in(layout: LogLayout, seq: int, size: int) -> bytes:
+    """Return the leaf of an entry as the tiles of a tree of `size` have it. Raises LedgerUnreadable."""
+    return split_tile(Pub(layout.pub).tile(tile_of(0, seq // WIDTH, size)))[seq % WIDTH]
+
+
 class TreeCheck:
     """Checks the tree of one log. Make it before the snapshot, or a live log's checkpoint may be newer."""
 

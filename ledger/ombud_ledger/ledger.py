@@ -214,7 +214,7 @@ class Ledger:
         from ombud_ledger.prune_plan import plan
 
         with self._seal_lock:
-            self._demand_cover()
+            self.demand_key()
             self._pruner().finish(prunes_in(self._layout))
             what = plan(
                 self._layout,
@@ -249,6 +249,13 @@ class Ledger:
                 if self._witnessing is not None:
                     self._witnessing.finish(self._options.close_timeout)
                 self._let_go()
+
+    def demand_key(self) -> None:
+        """Raise KeyUnusable if the log is signed, but was opened without its key."""
+        if self._layout.signed.exists() and self._publisher is None:
+            raise KeyUnusable(
+                f"log {self.log} is signed: its key is needed, so that a checkpoint covers what is done"
+            )
 
     def publish(self) -> bytes | None:
         """Publish a checkpoint of all that is durable by now and return it; None for an unsigned log.
@@ -364,12 +371,6 @@ class Ledger:
             cover=self._publisher.cover if self._publisher else _nothing,
             durable=self._parts.durable,
         )
-
-    def _demand_cover(self) -> None:
-        if self._layout.signed.exists() and self._publisher is None:
-            raise KeyUnusable(
-                f"log {self.log} is signed: its key is needed, so that a checkpoint covers what is pruned"
-            )
 
     def _finish_prunes(self) -> None:
         """Delete what a crash left of a prune that is in the tail; failing that, the next prune does."""

@@ -22,9 +22,11 @@ from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
 from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
 from ombud_ledger.check_tail import check_tail, files_told
-from ombud_ledger.check_tree import TreeCheck
+from ombud_ledger.check_tree import TreeCheck, leaf_in
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
+from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
+from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
 from ombud_ledger.pruned import Gone, Prune, gone_by, prune_of
@@ -66,11 +68,18 @@ def verify(
         raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
     demands = _Demands(vkeys, checkpoints)
     account = Verification([], _check_objects(objects_folder(root)))
+    try:
+        export = exported(root)
+    except LedgerUnreadable as error:
+        account.findings.append(Finding(UNREADABLE, str(error)))
+        return account
+    parts = export.parts if export else {}
     if not names:
         account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
     with _rare_collections():
         for name in names:
-            account.logs.append(_Log(name, root, head, demands, progress, processes=processes).verify())
+            log_ = _Log(name, root, head, demands, progress, processes=processes, part=parts.get(name))
+            account.logs.append(log_.verify())
     for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
         what = f"no log here is {origin[:80]!r}, of which a checkpoint was given"
         account.findings.append(Finding(BROKEN, what))
@@ -118,8 +127,10 @@ class _Log:
         progress: Progress | None,
         *,
         processes: int | None,
+        part: Part | None,
     ) -> None:
         self._root = root
+        self._part = part
         self._demands = demands
         self._layout: LogLayout = log_layout(root, name)
         self._head = head
@@ -129,6 +140,7 @@ class _Log:
         self._seals: dict[str, Seal] = {}
         self._prunes: list[Prune] = []  # the newest first
         self._gone = Gone()
+        self._absent: set[str] = set()  # files that are not part of an evidence folder
         self._done = 0
         self._total = 0
         self._wanted_chain: bytes | None = None
@@ -150,11 +162,17 @@ class _Log:
         for seal in reversed(seals):
             self._seals.setdefault(seal.path, seal)
         self._prunes += reversed(prunes)
+        if self._part is not None:
+            self._collect_exported(self._part)
         # 2. Backwards through the segments: each file is hashed against the newest seal entry that names it
         #    before it is asked for the seal entries it holds itself. So every digest used is vouched for by
         #    what follows.
         for file in reversed(shot.entries):
             self._collect_told(file)
+        #    Of what is sealed an evidence folder holds a part.
+        if self._part is not None:
+            self._absent = self._seals.keys() - self._part.files
+            self._seals = {path: seal for path, seal in self._seals.items() if path in self._part.files}
         #    What a prune entry names may be missing once a checkpoint covers the entry, if the log is signed.
         self._gone = gone_by(each for each in self._prunes if each.entry < covered)
         self._check_gone(shot)
@@ -200,6 +218,15 @@ class _Log:
         account.checkpoint, account.covered = result.checkpoint, result.covered
         account.signed_by = result.signed_by
         account.findings += result.findings
+        # The records that an evidence folder holds beside its segments are those that the tree has there.
+        for each in self._part.said if self._part else ():
+            try:
+                if each.seq < account.covered and leaf_in(
+                    self._layout, each.seq, account.covered
+                ) != leaf_hash(each.record):
+                    self._find(BROKEN, "the tree has another record there", file=EXPORT, entry=each.seq)
+            except LedgerUnreadable as error:
+                self._find(INCOMPLETE, str(error), file=EXPORT, entry=each.seq)
 
     def _check_gone(self, shot: Snapshot) -> None:
         """Account for what is gone; what a prune entry names must be what was sealed."""
@@ -216,6 +243,20 @@ class _Log:
                 self._find(BROKEN, "it was pruned, and is there again with other bytes", file=path)
         self._account.pruned_files = sorted(gone.files.keys() - there.keys())
         self._account.pruned_before = min(gone.before, *(file.first for file in shot.entries), gone.before)
+
+    def _collect_exported(self, part: Part) -> None:
+        """Take the seal and prune entries that an evidence folder holds beside its segments."""
+        self._account.origin, self._account.export = part.origin, part.tell()
+        for each in reversed(part.said):
+            try:
+                fields = canonical.parse(each.record, limit=canonical.MAX_RECORD)
+                if fields.get("kind") == "seal":
+                    for seal in seals_of(each.seq, fields):
+                        self._seals.setdefault(seal.path, seal)
+                elif fields.get("kind") == "prune":
+                    self._prunes.append(prune_of(each.seq, fields))
+            except LedgerError as error:
+                self._find(BROKEN, str(error), file=EXPORT, entry=each.seq)
 
     def _collect_told(self, file: SealedFile) -> None:
         seal = self._seals.get(file.name)
@@ -251,13 +292,14 @@ class _Log:
         for seal in self._seals.values():
             by_segment.setdefault((seal.segment_first, seal.segment_last), {})[seal.path] = seal
         pruned: dict[str, frozenset[str]] = {}
-        for path in self._gone.files:
+        for path in {*self._gone.files, *self._absent}:
             span = path.rpartition("/")[2]
             pruned[span] = pruned.get(span, frozenset()) | {path}
         jobs: list[SegmentJob] = []
         for name, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
             own = self._seals.get(name)
             self._pass_pruned(follower, first)
+            self._pass_unexported(follower, first)
             if name not in present and last < self._gone.before:
                 follower.size, follower.head = last + 1, bytes.fromhex(own.chain) if own else None
                 if follower.wanted == last:
@@ -291,7 +333,13 @@ class _Log:
                 if follower.wanted == last:
                     self._wanted_chain = follower.head
         self._pass_pruned(follower, self._gone.before)
+        self._pass_unexported(follower, self._part.size if self._part else 0)
         return jobs
+
+    def _pass_unexported(self, follower: Follower, first: int) -> None:
+        """Go on to entry `first` of an evidence folder, where that begins a run of entries that it holds."""
+        if self._part is not None and follower.size < first and first in self._part.chains:
+            follower.size, follower.head = first, self._part.chains[first]
 
     def _pass_pruned(self, follower: Follower, first: int) -> None:
         """Go on to entry `first`, as far as the files before it are gone by declaration."""

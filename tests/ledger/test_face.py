@@ -37,6 +37,7 @@ def test_face_is_pinned() -> None:
         "Sealed",
         "Verification",
         "audit_sql",
+        "export",
         "keys",
         "origins",
         "pruning",
