@@ -209,21 +209,9 @@ class Ledger:
         `before`: nothing as new as that goes; microseconds UTC. Raises LedgerBroken, LedgerUnreadable,
         LedgerUnavailable; KeyUnusable for a signed log that is open without its key.
         """
-        from ombud_ledger.in_force import held_systems  # here, as below: all of it needs Arrow
-        from ombud_ledger.prune import Pruned, prunes_in
-        from ombud_ledger.prune_plan import plan
-
         with self._seal_lock:
             self.demand_key()
-            self._pruner().finish(prunes_in(self._layout))
-            what = plan(
-                self._layout,
-                origin=self.origin,
-                now=self._parts.clock(),
-                held=held_systems(self.root),
-                limit=before,
-            )
-            return Pruned(self.log, what, tuple(self._pruner().prune(what, by=by)))
+            return self._pruner().run(self.root, now=self._parts.clock(), by=by, before=before)
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -374,12 +362,10 @@ class Ledger:
 
     def _finish_prunes(self) -> None:
         """Delete what a crash left of a prune that is in the tail; failing that, the next prune does."""
-        from ombud_ledger.prune import hot_prunes
-
         if self._layout.signed.exists() and self._publisher is None:
             return
         try:
-            self._pruner().finish(hot_prunes(self._layout))
+            self._pruner().finish_tail()
         except LedgerError as error:
             _LOG.warning("log %s: a prune is not finished yet: %s", self.log, error)
 

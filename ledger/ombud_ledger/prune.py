@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ombud_ledger import hot
@@ -59,8 +60,21 @@ class Pruner:
         self._cover = cover
         self._durable = durable
 
-    def prune(self, plan: "Plan", *, by: str) -> list[Left]:
-        """Prune what the plan says may go. Raises LedgerUnavailable; then the next prune finishes it."""
+    def run(self, root: Path, *, now: int, by: str, before: int | None) -> Pruned:
+        """Finish what a crash left, then plan and prune. Raises what `Ledger.prune_blocking` does."""
+        from ombud_ledger.in_force import held_systems
+        from ombud_ledger.prune_plan import plan  # here: opening a log does without Arrow
+
+        self.finish(prunes_in(self._layout))
+        held = held_systems(root)
+        what = plan(self._layout, origin=self._origin, now=now, held=held, limit=before)
+        return Pruned(self._layout.folder.name, what, tuple(self._prune(what, by)))
+
+    def finish_tail(self) -> None:
+        """Finish what a crash left of a prune whose entry is in the hot tail, where most are."""
+        self.finish(_hot_prunes(self._layout))
+
+    def _prune(self, plan: "Plan", by: str) -> list[Left]:
         # 1. What is in force and would go unsaid is said again. A crash after this leaves it said twice.
         if plan.going:
             for seq, record in plan.restate:
@@ -149,8 +163,7 @@ def prunes_in(layout: LogLayout) -> list[Prune]:
     return [prune_of(seq, record) for seq, record in backwards(layout, "prune")]
 
 
-def hot_prunes(layout: LogLayout) -> list[Prune]:
-    """Return those of the hot tail alone, where one that a crash left unfinished is most likely to be."""
+def _hot_prunes(layout: LogLayout) -> list[Prune]:
     found = []
     for file in layout.hot_files():
         with hot.reading(file.path) as db:

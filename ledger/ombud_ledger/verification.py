@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 
 from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
+from ombud_ledger.check_gone import check_gone, check_said, spans_of
 from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
 from ombud_ledger.check_tail import check_tail, files_told
-from ombud_ledger.check_tree import TreeCheck, leaf_in
+from ombud_ledger.check_tree import TreeCheck
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
-from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
 from ombud_ledger.pruned import Gone, Prune, gone_by, prune_of
@@ -175,7 +175,10 @@ class _Log:
             self._seals = {path: seal for path, seal in self._seals.items() if path in self._part.files}
         #    What a prune entry names may be missing once a checkpoint covers the entry, if the log is signed.
         self._gone = gone_by(each for each in self._prunes if each.entry < covered)
-        self._check_gone(shot)
+        there = (*shot.entries, *shot.facts, *self._layout.payload_files())
+        self._account.findings += check_gone(self._gone, self._seals, there)
+        self._account.pruned_files = sorted(self._gone.files.keys() - {file.name for file in there})
+        self._account.pruned_before = min([self._gone.before, *(file.first for file in shot.entries)])
         # 3. Forwards: which segments there should be, and which are not there.
         follower = Follower(wanted=self._head[0] - 1 if self._head else -1)
         jobs = self._plan(shot, follower, inf if shot.begins is None else shot.begins)
@@ -218,31 +221,8 @@ class _Log:
         account.checkpoint, account.covered = result.checkpoint, result.covered
         account.signed_by = result.signed_by
         account.findings += result.findings
-        # The records that an evidence folder holds beside its segments are those that the tree has there.
-        for each in self._part.said if self._part else ():
-            try:
-                if each.seq < account.covered and leaf_in(
-                    self._layout, each.seq, account.covered
-                ) != leaf_hash(each.record):
-                    self._find(BROKEN, "the tree has another record there", file=EXPORT, entry=each.seq)
-            except LedgerUnreadable as error:
-                self._find(INCOMPLETE, str(error), file=EXPORT, entry=each.seq)
-
-    def _check_gone(self, shot: Snapshot) -> None:
-        """Account for what is gone; what a prune entry names must be what was sealed."""
-        gone = self._gone
-        files = (*shot.entries, *shot.facts, *self._layout.payload_files())
-        there = {file.name: file.path for file in files}
-        for path, digest in sorted(gone.files.items()):
-            seal = self._seals.get(path)
-            if seal is not None and seal.sha256 != digest:
-                self._find(
-                    BROKEN, "a prune entry names other bytes than were sealed", file=path, seal=seal.entry
-                )
-            elif seal is None and path in there and digest_of(there[path]) != digest:
-                self._find(BROKEN, "it was pruned, and is there again with other bytes", file=path)
-        self._account.pruned_files = sorted(gone.files.keys() - there.keys())
-        self._account.pruned_before = min(gone.before, *(file.first for file in shot.entries), gone.before)
+        if self._part is not None:
+            account.findings += check_said(self._part.said, self._layout, account.covered)
 
     def _collect_exported(self, part: Part) -> None:
         """Take the seal and prune entries that an evidence folder holds beside its segments."""
@@ -291,10 +271,7 @@ class _Log:
         by_segment: dict[tuple[int, int], dict[str, Seal]] = {}
         for seal in self._seals.values():
             by_segment.setdefault((seal.segment_first, seal.segment_last), {})[seal.path] = seal
-        pruned: dict[str, frozenset[str]] = {}
-        for path in {*self._gone.files, *self._absent}:
-            span = path.rpartition("/")[2]
-            pruned[span] = pruned.get(span, frozenset()) | {path}
+        pruned = spans_of({*self._gone.files, *self._absent})
         jobs: list[SegmentJob] = []
         for name, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
             own = self._seals.get(name)
@@ -430,8 +407,11 @@ class _Log:
         if follower.size < size:
             what = f"the log has {follower.size} entries; the head demanded says there were {size}"
             self._find(BROKEN, what)
-        elif self._wanted_chain is None and size < self._account.pruned_before:
-            what = "was pruned by declaration: its chain value cannot be shown any more, a checkpoint could"
+        elif self._wanted_chain is None and (size < self._account.pruned_before or self._part is not None):
+            why = (
+                "was pruned by declaration" if size < self._account.pruned_before else "is not in this export"
+            )
+            what = f"{why}: its chain value cannot be shown here; a checkpoint kept from then could be"
             self._find(INCOMPLETE, what, entry=size - 1)
         elif self._wanted_chain != chain:
             have = self._wanted_chain.hex() if self._wanted_chain else "not to be found"

@@ -278,7 +278,7 @@ def test_heads_and_checkpoints_noted_down_before(tmp_path: Path, signers: Sequen
     assert verify(tmp_path, head=(before, bytes(32))).exit_code == 1
     account = verify(tmp_path, head=(before - 1, chains[before - 2]))
     assert account.exit_code == 3
-    assert "cannot be shown any more" in str(account.all_findings()[0])
+    assert "cannot be shown here" in str(account.all_findings()[0])
 
 
 def test_payload_files_go_by_their_own_period(tmp_path: Path) -> None:
