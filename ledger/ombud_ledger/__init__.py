@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-`Vault`, `keys`, `query`, `sample`, `transparency`, `verify` and some more are imported when first asked for
-(PEP 562): a process that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
+`Vault`, what reads, checks and prunes, and some more are imported when first asked for (PEP 562): a process
+that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ombud_ledger import retention
 from ombud_ledger.account import Completeness, Finding, LogAccount, Verification
 from ombud_ledger.entry import Head, Position
 from ombud_ledger.errors import (
@@ -39,8 +40,9 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import query, sample, transparency
+    from ombud_ledger import export, pruning, query, sample, transparency
     from ombud_ledger.auditing import audit_sql
+    from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.vault.erasure import Erasure
     from ombud_ledger.vault.export import SubjectEntry, SubjectFile
@@ -86,8 +88,12 @@ __all__ = [
     "VaultUnusable",
     "Verification",
     "audit_sql",
+    "export",
     "keys",
+    "origins",
+    "pruning",
     "query",
+    "retention",
     "sample",
     "transparency",
     "verify",
@@ -95,7 +101,9 @@ __all__ = [
 
 
 _MODULES = {
+    "export": "ombud_ledger.export",
     "keys": "ombud_ledger.tlog.keyfile",
+    "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
@@ -108,6 +116,7 @@ _MEMBERS = {
     "SubjectFile": "ombud_ledger.vault.export",
     "Vault": "ombud_ledger.vault.vault",
     "audit_sql": "ombud_ledger.auditing",
+    "origins": "ombud_ledger.origin",
     "verify": "ombud_ledger.verification",
 }
 
