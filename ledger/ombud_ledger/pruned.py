@@ -79,11 +79,6 @@ def gone_by(prunes: Iterable[Prune]) -> Gone:
     return Gone(newest.before, newest.chain, newest.origin, newest.entry, MappingProxyType(files))
 
 
-def gone(layout: LogLayout) -> Gone:
-    """Return what a log's stored prune entries say. Raises LedgerBroken, LedgerUnreadable."""
-    return gone_by(prune_of(seq, record) for seq, record in backwards(layout, "prune"))
-
-
 def newest_prune(layout: LogLayout) -> Prune | None:
     """Return a log's newest prune entry, None if there is none. Raises LedgerBroken, LedgerUnreadable."""
     return next((prune_of(seq, record) for seq, record in backwards(layout, "prune")), None)
