@@ -55,15 +55,16 @@ def export_command(
     wanted = export.Wanted(system, _us(begin, "--from"), _us(end, "--to"), facts, payloads)
     if len(recipient.encode()) > 256:
         raise unusable("--recipient: must be at most 256 bytes")
+    if out.exists():
+        raise unusable(f"--out: {out} is there already, and nothing is overwritten")
     with asking(path) as ledger:
-        if ledger.extent() and (path / "EXPORT.json").exists():
+        if ledger.is_export:
             raise unusable(f"PATH: {path} is an export itself; take it as it is")
-    with offline(path, log, signing(path, signing_key, passphrase_file)) as ledgers:
-        try:
-            with unusable_on(LedgerError, OSError):
-                made = export.export(ledgers, wanted, out, by=who(by), recipient=recipient, reason=reason)
-        except FileExistsError as error:
-            raise unusable(f"--out: {error}") from error
+    with (
+        offline(path, log, signing(path, signing_key, passphrase_file)) as ledgers,
+        unusable_on(LedgerError, OSError),
+    ):
+        made = export.export(ledgers, wanted, out, by=who(by), recipient=recipient, reason=reason)
     if made is None:
         raise no(f"--system: no entry of {system[:80]!r} in that time in {path}; nothing was written")
     if as_json:

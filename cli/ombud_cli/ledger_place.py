@@ -88,6 +88,11 @@ class Asked:
         return [*self._query.export, *lines, *pruned_lines(self.pruned)]
 
     @property
+    def is_export(self) -> bool:
+        """Whether it is a folder of evidence rather than a ledger."""
+        return bool(self._query.export)
+
+    @property
     def pruned(self) -> dict[str, int]:
         """By log, the number before which all entries were pruned by declaration."""
         return dict(self._query.pruned)

@@ -89,8 +89,7 @@ def prune_command(
         files = [each.path for _, each in left]
         print_json({"dry_run": dry_run, "begins": begins, "goes": going, "stays": staying, "left": files})
     for name, each in left:
-        why = f"left: its bytes are not those that prune entry {each.entry} names"
-        print(printable(f"{name}: {each.path}: {why}"), file=sys.stderr)
+        print(printable(f"{name}: {each.path}: left, prune entry {each.entry}: {each.why}"), file=sys.stderr)
     raise typer.Exit(Exit.NO if left else Exit.OK)
 
 
@@ -172,7 +171,7 @@ def _print(going: list[dict[str, Any]], staying: list[dict[str, Any]], *, dry_ru
 
 PRUNE_EPILOG = (
     "Example: `ombud ledger prune var/ledger --dry-run`; then without `--dry-run` "
-    "**Exit codes**: 0 done, or nothing is over; 1 a file of other bytes was left; "
+    "**Exit codes**: 0 done, or nothing is over; 1 a file was left, of other bytes or held since; "
     "2 it could not be done: nothing is lost, do it again."
 )
 HOLD_EPILOG = "Example: `ombud ledger hold var/ledger --system credit --reason 'case 12/2026'`"

@@ -248,7 +248,7 @@ class Ledger:
         """
         with self._seal_lock:
             self.demand_key()
-            return self._pruner().run(self.root, now=self._parts.clock(), by=by, before=before)
+            return self._pruner().run(now=self._parts.clock(), by=by, before=before)
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -409,6 +409,7 @@ class Ledger:
         return Pruner(
             self._layout,
             origin=self.origin,
+            root=self.root,
             append=self.append_blocking,
             cover=self._publisher.cover if self._publisher else _nothing,
             durable=self._parts.durable,

@@ -14,7 +14,7 @@ from ombud_ledger.entry import OWN_KEYS
 from ombud_ledger.errors import LedgerUnavailable
 from ombud_ledger.kinds import FORMAT
 from ombud_ledger.layout import LogLayout
-from ombud_ledger.pruned import Prune, prune_of, prunes_in
+from ombud_ledger.pruned import Prune, gone_by, prune_of, prunes_in
 from ombud_ledger.seal import digest_of
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ _ORDER: Final = {"facts": 0, "payloads": 1, "entries": 2}
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A file that a prune entry names and that was not deleted: its bytes are not those that it names."""
+    """A file that a prune entry names and that was not deleted, and why."""
 
     path: str
     entry: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,25 @@ class Pruner:
         layout: LogLayout,
         *,
         origin: str,
+        root: Path,
         append: Callable[[str, Mapping[str, Any]], object],
         cover: Callable[[], None],
         durable: Durable,
     ) -> None:
         self._layout = layout
         self._origin = origin
+        self._root = root
         self._append = append
         self._cover = cover
         self._durable = durable
 
-    def run(self, root: Path, *, now: int, by: str, before: int | None) -> Pruned:
+    def run(self, *, now: int, by: str, before: int | None) -> Pruned:
         """Finish what a crash left, then plan and prune. Raises what `Ledger.prune_blocking` does."""
         from ombud_ledger.in_force import held_systems
         from ombud_ledger.prune_plan import plan  # here: opening a log does without Arrow
 
         self.finish_all()
-        held = held_systems(root)
+        held = held_systems(self._root)
         what = plan(self._layout, origin=self._origin, now=now, held=held, limit=before)
         return Pruned(self._layout.folder.name, what, tuple(self._prune(what, by)))
 
@@ -96,10 +99,11 @@ class Pruner:
 
         Raises LedgerUnavailable.
         """
+        # A file may be named twice: kept by a hold, written anew by an erasure, pruned in the end.
+        named = gone_by(sorted(prunes, key=lambda each: -each.entry)).files
         todo = [
-            (path, digest, prune.entry)
-            for prune in prunes
-            for path, digest in prune.files.items()
+            (path, prune.files[path], prune.entry)
+            for path, prune in named.items()
             if (self._layout.folder / path).is_file()
         ]
         if not todo:
@@ -108,14 +112,21 @@ class Pruner:
         #    be shown that it was said. A crash here leaves all files; the entries stand.
         self._cover()
         # 4. Delete: what depends on entries first, then entries, the oldest first. A crash leaves some files,
-        #    which are still those that were sealed, and which the next prune or opening deletes.
+        #    which are still those that were sealed, and which the next prune or opening deletes. What is not
+        #    as the entry says is evidence and stays; so does what came under a hold since.
+        from ombud_ledger.prune_plan import holding  # here: opening a log does without Arrow
+
+        why_left = holding(self._layout, self._root)
         left: list[Left] = []
         try:
             for path, digest, entry in sorted(todo, key=_in_order):
-                if digest_of(self._layout.folder / path) == digest:
-                    retire(self._layout.folder / path, self._durable, "prune")
+                why = why_left(path)
+                if not why and digest_of(self._layout.folder / path) != digest:
+                    why = "its bytes are not those that the prune entry names"
+                if why:
+                    left.append(Left(path, entry, why))
                 else:
-                    left.append(Left(path, entry))
+                    retire(self._layout.folder / path, self._durable, "prune")
         except OSError as error:
             raise LedgerUnavailable(f"log {self._layout.folder.name}: pruning: {error}") from error
         return left

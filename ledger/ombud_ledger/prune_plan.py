@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which sealed files may go by what systems declare, and why the others stay. Reads, changes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +88,7 @@ class _Rules:
         systems = {each for each, counts in zip(*_systems(rows), strict=True) if counts}
         held = sorted(self.held.keys() & systems)
         if held:
-            return _Judged(f"{held[0]} is held, as log {', '.join(self.held[held[0]])} says")
+            return _Judged(_held(held[0], self.held))
         declared = self.force.declarations
         if not declared:
             return _Judged("no system declares retention in this log")
@@ -193,6 +193,35 @@ def plan(
     restate = [each for each in rules.force.said if each[0] < before]
     restate.sort(key=lambda each: each[0])
     return Plan(tuple(found.going), tuple(found.staying), begins, chain, before, tuple(restate))
+
+
+def holding(layout: LogLayout, root: Path) -> Callable[[str], str]:
+    """Return what says why a hold keeps a file, by its path inside the log; nothing where none does.
+
+    What a file holds is read from the entries file of its segment; where that is gone, any hold keeps it.
+    """
+    held = held_systems(root)
+    entries = {(file.first, file.last): file for file in layout.entries_files()}
+    others = {file.name: file for file in (*layout.facts_files(), *layout.payload_files())}
+
+    def why(path: str) -> str:
+        if not held:
+            return ""
+        file = others.get(path) or next(each for each in entries.values() if each.name == path)
+        segment = entries.get((file.first, file.last))
+        if segment is None:
+            return "a system is held, and what is in this file cannot be told any more"
+        part = path.partition("/")[0]
+        found = _rows(segment)
+        found = found if part == "entries" else _rows_of(file, segment, found)
+        names = sorted(held.keys() & set(found["system"].to_pylist()))
+        return _held(names[0], held) if names else ""
+
+    return why
+
+
+def _held(system: str, held: Mapping[str, list[str]]) -> str:
+    return f"{system} is held, as log {', '.join(held[system])} says"
 
 
 def _rows(file: SealedFile) -> pa.Table:

@@ -36,7 +36,7 @@ class Gone:
     chain: str = ""
     origin: str | None = None
     entry: int | None = None  # the newest prune entry
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Prune] = field(default_factory=dict)  # by path, the newest entry that names it
 
     def covers(self, path: str, last: int) -> bool:
         """Say whether a file, which ends with entry `last`, may be missing."""
@@ -71,11 +71,11 @@ def prune_of(seq: int, fields: Mapping[str, Any]) -> Prune:
 def gone_by(prunes: Iterable[Prune]) -> Gone:
     """Return what prune entries say together; the newest comes first, and says how far entries are gone."""
     newest: Prune | None = None
-    files: dict[str, str] = {}
+    files: dict[str, Prune] = {}
     for prune in prunes:
         newest = newest or prune
-        for path, digest in prune.files.items():
-            files.setdefault(path, digest)
+        for path in prune.files:
+            files.setdefault(path, prune)
     if newest is None:
         return Gone()
     return Gone(newest.before, newest.chain, newest.origin, newest.entry, MappingProxyType(files))
@@ -84,11 +84,6 @@ def gone_by(prunes: Iterable[Prune]) -> Gone:
 def prunes_in(layout: LogLayout) -> Iterator[Prune]:
     """Yield a log's stored prune entries, the newest first. Raises LedgerBroken, LedgerUnreadable."""
     return (prune_of(seq, record) for seq, record in backwards(layout, "prune"))
-
-
-def gone(layout: LogLayout) -> Gone:
-    """Return what a log's stored prune entries say. Raises LedgerBroken, LedgerUnreadable."""
-    return gone_by(prunes_in(layout))
 
 
 def newest_prune(layout: LogLayout) -> Prune | None:

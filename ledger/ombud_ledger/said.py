@@ -4,6 +4,7 @@
 
 from bisect import insort
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 
 from ombud_ledger.latest import backwards
@@ -39,10 +40,14 @@ class Said:
         elif fields.get("kind") == "prune":
             self.prunes.append(prune_of(seq, fields))
 
-    def digest(self, path: str) -> str | None:
-        """Return the newest SHA-256, in hex, that the log gives of a file; None if no seal entry names it."""
-        seal, shreds = self.seals.get(path), self.shreds.get(path)
-        return None if seal is None else shreds[0].new if shreds else seal.sha256
+    def digest(self, path: str, before: float = inf) -> str | None:
+        """Return the newest SHA-256, in hex, that the log gives of a file; None if no seal entry names it.
+
+        Shred entries from entry `before` on do not count: they rewrote what a hold kept from being pruned.
+        """
+        seal = self.seals.get(path)
+        shreds = (each.new for each in self.shreds.get(path, ()) if each.entry < before)
+        return None if seal is None else next(shreds, seal.sha256)
 
 
 def said_of_files(layout: LogLayout) -> Said:

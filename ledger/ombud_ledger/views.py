@@ -21,7 +21,7 @@ from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
 from ombud_ledger.layout import NO_CONTRACT, SealedFile, log_layout
 from ombud_ledger.objects import Objects
-from ombud_ledger.pruned import gone
+from ombud_ledger.pruned import newest_prune
 from ombud_ledger.snapshot import snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint
 from ombud_ledger.tlog.pub import Pub
@@ -50,8 +50,9 @@ class Sources:
         end = None if checkpoint is None else checkpoint.size
         with snapshot(layout) as shot:
             first = shot.entries[0].first if shot.entries else shot.begins
-            if first:
-                self.begins[log] = min(first, gone(layout).before)
+            prune = newest_prune(layout) if first else None
+            if first and prune is not None:
+                self.begins[log] = min(first, prune.before)
             if checkpoint is not None:
                 begins = self.begins.get(log, 0)
                 demand(shot, log, checkpoint, Pub(layout.pub), begins)

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logs with systems that declare retention, and years in between, for the tests of pruning and export."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from ledger import samples
@@ -41,6 +45,18 @@ def at(
 
 def record(root: Path, *, signers: Sequence[Signer] = (), count: int = 6) -> None:
     """Record a segment a year, from 2023 to 2026, all of the system credit, declared at the start."""
+    shutil.copytree(_recorded(tuple(signers), count), root, dirs_exist_ok=True)
+
+
+@cache
+def _recorded(signers: tuple[Signer, ...], count: int) -> Path:
+    root = Path(tempfile.mkdtemp(prefix="ombud-years-"))
+    atexit.register(shutil.rmtree, root)
+    _record(root, signers, count)
+    return root
+
+
+def _record(root: Path, signers: Sequence[Signer], count: int) -> None:
     for number, day in enumerate(YEARS):
         ledger = at(root, day, signers=signers)
         if number == 0:

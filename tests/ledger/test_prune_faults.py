@@ -39,6 +39,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def refuse_deletion(step: str, act: Callable[[], object]) -> None:
+    """Fail every deletion, and nothing else."""
+    if step == "prune.retire":
+        raise OSError(5, "Input/output error")
+    act()
+
+
 def opened(root: Path, armed: Armed) -> Ledger:
     """Open the log as of the day of pruning."""
     return retained.at(root, retained.LATER, signers=SIGNERS, durable=armed)
@@ -127,3 +134,25 @@ def test_killed_while_deleting(recorded: Path, tmp_path: Path, at: int) -> None:
     whole = copy(recorded, tmp_path / "whole")
     retained.prune(whole, signers=SIGNERS)
     assert retained.parquet(root) == retained.parquet(whole)
+
+
+def test_a_hold_reaches_what_a_crash_left(recorded: Path, tmp_path: Path) -> None:
+    """What a prune entry names and a crash left stays, if its system came under a hold since."""
+    root = copy(recorded, tmp_path / "log")
+    armed = Armed()
+    ledger = opened(root, armed)
+    armed.by = refuse_deletion
+    with pytest.raises(LedgerError):
+        ledger.prune_blocking(by="t")
+    ledger.append_blocking("system", {"event": "held", "system": "credit", "by": "t"})
+    armed.by = act_now
+    ledger.close()
+    opened(root, Armed()).close()
+    ledger = opened(root, Armed())
+    assert {each.why for each in ledger.prune_blocking(by="t").left} == {"credit is held, as log r-0 says"}
+    assert retained.parquet(root) == retained.parquet(recorded)
+    ledger.append_blocking("system", {"event": "released", "system": "credit", "by": "t"})
+    assert ledger.prune_blocking(by="t").left == ()
+    ledger.close()
+    assert len(retained.parquet(root)) < len(retained.parquet(recorded))
+    samples.assert_sound(root)
