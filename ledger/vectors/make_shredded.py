@@ -3,7 +3,7 @@
 """Make the vectors of sealed facts and payloads; `make_vectors.py` runs this. It uses nothing of the package.
 
 `segments/` holds one log each that sealed one segment: its entries, and the rows of the facts and payloads
-files as they are found. Parquet's bytes differ by who writes them, so a file's `sha256` and `bytes` stand for
+files as they are found, if they were not pruned. Parquet's bytes differ by who writes them, so a file's `sha256` and `bytes` stand for
 what its bytes are found to be; here they are those of its rows as JSON. `payloads/` holds an encrypted
 payload each, with the key of its subject.
 """
@@ -112,6 +112,20 @@ def segment(
     return {"entries": chained(fields), "files": {FACTS: last, PAYLOADS: kept}}
 
 
+def pruned(vector: Vector, named: dict[str, Rows], *, gone: bool = True, at: int | None = None) -> Vector:
+    """Return a segment with a prune entry, at the end or as entry `at`, that names files with these rows.
+
+    `gone` says whether they are.
+    """
+    fields = [json.loads(line["record"]) for line in vector["entries"]]
+    prune = {"kind": "prune", "format": 1, "origin": ORIGIN, "before": 0, "by": "os:tester", "ts": START + 3}
+    files = [{"path": path, "sha256": file_of(rows)["sha256"]} for path, rows in named.items()]
+    place = len(fields) if at is None else at
+    fields.insert(place, prune | {"chain": sha256(ORIGIN.encode()).hexdigest(), "files": files})
+    left = {path: file for path, file in vector["files"].items() if not gone or path not in named}
+    return {"entries": chained(fields), "files": left}
+
+
 def chained(fields: list[dict[str, Any]]) -> Rows:
     """Return the entries with their chain values; the seal entry gets that of the segment's end."""
     chain = sha256(ORIGIN.encode()).digest()
@@ -134,6 +148,9 @@ def segments_valid() -> dict[str, Vector]:
         "shredded": segment([whole, twice], [2]),
         "shredded-twice": segment([whole, once, twice], [1, 2]),
         "shred-logged-again": again,
+        "pruned": pruned(segment([whole], []), {FACTS: whole, PAYLOADS: payload_rows()}),
+        "pruned-after-erasure": pruned(segment([whole, twice], [2]), {FACTS: twice}),
+        "erased-when-a-hold-kept-it": pruned(segment([whole, twice], [2]), {FACTS: whole}, gone=False, at=6),
     }
 
 
@@ -178,6 +195,8 @@ def segments_invalid() -> dict[str, Vector]:
         "shred-of-another-event": segment([whole, once], [1], change=shred(event="row")),
         "shred-without-erasure": segment([whole, once], [1], change=shred(erasure=1)),
         "keys-without-number": segment([whole, once], [1], change=lambda fields: fields[7].pop("destroyed")),
+        "pruned-by-the-digest-before-erasure": pruned(segment([whole, once], [1]), {FACTS: whole}),
+        "another-file-is-missing": pruned(segment([whole], []), {FACTS: whole}) | {"files": {}},
         "payload-changed": segment([whole], [], payloads=changed),
         "payload-salt-changed": segment(
             [whole], [], payloads=[rows[0] | {"salt": salt_of(2).hex()}, rows[1]]

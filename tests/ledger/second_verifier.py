@@ -189,7 +189,9 @@ def check_segment(vector: dict[str, Any]) -> int:
     _, records = check_entries(vector["entries"])
     sealed = {file["path"]: file for each in records if each["kind"] == "seal" for file in each["files"]}
     found = vector["files"]
-    demand(set(found) == {path for path in sealed if not path.startswith("entries/")}, "files")
+    gone = check_pruned(records, sealed)
+    wanted = {path for path in sealed if not path.startswith("entries/")}
+    demand(wanted - gone <= set(found) <= wanted, "files")
     spans = {Path(path).name for path in sealed}
     facts: dict[str, dict[int, str]] = {}
     payloads: dict[str, dict[int, str]] = {}
@@ -201,21 +203,23 @@ def check_segment(vector: dict[str, Any]) -> int:
                 facts.setdefault(f"facts/{contract}/{name}", {})[seq] = fields["facts_commit"]
             if first <= seq <= last and "payload_commit" in fields:
                 payloads.setdefault(f"payloads/{name}", {})[seq] = fields["payload_commit"]
-    demand({*facts, *payloads} == set(found), "files that no entry has facts or payloads in")
+    demand({*facts, *payloads} == wanted, "files that no entry has facts or payloads in")
     blanks = 0
     for path, commits in facts.items():
-        wanted = check_shreds(
-            sealed[path], [each for each in records if each.get("path") == path], found[path]
-        )
+        if path not in found:
+            continue
+        due = check_shreds(sealed[path], [each for each in records if each.get("path") == path], found[path])
         demand([row["seq"] for row in found[path]["rows"]] == list(commits), "rows of facts")
         blank = [row for row in found[path]["rows"] if set(row) == {"seq"}]
-        demand(len(blank) == wanted, "blank rows")
+        demand(len(blank) == due, "blank rows")
         for row in found[path]["rows"]:
             if row not in blank:
                 demand("salt" in row and "facts" in row, "half a row")
                 check_facts(commits[row["seq"]], row["salt"], row["facts"])
-        blanks += wanted
+        blanks += due
     for path, commits in payloads.items():
+        if path not in found:
+            continue
         demand(all(found[path][key] == sealed[path][key] for key in ("sha256", "bytes")), "payloads file")
         made = {}
         for row in found[path]["rows"]:
@@ -223,6 +227,19 @@ def check_segment(vector: dict[str, Any]) -> int:
             made[row["seq"]] = sha256(b"\x04" + bytes.fromhex(row["salt"]) + digest).hexdigest()
         demand(list(made.items()) == list(commits.items()), "payloads")
     return blanks
+
+
+def check_pruned(records: list[dict[str, Any]], sealed: dict[str, dict[str, Any]]) -> set[str]:
+    """Return what prune entries name, demanding that it is what the file was by then."""
+    now = {path: file["sha256"] for path, file in sealed.items()}
+    gone: dict[str, bool] = {}
+    for each in records:
+        if each["kind"] == "shred" and each["event"] == "file":
+            now[each["path"]] = each["new"]
+        for file in each["files"] if each["kind"] == "prune" else ():
+            gone[file["path"]] = now.get(file["path"]) == file["sha256"]
+    demand(all(gone.values()), "pruned with another digest")
+    return set(gone)
 
 
 def check_shreds(seal: dict[str, Any], shreds: list[dict[str, Any]], found: dict[str, Any]) -> int:

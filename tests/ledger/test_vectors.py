@@ -18,6 +18,7 @@ import pytest
 
 from ledger import samples, second_verifier, witnessed
 from ombud_ledger import LedgerError, LedgerUnreadable, NotProven, Payload, canonical
+from ombud_ledger.check_gone import check_gone
 from ombud_ledger.check_payloads import check_payloads
 from ombud_ledger.follow import Follower, check_facts
 from ombud_ledger.hashing import leaf_hash, payload_commit
@@ -149,6 +150,12 @@ def our_segment(data: bytes) -> None:
     for seq, fields in reversed(list(enumerate(records))):
         said.take(seq, fields)
     shapes = Shapes(canonical.MAX_FACTS)
+    gone = gone_by(said.prunes)
+    for finding in check_gone(gone, said, ()):
+        raise NotProven(str(finding))
+    sealed = {path for path in said.seals if not path.startswith("entries/")}
+    if sealed - gone.files.keys() - vector["files"].keys():
+        raise NotProven("a file is missing")
     for path, found in vector["files"].items():
         seal, shreds = said.seals[path], said.shreds.get(path, [])
         stands = standing(seal, shreds, found["sha256"], found["bytes"])
