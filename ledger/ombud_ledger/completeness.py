@@ -85,7 +85,7 @@ class _Reading:
             found.gaps += 1
             found.refused += record["refused"] if type(record.get("refused")) is int else 0
             self._pause("gap", ts)
-        elif self._beat and ts - self._ts > self._beat + _SLACK:
+        elif self._kind and self._beat and ts - self._ts > self._beat + _SLACK:
             found.silences += 1
             self._pause("silent", ts)
         self._ts, self._seq, self._kind = ts, seq, kind

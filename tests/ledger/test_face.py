@@ -13,6 +13,7 @@ import ombud_ledger
 def test_face_is_pinned() -> None:
     """Other rooms see exactly these names, sorted."""
     expected = [
+        "Completeness",
         "Erasure",
         "Facts",
         "Finding",
