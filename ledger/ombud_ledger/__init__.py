@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-`keys`, `query`, `sample`, `transparency` and `verify` are imported when first asked for (PEP 562): a process
-that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
+`Vault`, `keys`, `query`, `sample`, `transparency`, `verify` and some more are imported when first asked for
+(PEP 562): a process that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
 """
 
 from importlib import import_module
@@ -26,22 +26,33 @@ from ombud_ledger.errors import (
     OriginMismatch,
     QueryRefused,
     RecordInvalid,
+    SubjectErased,
+    SubjectHeld,
+    SubjectKeyMissing,
+    SubjectUnknown,
+    VaultUnusable,
 )
 from ombud_ledger.facts import Facts
 from ombud_ledger.ledger import Ledger
 from ombud_ledger.options import Options
 from ombud_ledger.seal import Sealed
+from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
     from ombud_ledger import query, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.tlog import keyfile as keys
+    from ombud_ledger.vault.erasure import Erasure
+    from ombud_ledger.vault.export import SubjectEntry, SubjectFile
+    from ombud_ledger.vault.vault import Hold, Rotation, Vault
     from ombud_ledger.verification import verify
 
 __all__ = [
+    "Erasure",
     "Facts",
     "Finding",
     "Head",
+    "Hold",
     "KeyUnusable",
     "Ledger",
     "LedgerBroken",
@@ -57,10 +68,20 @@ __all__ = [
     "ObjectMissing",
     "Options",
     "OriginMismatch",
+    "Payload",
     "Position",
     "QueryRefused",
     "RecordInvalid",
+    "Rotation",
     "Sealed",
+    "SubjectEntry",
+    "SubjectErased",
+    "SubjectFile",
+    "SubjectHeld",
+    "SubjectKeyMissing",
+    "SubjectUnknown",
+    "Vault",
+    "VaultUnusable",
     "Verification",
     "audit_sql",
     "keys",
@@ -77,12 +98,21 @@ _MODULES = {
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
 }
-_FUNCTIONS = {"audit_sql": "ombud_ledger.auditing", "verify": "ombud_ledger.verification"}
+_MEMBERS = {
+    "Erasure": "ombud_ledger.vault.erasure",
+    "Hold": "ombud_ledger.vault.vault",
+    "Rotation": "ombud_ledger.vault.vault",
+    "SubjectEntry": "ombud_ledger.vault.export",
+    "SubjectFile": "ombud_ledger.vault.export",
+    "Vault": "ombud_ledger.vault.vault",
+    "audit_sql": "ombud_ledger.auditing",
+    "verify": "ombud_ledger.verification",
+}
 
 
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return import_module(_MODULES[name])
-    if name in _FUNCTIONS:
-        return getattr(import_module(_FUNCTIONS[name]), name)
+    if name in _MEMBERS:
+        return getattr(import_module(_MEMBERS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,9 @@ from ombud_ledger.errors import RecordInvalid
 from ombud_ledger.hashing import facts_commit
 from ombud_ledger.kinds import HOUSEKEEPING, KINDS
 
-OWN_KEYS: Final = frozenset({"kind", "ts", "facts_commit", "facts_contract"})
+OWN_KEYS: Final = frozenset(
+    {"kind", "ts", "facts_commit", "facts_contract", "payload_commit", "payload_key_commit"}
+)
 
 
 class Position(NamedTuple):
@@ -43,17 +45,28 @@ class Held(NamedTuple):
     facts: bytes
 
 
+class Dark(NamedTuple):
+    """A payload as it is kept: whose key it is encrypted under, and what its record commits to, in hex."""
+
+    subject: str | None
+    salt: bytes
+    ciphertext: bytes
+    commit: str
+    key_commit: str
+
+
 class Pending(NamedTuple):
     """One entry waiting for its commit, and who waits: an asyncio future of `loop`, or a thread's future."""
 
     record: bytes
     salt: bytes | None
     facts: bytes | None
-    size: int  # bytes of record and facts
+    size: int  # bytes of record, facts and payload
     ts: int
     substantive: bool
     loop: asyncio.AbstractEventLoop | None
     future: "asyncio.Future[Position] | Future[Position]"
+    payload: Dark | None = None
 
 
 def check_body(kind: str, body: Mapping[str, JSON]) -> None:
@@ -65,13 +78,23 @@ def check_body(kind: str, body: Mapping[str, JSON]) -> None:
         raise RecordInvalid(f"{taken}: written by the ledger, not by callers")
 
 
-def encode_entry(kind: str, body: Mapping[str, JSON], held: Held | None, ts: int, longest: int) -> bytes:
+def encode_entry(
+    kind: str,
+    body: Mapping[str, JSON],
+    held: Held | None,
+    ts: int,
+    longest: int,
+    *,
+    payload: Dark | None = None,
+) -> bytes:
     """Return an entry's record bytes. Raises RecordInvalid."""
     record: dict[str, Any] = {**body, "kind": kind, "ts": ts}
     if held is not None:
         record["facts_commit"] = facts_commit(held.salt, held.facts).hex()
         if held.contract is not None:
             record["facts_contract"] = held.contract
+    if payload is not None:
+        record["payload_commit"], record["payload_key_commit"] = payload.commit, payload.key_commit
     return canonical.encode(record, limit=canonical.MAX_RECORD, longest=longest)
 
 

@@ -55,5 +55,25 @@ class LedgerReadOnly(LedgerUnavailable):
     """The log contradicts what was signed of it; it takes no entries: call an auditor, begin a new log."""
 
 
+class VaultUnusable(LedgerError):
+    """The key store or its epoch key cannot be used: refuse the call, look at the vault."""
+
+
+class SubjectUnknown(LedgerError):
+    """The vault knows no such subject, or no such hold: nothing was done."""
+
+
+class SubjectHeld(LedgerError):
+    """The subject is under legal hold: release it first. Nothing was erased."""
+
+
+class SubjectErased(LedgerError):
+    """The pseudonym's subject is erased, or about to be: ask for the pseudonym again. Nothing was stored."""
+
+
+class SubjectKeyMissing(LedgerError):
+    """The key store has no key of this pseudonym and does not say that it was erased: is it the right one?"""
+
+
 class QueryRefused(LedgerError):
     """The statement is not a single read-only SELECT."""

@@ -13,6 +13,7 @@ from ombud_ledger import canonical
 from ombud_ledger.bulk import Block
 from ombud_ledger.canonical import JSON
 from ombud_ledger.errors import LedgerUnreadable, RecordInvalid
+from ombud_ledger.vault.payload import check_pseudonym
 
 TYPES: Final = ("bigint", "boolean", "double", "varchar")
 MAX_COLUMNS: Final = 512
@@ -25,6 +26,8 @@ _NAME: Final = re.compile(r"[a-z0-9_]{1,64}")
 # The facts file's own columns, which no contract may shadow.
 RESERVED: Final = frozenset({"seq", "salt", "facts", "log", "ts", "kind", "contract", "chain"})
 
+_OWN_KEYS: Final = frozenset({"subject", "values"})
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -32,19 +35,24 @@ class Facts:
 
     `contract` is the SHA-256 (hex) of a stored contract object, or None. `values` are flat and typed by
     that contract, floats as shortest round-trip strings (`repr`). `extra` holds further keys, free text among
-    them.
+    them. `subject` is the pseudonym of whom they are about: by it they are found to be exported or erased.
     """
 
     contract: str | None
     values: Mapping[str, JSON]
     extra: Mapping[str, JSON] = field(default_factory=dict)
+    subject: str | None = None
 
     def encode(self) -> bytes:
         """Return the canonical bytes that are stored and committed to. Raises RecordInvalid."""
-        if "values" in self.extra:
-            raise RecordInvalid("facts: `extra` may not hold the key `values`")
+        if not self.extra.keys().isdisjoint(_OWN_KEYS):
+            raise RecordInvalid("facts: `extra` may not hold the keys `subject` and `values`")
         values = self.values if type(self.values) is dict else dict(self.values)
-        return canonical.encode({**self.extra, "values": values}, limit=canonical.MAX_FACTS)
+        whole = {**self.extra, "values": values}
+        if self.subject is not None:
+            check_pseudonym("facts", self.subject)
+            whole["subject"] = self.subject
+        return canonical.encode(whole, limit=canonical.MAX_FACTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ LEAF: Final = b"\x00"
 NODE: Final = b"\x01"
 CHAIN: Final = b"\x02"
 FACTS: Final = b"\x03"
+PAYLOAD: Final = b"\x04"
 SALT_BYTES: Final = 32
 HASH_BYTES: Final = 32
 
@@ -45,3 +46,8 @@ def chain_links(previous: bytes, records: Iterable[bytes]) -> tuple[list[bytes],
 def facts_commit(salt: bytes, facts: bytes) -> bytes:
     """Return H(0x03 || salt || facts); the random salt keeps guessable facts from being guessed."""
     return sha256(FACTS + salt + facts).digest()
+
+
+def payload_commit(salt: bytes, ciphertext: bytes) -> bytes:
+    """Return H(0x04 || salt || H(ciphertext)): it needs no key, and holds when the key is gone."""
+    return sha256(PAYLOAD + salt + sha256(ciphertext).digest()).digest()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""A file of the hot tail: SQLite, WAL, synchronous=FULL, one table, opened by readers without altering it."""
+"""A file of the hot tail: SQLite, WAL, synchronous=FULL, two tables; readers do not alter it."""
 
 import contextlib
 import os
@@ -20,9 +20,13 @@ APPLICATION_ID: Final = 0x4F4D4255  # "OMBU"
 # 4 MiB, as SQLite comes: the sooner it begins again at the start of the WAL, the fewer commits lengthen that
 # file, which costs an fsync nearly half as much again.
 CHECKPOINT_PAGES: Final = 500
-_TABLE: Final = (
+_ENTRIES: Final = (
     "CREATE TABLE entries"
     " (seq INTEGER PRIMARY KEY, record BLOB NOT NULL, chain BLOB NOT NULL, salt BLOB, facts BLOB)"
+)
+_PAYLOADS: Final = (
+    "CREATE TABLE payloads"
+    " (seq INTEGER PRIMARY KEY, subject TEXT, salt BLOB NOT NULL, ciphertext BLOB NOT NULL)"
 )
 _SELECT: Final = "SELECT seq, record, chain, salt, facts FROM entries WHERE seq >= ? ORDER BY seq"
 
@@ -37,8 +41,17 @@ class Row(NamedTuple):
     facts: bytes | None
 
 
-def create(path: Path, rows: Iterable[Row], durable: Durable) -> None:
-    """Make a hot file holding `rows`, complete and durable before it bears its name."""
+class PayloadRow(NamedTuple):
+    """One stored payload, encrypted; `subject` is a pseudonym."""
+
+    seq: int
+    subject: str | None
+    salt: bytes
+    ciphertext: bytes
+
+
+def create(path: Path, rows: Iterable[Row], durable: Durable, payloads: Iterable[PayloadRow] = ()) -> None:
+    """Make a hot file holding `rows`, then `payloads`, complete and durable before it bears its name."""
     temporary = path.with_suffix(".tmp")
 
     # 1. Build it under another name without a journal: a crash here leaves a .tmp that recovery deletes.
@@ -50,9 +63,11 @@ def create(path: Path, rows: Iterable[Row], durable: Durable) -> None:
             db.execute("PRAGMA synchronous=OFF")
             db.execute(f"PRAGMA application_id={APPLICATION_ID}")
             db.execute(f"PRAGMA user_version={FORMAT}")
-            db.execute(_TABLE)
+            db.execute(_ENTRIES)
+            db.execute(_PAYLOADS)
             db.execute("BEGIN")
             db.executemany("INSERT INTO entries VALUES (?,?,?,?,?)", rows)
+            db.executemany("INSERT INTO payloads VALUES (?,?,?,?)", payloads)
             db.execute("COMMIT")
         # 2. All of it is durable now, still under the other name.
         sync_file(temporary)
@@ -103,6 +118,21 @@ def rows(db: sqlite3.Connection, first: int = -(2**63)) -> Iterator[Row]:
         if not isinstance(salt, bytes | None) or not isinstance(facts, bytes | None):
             raise LedgerUnreadable(f"entry {seq}: salt and facts must be blobs or null")
         yield Row(seq, record, chain, salt, facts)
+
+
+def payloads(db: sqlite3.Connection, first: int = -(2**63)) -> Iterator[PayloadRow]:
+    """Yield the payloads from entry `first` on, in order. Raises LedgerUnreadable like `rows`."""
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'payloads'").fetchone():
+        return  # a file of before there were payloads
+    cursor = db.execute(
+        "SELECT seq, subject, salt, ciphertext FROM payloads WHERE seq >= ? ORDER BY seq", (first,)
+    )
+    for seq, subject, salt, ciphertext in cursor:
+        if not isinstance(subject, str | None) or not isinstance(salt, bytes):
+            raise LedgerUnreadable(f"payload of entry {seq}: subject must be text or null, salt a blob")
+        if not isinstance(ciphertext, bytes):
+            raise LedgerUnreadable(f"payload of entry {seq}: ciphertext must be a blob")
+        yield PayloadRow(seq, subject, salt, ciphertext)
 
 
 def _connect(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:

@@ -96,6 +96,10 @@ class LogLayout:
                 found.extend(_sealed(self.folder, folder))
         return sorted(found)
 
+    def payload_files(self) -> list[SealedFile]:
+        """Return the sealed payload files, in order."""
+        return _sealed(self.folder, self.folder / "payloads")
+
 
 def _sealed(log: Path, folder: Path) -> list[SealedFile]:
     found = []
@@ -114,6 +118,11 @@ def entries_name(first: int, last: int) -> str:
 def facts_name(contract: str | None, first: int, last: int) -> str:
     """Return the path, inside the log, of a segment's facts file for a contract digest."""
     return f"facts/{(contract or NO_CONTRACT)[:16]}/{first:012d}-{last:012d}.parquet"
+
+
+def payloads_name(first: int, last: int) -> str:
+    """Return the path, inside the log, of the payloads file of a segment."""
+    return f"payloads/{first:012d}-{last:012d}.parquet"
 
 
 def log_layout(root: Path, log: str) -> LogLayout:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
-from ombud_ledger.entry import Head, Held, Position, check_body
+from ombud_ledger.entry import Dark, Head, Held, Position, check_body
 from ombud_ledger.errors import LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
 from ombud_ledger.facts import Facts, contract_columns
 from ombud_ledger.hashing import SALT_BYTES
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from ombud_ledger.tlog.publisher import Publisher
     from ombud_ledger.tlog.signed_head import SignedHeads
     from ombud_ledger.tlog.witnessing import Witnesses, Witnessing
+    from ombud_ledger.vault.erasure import Erasure
+    from ombud_ledger.vault.export import SubjectFile
+    from ombud_ledger.vault.payload import Payload
+    from ombud_ledger.vault.vault import Vault
 
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
@@ -63,6 +67,7 @@ class Ledger:
         self._layout = log_layout(root, log)
         make_folder(self._layout.folder)
         self._signers = parts.signers
+        self._vault = parts.vault
         self._heads: SignedHeads | None = None
         self._publisher: Publisher | None = None
         self._witnessing: Witnessing | None = None
@@ -139,17 +144,19 @@ class Ledger:
         on_state: Callable[[str], None] | None = None,
         signers: "Sequence[Signer]" = (),
         witnesses: "Witnesses | None" = None,
+        vault: "Vault | None" = None,
     ) -> "Ledger":
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
         `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail;
         `stage` writes segments, by default in a process of its own; all of `signers` sign each checkpoint,
-        without any none is published; `witnesses` are asked to cosign them. A log that no longer holds what
+        without any none is published; `witnesses` are asked to cosign them. Payloads are
+        encrypted with keys of the `vault`, which stays its caller's to close. A log that no longer holds what
         was signed of it opens with `state` "read-only", and `why` says why. Raises LedgerLocked,
         OriginMismatch, KeyUnusable, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
         """
         try:
-            parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses)
+            parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses, vault)
             return cls(Path(root), log, origin, options, parts)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
@@ -160,24 +167,33 @@ class Ledger:
         body: Mapping[str, JSON],
         facts: Facts | None = None,
         *,
+        payload: "Payload | None" = None,
         linger: float = 0.0,
         company: int = 1,
     ) -> Position:
-        """Record one entry; return its position once it, with its facts, is durable.
+        """Record one entry; return its position once it, with its facts and payload, is durable.
 
         Its commit may be put off for `linger` seconds, or until `company` entries share it. Raises
-        RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (it may surface after recovery).
+        RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (it may surface after recovery);
+        of a payload SubjectErased, SubjectKeyMissing, VaultUnusable, and LedgerError without a vault.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
-        self._admit(kind, body, facts, loop, future)
+        self._admit(kind, body, facts, loop, future, payload=payload)
         self._pace.admitted(loop, linger, company)
         return await future
 
-    def append_blocking(self, kind: str, body: Mapping[str, JSON], facts: Facts | None = None) -> Position:
+    def append_blocking(
+        self,
+        kind: str,
+        body: Mapping[str, JSON],
+        facts: Facts | None = None,
+        *,
+        payload: "Payload | None" = None,
+    ) -> Position:
         """Record one entry from a thread without an event loop; like `append`."""
         future: Future[Position] = Future()
-        self._admit(kind, body, facts, None, future)
+        self._admit(kind, body, facts, None, future, payload=payload)
         return future.result()
 
     def put_object(self, data: bytes) -> str:
@@ -200,6 +216,21 @@ class Ledger:
         """Seal from a thread; like `seal`."""
         with self._seal_lock:
             return self._seal(progress)
+
+    def erase(self, subject: str, progress: Progress | None = None) -> "Erasure":
+        """Erase a person, by their own identifier: blank their facts, destroy their key; blocking.
+
+        What was not finished, after a crash too, is finished when the log is opened, or by calling again.
+        Raises SubjectHeld, SubjectUnknown (nothing was done), LedgerUnavailable, VaultUnusable (try again).
+        """
+        raise NotImplementedError("comes with the next commits")
+
+    def export(self, subject: str) -> "SubjectFile":
+        """Return all that is held of a person, by their own identifier: entries, facts, payloads; blocking.
+
+        Raises SubjectUnknown, LedgerUnreadable, VaultUnusable; while it is read, LedgerBroken too.
+        """
+        raise NotImplementedError("comes with the next commits")
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -291,6 +322,8 @@ class Ledger:
         facts: Facts | None,
         loop: asyncio.AbstractEventLoop | None,
         future: "asyncio.Future[Position] | Future[Position]",
+        *,
+        payload: "Payload | None",
     ) -> None:
         check_body(kind, body)
         held = None
@@ -298,7 +331,16 @@ class Ledger:
             if facts.contract is not None:
                 self._check_contract(facts.contract)
             held = Held(facts.contract, self._randomness(SALT_BYTES), facts.encode())
-        self._writer.admit(kind, body, held, loop, future)
+        dark = None if payload is None else self._encrypted(payload, body)
+        self._writer.admit(kind, body, held, loop, future, payload=dark)
+
+    def _encrypted(self, payload: "Payload", body: Mapping[str, JSON]) -> Dark:
+        if self._vault is None:
+            raise LedgerError(f"log {self.log}: was opened without a vault, so it takes no payload")
+        call = body.get("id")
+        if type(call) is not str:
+            raise RecordInvalid("payload: its entry must have an `id`, to which it is bound")
+        return self._vault.seal_payload(payload, self.origin, call)
 
     def _check_contract(self, contract: str) -> None:
         known = self._contracts.get(contract[:16])
@@ -430,3 +472,4 @@ class _Parts:
     on_state: Callable[[str], None] | None
     signers: "tuple[Signer, ...]"
     witnesses: "Witnesses | None" = None
+    vault: "Vault | None" = None

@@ -4,13 +4,13 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ombud_ledger import canonical, hot
 from ombud_ledger.durable import Durable, make_folder, retire
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, OriginMismatch, RecordInvalid
-from ombud_ledger.hashing import chain_next, chain_start, facts_commit, leaf_hash
-from ombud_ledger.hot import Row
+from ombud_ledger.hashing import chain_next, chain_start, facts_commit, leaf_hash, payload_commit
+from ombud_ledger.hot import PayloadRow, Row
 from ombud_ledger.kinds import FORMAT, HOUSEKEEPING
 from ombud_ledger.layout import HotFile, LogLayout
 from ombud_ledger.tail import Tail
@@ -26,6 +26,7 @@ class _Scan:
     substantive: int = 0
     stored: int = 0
     kind: str = ""
+    payloads: dict[int, str] = field(default_factory=dict)  # commitments, by entry
 
 
 def recover(layout: LogLayout, *, origin: str, durable: Durable) -> tuple[Tail, HotFile | None]:
@@ -57,7 +58,8 @@ def recover(layout: LogLayout, *, origin: str, durable: Durable) -> tuple[Tail, 
         scan = _Scan(scan.size, scan.head, scan.last_ts)
         copy = HotFile(scan.size, file.generation + 1, layout.hot_path(scan.size, file.generation + 1))
         with hot.reading(file.path) as db:
-            hot.create(copy.path, _checked(hot.rows(db), scan, origin), durable)
+            rows, payloads = _checked(hot.rows(db), scan, origin), _checked_payloads(hot.payloads(db), scan)
+            hot.create(copy.path, rows, durable, payloads)
         copies.append(copy)
     # 5. A log without entries gets its first file.
     if not copies:
@@ -135,11 +137,26 @@ def _checked(rows: Iterable[Row], scan: _Scan, origin: str) -> Iterator[Row]:
                 raise LedgerBroken(f"entry {row.seq}: its facts are not those it commits to")
         elif "facts_commit" in record:
             raise LedgerBroken(f"entry {row.seq}: the facts it commits to are missing")
+        if "payload_commit" in record:
+            scan.payloads[row.seq] = record["payload_commit"]
         scan.kind, scan.last_ts = record["kind"], record["ts"]
         scan.substantive += scan.kind not in HOUSEKEEPING
         scan.stored += len(row.record) + len(row.facts or b"")
         scan.size += 1
         yield row
+
+
+def _checked_payloads(rows: Iterable[PayloadRow], scan: _Scan) -> Iterator[PayloadRow]:
+    due = iter(scan.payloads.items())
+    for row in rows:
+        if (row.seq, payload_commit(row.salt, row.ciphertext).hex()) != next(due, None):
+            raise LedgerBroken(
+                f"entry {row.seq}: its payload is not the one it commits to, or one is missing"
+            )
+        scan.stored += len(row.ciphertext)
+        yield row
+    for seq, _ in due:
+        raise LedgerBroken(f"entry {seq}: the payload it commits to is missing")
 
 
 def _check_genesis(record: bytes, origin: str) -> None:

@@ -8,16 +8,17 @@ Arrow is imported where it is used: the gateway's process never writes a segment
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final
 
 from ombud_ledger.durable import create_private, make_folder, sync_folder
 from ombud_ledger.facts import Column
-from ombud_ledger.hot import Row
-from ombud_ledger.layout import entries_name, facts_name
+from ombud_ledger.hot import PayloadRow, Row
+from ombud_ledger.layout import entries_name, facts_name, payloads_name
 
 ROW_GROUP: Final = 16_384
 _GROUP_BYTES: Final = 32 * 1024 * 1024
@@ -38,12 +39,12 @@ class StagedFile:
 
 
 @dataclass(slots=True)
-class _File:
-    """A Parquet file being staged."""
+class ParquetFile:
+    """A Parquet file being staged: give it rows, or whole tables, in order of seq; then `finish`."""
 
     name: str
     path: Path
-    columns: tuple[Column, ...] | None  # None: the entries file
+    table_of: Callable[[list[Any]], Any] | None = None
     rows: list[Any] = field(default_factory=list)
     held: int = 0
     count: int = 0
@@ -52,21 +53,26 @@ class _File:
     sink: Any = None
     writer: Any = None
 
-    def add(self, row: tuple[int, Any, Any], size: int) -> None:
-        self.first = row[0] if self.first < 0 else self.first
-        self.last = row[0]
-        self.count += 1
+    @property
+    def holds_any(self) -> bool:
+        """Whether it was given anything."""
+        return bool(self.rows) or self.count > 0
+
+    def add(self, row: Sequence[Any], size: int) -> None:
+        """Add a row, whose first value is its seq."""
         self.held += size
         self.rows.append(row)
         if len(self.rows) >= ROW_GROUP or self.held >= _GROUP_BYTES:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    def write(self, table: Any) -> None:
+        """Write a table, which has at least one row."""
         import pyarrow.parquet as pq
 
-        from ombud_ledger.tables import entries_table, facts_table
-
-        table = entries_table(self.rows) if self.columns is None else facts_table(self.rows, self.columns)
+        seqs = table.column(0)
+        self.first = seqs[0].as_py() if self.first < 0 else self.first
+        self.last = seqs[-1].as_py()
+        self.count += len(seqs)
         if self.writer is None:
             make_folder(self.path.parent)
             self.sink = os.fdopen(create_private(self.path), "wb")
@@ -74,11 +80,11 @@ class _File:
                 self.sink, table.schema, compression="zstd", write_page_checksum=True, version="2.6"
             )
         self.writer.write_table(table, row_group_size=ROW_GROUP)
-        self.rows, self.held = [], 0
 
     def finish(self) -> StagedFile:
+        """Make the file durable and return what is on the disk."""
         if self.rows:
-            self.flush()
+            self._flush()
         self.writer.close()
         # Durable, then read again from a fresh descriptor: the digest is of what lies on the disk.
         self.sink.flush()
@@ -91,28 +97,43 @@ class _File:
         return StagedFile(self.name, digest, size, self.count, self.first, self.last)
 
     def abandon(self) -> None:
+        """Let an unfinished file be."""
         if self.sink is not None:
             self.sink.close()
+
+    def _flush(self) -> None:
+        assert self.table_of is not None  # noqa: S101 - whoever adds rows says what table they make
+        self.write(self.table_of(self.rows))
+        self.rows, self.held = [], 0
 
 
 def write(
     rows: Iterable[Row],
+    payloads: Iterable[PayloadRow],
     *,
     span: tuple[int, int],
     folder: Path,
     columns_of: Callable[[str], tuple[Column, ...]],
     progress: Progress | None = None,
 ) -> list[StagedFile]:
-    """Write the entries file and one facts file per contract for the `span` (first, last) under `folder`.
+    """Write the entries file, one facts file per contract, and, where there are any, the payloads file.
 
-    Returns the files, entries first. Memory holds one row group of each file at most.
+    `span` is (first, last), `folder` where they are written. Returns the files, entries
+    first. Memory holds one row group of each file at most.
     """
+    from ombud_ledger.tables import entries_table, facts_table, payloads_table
+
     first, last = span
-    name = entries_name(first, last)
-    entries = _File(name, folder / name, None)
-    facts_files: dict[str, _File] = {}
     with contextlib.ExitStack() as stack:
-        stack.callback(entries.abandon)
+
+        def new(name: str, table_of: Callable[[list[Any]], Any]) -> ParquetFile:
+            file = ParquetFile(name, folder / name, table_of)
+            stack.callback(file.abandon)
+            return file
+
+        entries = new(entries_name(first, last), entries_table)
+        others = new(payloads_name(first, last), payloads_table)
+        facts_files: dict[str, ParquetFile] = {}
         for row in rows:
             entries.add((row.seq, row.record, row.chain), len(row.record))
             if row.facts is not None or b'"facts_commit":' in row.record:
@@ -121,11 +142,12 @@ def write(
                     contract = record.get("facts_contract")
                     file = facts_files.get(contract or "")
                     if file is None:
-                        name = facts_name(contract, first, last)
-                        file = _File(name, folder / name, columns_of(contract) if contract else ())
-                        facts_files[contract or ""] = file
-                        stack.callback(file.abandon)
+                        typed = partial(facts_table, columns=columns_of(contract) if contract else ())
+                        file = facts_files[contract or ""] = new(facts_name(contract, first, last), typed)
                     file.add((row.seq, row.salt, row.facts), len(row.facts or b""))
             if progress and (row.seq - first) % 4_096 == 4_095:
                 progress("seal", row.seq - first + 1, last - first + 1)
-        return [entries.finish(), *(facts_files[key].finish() for key in sorted(facts_files))]
+        for payload in payloads:
+            others.add(payload, len(payload.ciphertext))
+        files = [entries, *(facts_files[key] for key in sorted(facts_files))]
+        return [file.finish() for file in (*files, *([others] if others.holds_any else []))]

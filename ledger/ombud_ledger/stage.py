@@ -30,7 +30,14 @@ def stage(
         return contract_columns(store.get(contract))
 
     with hot.reading(source) as db:
-        return segment.write(hot.rows(db), span=span, folder=folder, columns_of=columns_of, progress=progress)
+        return segment.write(
+            hot.rows(db),
+            hot.payloads(db),
+            span=span,
+            folder=folder,
+            columns_of=columns_of,
+            progress=progress,
+        )
 
 
 class StageHere:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Entries and facts as Arrow tables: the exact schemas of a segment's files (FORMAT.md, "Files")."""
+"""Entries, facts, payloads as Arrow tables: the exact schemas of a segment's files (FORMAT.md, "Files")."""
 
 import json
 from collections.abc import Iterable
@@ -85,6 +85,24 @@ def facts_table(
     return pa.Table.from_arrays(
         [*arrays(fixed, schema), *arrays(typed, facts_projection(columns))], schema=schema
     )
+
+
+def payloads_schema() -> pa.Schema:
+    """Return the exact schema of a payloads file."""
+    fields = [
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("subject", pa.string()),
+        pa.field("salt", pa.binary(SALT_BYTES), nullable=False),
+        pa.field("ciphertext", pa.binary(), nullable=False),
+    ]
+    return pa.schema(fields, metadata=_METADATA)
+
+
+def payloads_table(rows: Iterable[tuple[int, str | None, bytes, bytes]]) -> pa.Table:
+    """Return payloads of (seq, subject, salt, ciphertext) as they lie in a payloads file."""
+    schema = payloads_schema()
+    columns = list(map(list, zip(*rows, strict=True))) or [[] for _ in schema]
+    return pa.Table.from_arrays(arrays(columns, schema), schema=schema)
 
 
 def arrays(columns: list[list[Any]], fields: Iterable[pa.Field]) -> list[pa.Array]:

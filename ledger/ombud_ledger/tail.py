@@ -32,7 +32,7 @@ class Tail:
     head: bytes  # chain value of the last entry, or the chain's start
     last_ts: int
     substantive: int  # entries in this file that are not housekeeping
-    stored: int  # bytes of records and facts in this file
+    stored: int  # bytes of records, facts and payloads in this file
     born: float  # monotonic time of the file's first substantive entry
     clean: bool  # the last entry is `close`
     end: Head = field(init=False)  # size and head as one value, for readers in other threads
@@ -53,13 +53,15 @@ class Tail:
             values += (seq, each.record, chain, each.salt, each.facts)
         # 2. One transaction, and where the batch is small one statement: each would let go of the interpreter
         #    and wait to have it back. It returns after the WAL frame is fsynced: the batch is durable, with
-        #    its facts. A crash before leaves all of the batch or none of it, unacknowledged.
-        if len(batch) <= _STEP:
+        #    its facts and payloads. A crash before leaves all of the batch or none of it, unacknowledged.
+        payloads = [(seq, *each.payload[:3]) for seq, each in enumerate(batch, self.size) if each.payload]
+        if len(batch) <= _STEP and not payloads:
             self.durable("hot.commit", lambda: self._insert(values))
         else:
             self.db.execute("BEGIN IMMEDIATE")
             for start in range(0, len(values), _STEP * _COLUMNS):
                 self._insert(values[start : start + _STEP * _COLUMNS])
+            self.db.executemany("INSERT INTO payloads VALUES (?,?,?,?)", payloads)
             self.durable("hot.commit", lambda: self.db.execute("COMMIT"))
         # 3. Only now does the head move.
         self.size, self.head = self.size + len(batch), chains[-1]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ombud_ledger.canonical import JSON
-from ombud_ledger.entry import Held, Pending, Position, encode_entry, is_substantive, settle
+from ombud_ledger.entry import Dark, Held, Pending, Position, encode_entry, is_substantive, settle
 from ombud_ledger.errors import (
     LedgerClosed,
     LedgerError,
@@ -101,8 +101,10 @@ class Writer:
         held: Held | None,
         loop: asyncio.AbstractEventLoop | None,
         future: "asyncio.Future[Position] | Future[Position]",
+        *,
+        payload: Dark | None = None,
     ) -> None:
-        """Queue an entry, with its facts in `held`, for the waiter that the future belongs to.
+        """Queue an entry, with its facts in `held` and its payload, for the waiter the future belongs to.
 
         That of an event loop is held back until `release`, or until one of a thread is admitted, so that
         what one turn of the loop makes wakes the writer once. Raises LedgerOverloaded, LedgerUnavailable,
@@ -124,13 +126,17 @@ class Writer:
             ):
                 raise LedgerOverloaded(f"log {self._log}: {waiting} entries are waiting")
             ts = max(self._clock(), self._last_ts)  # A clock set back must not put time in disorder.
-            record = encode_entry(kind, body, held, ts, options.longest_string)
+            record = encode_entry(kind, body, held, ts, options.longest_string, payload=payload)
             salt, data = (None, None) if held is None else (held.salt, held.facts)
             size = len(record) + (0 if data is None else len(data))
+            if payload is not None:
+                size += len(payload.ciphertext)
             self._last_ts = ts
             self._admitted += 1
             self._admitted_bytes += size
-            self._held.append(Pending(record, salt, data, size, ts, is_substantive(kind), loop, future))
+            self._held.append(
+                Pending(record, salt, data, size, ts, is_substantive(kind), loop, future, payload)
+            )
             if loop is None:
                 self._let_go()
 

@@ -1,0 +1,457 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""The vault: who hides behind which pseudonym, and the key of each. Key store and epoch keys lie apart."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import time_ns
+from typing import Final
+
+from ombud_ledger import canonical
+from ombud_ledger.durable import Durable, Lock, act_now, make_folder
+from ombud_ledger.entry import Dark
+from ombud_ledger.errors import (
+    LedgerBroken,
+    LedgerLocked,
+    RecordInvalid,
+    SubjectErased,
+    SubjectHeld,
+    SubjectKeyMissing,
+    SubjectUnknown,
+    VaultUnusable,
+)
+from ombud_ledger.hashing import SALT_BYTES, payload_commit
+from ombud_ledger.hot import PayloadRow
+from ombud_ledger.vault import keystore
+from ombud_ledger.vault.epochs import EpochKeys
+from ombud_ledger.vault.keystore import ERASED, ERASING, LIVE, HoldRow, KeyStore, SubjectRow
+from ombud_ledger.vault.payload import PSEUDONYM, Payload, decode
+from ombud_ledger.vault.sealing import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    PSEUDONYM_BYTES,
+    EpochKey,
+    decrypt_payload,
+    encrypt_payload,
+    payload_keys,
+)
+
+LONGEST_SUBJECT: Final = 1_024  # bytes
+LONGEST_REASON: Final = 4_096
+CACHED_MICROSECONDS: Final = 300 * 1_000_000
+LOOK_MICROSECONDS: Final = 1_000_000  # how far behind another process's change this one may be
+_CACHED_MOST: Final = 65_536
+_NOBODY: Final = bytes(PSEUDONYM_BYTES)  # owns the key of payloads about no one that is known
+_FILE: Final = "keystore.sqlite"
+_IDENTIFIER: Final = b"id"
+_KEY: Final = b"key"
+_HOLD: Final = b"hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold: while it stands, its subject is not erased."""
+
+    id: str
+    subject: str
+    reason: str
+    since: int  # microseconds UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation did: the epoch that is now, subjects and holds that moved to it, keys destroyed."""
+
+    epoch: int
+    subjects: int
+    holds: int
+    destroyed: int
+
+
+def _microseconds() -> int:
+    return time_ns() // 1_000
+
+
+class Vault:
+    """An open vault. Make it with `create` or `open`; threads and processes may share one."""
+
+    def __init__(
+        self,
+        folder: Path,
+        keys: Path,
+        clock: Callable[[], int],
+        durable: Durable,
+        randomness: Callable[[int], bytes],
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._randomness = randomness
+        self._lock = threading.RLock()
+        self._pseudonyms: dict[str, tuple[str, int]] = {}
+        self._keys: dict[bytes, tuple[bytes, int]] = {}
+        self._looked = self._changed = 0
+        self._epoch: EpochKey | None = None
+        self._epochs = EpochKeys(keys, durable, randomness)
+        with _usable(folder):
+            self._store = KeyStore(folder / _FILE, durable)
+        try:
+            with _usable(folder):
+                self._begin()
+        except BaseException:
+            self._store.close()
+            raise
+
+    @classmethod
+    def create(cls, folder: Path, keys: Path) -> "Vault":
+        """Make a vault: its key store in `folder`, its epoch keys in `keys`, which must lie elsewhere.
+
+        Back them up apart: either alone reveals nothing. Raises VaultUnusable.
+        """
+        folder, keys = _apart(folder, keys)
+        with _usable(folder):
+            make_folder(folder)
+            make_folder(keys)
+            if (folder / _FILE).exists():
+                raise VaultUnusable(f"{folder}: a key store is here already; open it")
+            if any(keys.glob("*.key")):
+                raise VaultUnusable(f"{keys}: holds epoch keys already; name a folder for this vault's alone")
+            # The key first: a crash in between leaves one that nothing was encrypted with.
+            epochs = EpochKeys(keys, act_now, os.urandom)
+            epoch = epochs.make(1)
+            keystore.create(folder / _FILE, epoch.number, epoch.mark, act_now)
+            epochs.settle(1)
+        return cls.open(folder, keys)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        keys: Path,
+        *,
+        clock: Callable[[], int] = _microseconds,
+        durable: Durable = act_now,
+        randomness: Callable[[int], bytes] = os.urandom,
+    ) -> "Vault":
+        """Open a vault; finish or undo a rotation that was cut short. Raises VaultUnusable.
+
+        `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail.
+        """
+        folder, keys = _apart(folder, keys)
+        return cls(folder, keys, clock, durable, randomness)
+
+    def pseudonym(self, subject: str) -> str:
+        """Return the subject's pseudonym, 32 hex digits; made, durably, where there is none.
+
+        Raises RecordInvalid for what cannot be an identifier, VaultUnusable.
+        """
+        found = self.find(subject)
+        if found is not None:
+            return found
+        with self._lock, _usable(self._folder):
+            with self._store.transaction("vault.subject"):
+                epoch = self._current()
+                rows = self._store.found(epoch.lookup(subject), LIVE)
+                pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
+                if not rows:
+                    self._add(epoch, pseudonym, subject)
+            return self._remember(subject, pseudonym.hex())
+
+    def find(self, subject: str) -> str | None:
+        """Return the subject's pseudonym, None where there is none. Raises as `pseudonym`."""
+        with self._lock, _usable(self._folder):
+            self._look()
+            cached = self._pseudonyms.get(subject)
+            if cached is not None and 0 <= self._clock() - cached[1] < CACHED_MICROSECONDS:
+                return cached[0]
+            _check_text("subject", subject, LONGEST_SUBJECT)
+            with self._store.transaction():
+                rows = self._store.found(self._current().lookup(subject), LIVE)
+            return self._remember(subject, rows[0].pseudonym.hex()) if rows else None
+
+    def hold(self, subject: str, reason: str) -> str:
+        """Put a subject under a legal hold; return its id. Raises RecordInvalid, VaultUnusable."""
+        _check_text("subject", subject, LONGEST_SUBJECT)
+        _check_text("reason", reason, LONGEST_REASON)
+        with self._lock, _usable(self._folder):
+            hold = self._randomness(PSEUDONYM_BYTES)
+            text = canonical.encode(
+                {"reason": reason, "since": self._clock(), "subject": subject}, limit=canonical.MAX_RECORD
+            )
+            with self._store.transaction("vault.hold"):
+                epoch = self._current()
+                sealed = epoch.wrap(text, hold, _HOLD, self._randomness(NONCE_BYTES))
+                self._store.put_hold(HoldRow(hold, epoch.lookup(subject), sealed))
+            return hold.hex()
+
+    def release(self, hold: str) -> None:
+        """End a legal hold. Raises SubjectUnknown if there is none with this id."""
+        if not PSEUDONYM.fullmatch(hold):
+            raise SubjectUnknown(f"{hold[:80]!r} is not the id of a hold: 32 hex digits")
+        with self._lock, _usable(self._folder), self._store.transaction("vault.release"):
+            if not self._store.drop_hold(bytes.fromhex(hold)):
+                raise SubjectUnknown(f"no hold has the id {hold}")
+
+    def holds(self) -> list[Hold]:
+        """Return the legal holds, oldest first."""
+        with self._lock, _usable(self._folder):
+            with self._store.transaction():
+                epoch = self._current()
+                rows = self._store.holds()
+            found = []
+            for row in rows:
+                told = canonical.parse(epoch.unwrap(row.sealed, row.id, _HOLD), limit=canonical.MAX_RECORD)
+                found.append(Hold(row.id.hex(), told["subject"], told["reason"], told["since"]))
+        return sorted(found, key=lambda hold: (hold.since, hold.id))
+
+    def rotate(self) -> Rotation:
+        """Move every subject that is left to a new epoch key, and destroy the old one.
+
+        From then on, older copies of the key store stay dark. Raises VaultUnusable, LedgerLocked.
+        """
+        with self._lock, _usable(self._folder):
+            lock = Lock(self._folder / "LOCK")
+            try:
+                # 1. A new epoch key, durable. A crash after this leaves a key that nothing was encrypted
+                #    with; the next opening destroys it.
+                old = self._current()
+                new = self._epochs.make(old.number + 1)
+                # 2. One transaction moves everything to it, or nothing.
+                with self._store.transaction("vault.rotate"):
+                    subjects, holds = self._move(old, new)
+                    self._store.set_epoch(new.number, new.mark)
+                self._epoch = new
+                # 3. What was wrapped by the old key leaves the file. A crash after the commit is finished
+                #    by the next opening, from here on.
+                self._store.truncate()
+                # 4. The old key goes.
+                destroyed = self._epochs.settle(new.number)
+            finally:
+                lock.release()
+        return Rotation(new.number, subjects, holds, destroyed)
+
+    def close(self) -> None:
+        """Forget the keys, let the key store go. Harmless when closed already."""
+        with self._lock:
+            self._pseudonyms.clear()
+            self._keys.clear()
+            self._store.close()
+
+    def seal_payload(self, payload: Payload, origin: str, call: str) -> Dark:
+        """Encrypt the payload of a call in the log of this origin.
+
+        Raises RecordInvalid, SubjectErased, SubjectKeyMissing, VaultUnusable.
+        """
+        plain = payload.encode()
+        salt = self._randomness(SALT_BYTES)
+        key, commitment = payload_keys(self._key_of(payload.subject), salt)
+        ciphertext = encrypt_payload(key, plain, origin, call)
+        return Dark(
+            payload.subject, salt, ciphertext, payload_commit(salt, ciphertext).hex(), commitment.hex()
+        )
+
+    def open_payload(self, stored: PayloadRow, *, origin: str, call: str, commitment: str) -> Payload:
+        """Decrypt a stored payload, demanding the key that its record commits to, in hex.
+
+        Raises LedgerBroken, SubjectErased, SubjectKeyMissing, VaultUnusable.
+        """
+        key, made = payload_keys(self._key_of(stored.subject), stored.salt)
+        # Committed to in public, so nothing is told by how long the comparison takes.
+        if made.hex() != commitment:
+            raise LedgerBroken("a payload's key is not the one that the record commits to")
+        return decode(stored.subject, decrypt_payload(key, stored.ciphertext, origin, call))
+
+    def check_living(self, pseudonym: str) -> None:
+        """Demand that nothing of this pseudonym is erased. Raises SubjectErased, SubjectKeyMissing."""
+        self._key_of(pseudonym)
+
+    def begin_erasure(self, subject: str) -> tuple[str, list[str]]:
+        """Mark a subject as being erased; return the erasure's id, and the pseudonyms.
+
+        From here on the subject's calls get another pseudonym. Doing it again finds the same erasure.
+        Raises SubjectHeld, SubjectUnknown, VaultUnusable.
+        """
+        _check_text("subject", subject, LONGEST_SUBJECT)
+        with self._lock, _usable(self._folder):
+            with self._store.transaction("vault.mark"):
+                lookup = self._current().lookup(subject)
+                holds = self._store.holds(lookup)
+                if holds:
+                    ids = ", ".join(hold.id.hex() for hold in holds)
+                    raise SubjectHeld(f"the subject is under legal hold: {ids}; release it first")
+                begun = self._store.found(lookup, ERASING)
+                erasure = begun[0].erasure if begun else None
+                erasure = erasure or self._randomness(PSEUDONYM_BYTES).hex()
+                self._store.mark_erasing(lookup, erasure, self._clock())
+                rows = self._store.found(lookup, ERASING)
+            if not rows:
+                raise SubjectUnknown("the vault knows no such subject: never met, or erased already")
+            self._pseudonyms.pop(subject, None)
+            for row in rows:
+                self._keys.pop(row.pseudonym, None)
+            return erasure, [row.pseudonym.hex() for row in rows]
+
+    def pending_erasures(self, log: str) -> dict[str, tuple[str, list[str]]]:
+        """Return erasures to be carried on with in this log, by id: the state, and the pseudonyms."""
+        found: dict[str, tuple[str, list[str]]] = {}
+        with self._lock, _usable(self._folder):
+            for row in self._store.pending():
+                if row.state == ERASING or row.log == log:
+                    found.setdefault(row.erasure or "", (row.state, []))[1].append(row.pseudonym.hex())
+        return found
+
+    def destroy_keys(self, erasure: str, log: str) -> None:
+        """Destroy key, identifier and mapping of an erasure's pseudonyms, to be logged in `log`."""
+        with self._lock, _usable(self._folder):
+            self._keys.clear()
+            with self._store.transaction("vault.erase"):
+                self._store.destroy(erasure, self._clock(), log)
+            self._store.truncate()
+
+    def end_erasure(self, erasure: str) -> None:
+        """Note that the log has said so: the erasure is over, and nothing here leads to its entries."""
+        with self._lock, _usable(self._folder):
+            with self._store.transaction("vault.end"):
+                self._store.settle(erasure)
+            self._store.truncate()
+
+    def _begin(self) -> None:
+        epoch = self._current()
+        newest = self._epochs.newest()
+        if newest > epoch.number:
+            raise VaultUnusable(
+                f"the key store is of epoch {epoch.number}, the newest key of {newest}: an old copy"
+                " of the key store was put back"
+            )
+        try:
+            lock = Lock(self._folder / "LOCK")
+        except LedgerLocked:
+            return  # another process rotates just now, and will finish
+        try:
+            number, _ = self._store.epoch()
+            self._store.truncate()
+            self._epochs.settle(number)
+        finally:
+            lock.release()
+        with self._store.transaction():
+            known = self._store.subject(_NOBODY) is not None
+        if not known:
+            with self._store.transaction("vault.subject"):
+                if self._store.subject(_NOBODY) is None:
+                    self._add(self._current(), _NOBODY, None)
+
+    def _current(self) -> EpochKey:
+        # In a transaction, so that what is read and written in it is of this epoch.
+        number, mark = self._store.epoch()
+        if self._epoch is None or self._epoch.mark != mark:
+            epoch = self._epochs.read(number)
+            if epoch.mark != mark:
+                raise VaultUnusable(f"epoch key {number} is not the one this key store was wrapped with")
+            self._epoch = epoch
+        return self._epoch
+
+    def _look(self) -> None:
+        # Another process may have erased someone: what is remembered of it is forgotten within a second.
+        now = self._clock()
+        if 0 <= now - self._looked < LOOK_MICROSECONDS:
+            return
+        changed = self._store.changed()
+        if changed != self._changed:
+            self._pseudonyms.clear()
+            self._keys.clear()
+        self._looked, self._changed = now, changed
+
+    def _remember(self, subject: str, pseudonym: str) -> str:
+        if len(self._pseudonyms) >= _CACHED_MOST:
+            self._pseudonyms.clear()
+        self._pseudonyms[subject] = (pseudonym, self._clock())
+        return pseudonym
+
+    def _key_of(self, subject: str | None) -> bytes:
+        pseudonym = _NOBODY if subject is None else bytes.fromhex(subject)
+        with self._lock, _usable(self._folder):
+            self._look()
+            now = self._clock()
+            cached = self._keys.get(pseudonym)
+            if cached is not None and 0 <= now - cached[1] < CACHED_MICROSECONDS:
+                return cached[0]
+            with self._store.transaction():
+                epoch = self._current()
+                row = self._store.subject(pseudonym)
+            if row is None:
+                raise SubjectKeyMissing(
+                    "the key store has no such pseudonym: it is another's, or an old copy"
+                )
+            if row.state in (ERASING, ERASED) or row.key is None:
+                raise SubjectErased(f"this pseudonym is {row.state}, since {row.time} (microseconds UTC)")
+            key = epoch.unwrap(row.key, pseudonym, _KEY)
+            if len(self._keys) >= _CACHED_MOST:
+                self._keys.clear()
+            self._keys[pseudonym] = (key, now)
+            return key
+
+    def _add(self, epoch: EpochKey, pseudonym: bytes, subject: str | None) -> None:
+        def wrap(plain: bytes, use: bytes) -> bytes:
+            return epoch.wrap(plain, pseudonym, use, self._randomness(NONCE_BYTES))
+
+        lookup = identifier = None
+        if subject is not None:
+            lookup, identifier = epoch.lookup(subject), wrap(subject.encode(), _IDENTIFIER)
+        key = wrap(self._randomness(KEY_BYTES), _KEY)
+        self._store.add(SubjectRow(pseudonym, LIVE, None, lookup, identifier, key, None, None))
+
+    def _move(self, old: EpochKey, new: EpochKey) -> tuple[int, int]:
+        def again(wrapped: bytes, owner: bytes, use: bytes) -> bytes:
+            return new.wrap(old.unwrap(wrapped, owner, use), owner, use, self._randomness(NONCE_BYTES))
+
+        subjects = 0
+        for rows in self._store.survivors():
+            moved = []
+            for row in rows:
+                assert row.key is not None  # noqa: S101 - survivors have one
+                lookup = identifier = None
+                if row.identifier is not None:
+                    subject = old.unwrap(row.identifier, row.pseudonym, _IDENTIFIER)
+                    lookup = new.lookup(subject.decode())
+                    identifier = again(row.identifier, row.pseudonym, _IDENTIFIER)
+                key = again(row.key, row.pseudonym, _KEY)
+                moved.append(row._replace(lookup=lookup, identifier=identifier, key=key))
+            self._store.rewrap(moved)
+            subjects += sum(row.identifier is not None for row in rows)
+        holds = self._store.holds()
+        for hold in holds:
+            text = old.unwrap(hold.sealed, hold.id, _HOLD)
+            lookup = new.lookup(canonical.parse(text, limit=canonical.MAX_RECORD)["subject"])
+            self._store.put_hold(HoldRow(hold.id, lookup, again(hold.sealed, hold.id, _HOLD)))
+        return subjects, len(holds)
+
+
+def _apart(folder: Path, keys: Path) -> tuple[Path, Path]:
+    folder, keys = Path(folder).resolve(), Path(keys).resolve()
+    if folder == keys or folder in keys.parents or keys in folder.parents:
+        raise VaultUnusable(
+            f"key store {folder} and epoch keys {keys}: neither may lie in the other, or a copy of one would"
+            " hold both"
+        )
+    return folder, keys
+
+
+def _check_text(what: str, text: str, most: int) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise RecordInvalid(f"{what}: holds a lone surrogate: not Unicode text") from error
+    if not 0 < size <= most:
+        raise RecordInvalid(f"{what}: {size} bytes, must be 1 to {most}")
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise VaultUnusable(f"vault {folder}: {error}") from error
