@@ -126,9 +126,7 @@ def _notes(bundle: Bundle) -> list[str]:
     if not full:
         return []
     notes = [f'{", ".join(full)}: @capture("full") needs a gateway with a [vault]']
-    redacting = [
-        policy.id for policy in bundle.policies if policy.id in full and policy.obligations.redact
-    ]
+    redacting = [policy.id for policy in bundle.policies if policy.id in full and policy.obligations.redact]
     if redacting:
         notes.append(f"{', '.join(redacting)}: bytes cannot be redacted, so @redact leaves features only")
     return notes

@@ -24,8 +24,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="Export, hold and erase what is kept of a person, at a gateway with a vault. Exit code 1: the gateway "
-    "says no, or nothing is kept under the identifier.",
+    help="Export, hold and erase what is kept of a person, at a gateway with a vault. Exit code 1: the "
+    "gateway says no, or nothing is kept under the identifier.",
 )
 
 Id = Annotated[

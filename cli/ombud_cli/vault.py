@@ -21,8 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="Make, show and rotate the vault: pseudonyms, and the keys that payloads are encrypted with. Its two "
-    "folders are named in `[vault]` of ombud.toml.",
+    help="Make, show and rotate the vault: pseudonyms, and the keys that payloads are encrypted with. Its "
+    "two folders are named in `[vault]` of ombud.toml.",
 )
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The gateway's configuration.")]

@@ -157,9 +157,7 @@ def _refuse_without_vault(bundle: Bundle, *, keeps_payloads: bool) -> None:
         raise ConfigInvalid([Problem("ombud.toml", "vault", "", f"must be given: {why}")])
 
 
-def open_ledger(
-    config: Config, randomness: Callable[[int], bytes], vault: Vault | None = None
-) -> Ledger:
+def open_ledger(config: Config, randomness: Callable[[int], bytes], vault: Vault | None = None) -> Ledger:
     """Open the log of this gateway process: one worker of one replica.
 
     Raises LedgerReadOnly, too: a gateway that cannot record must not serve.

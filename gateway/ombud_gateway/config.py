@@ -305,7 +305,7 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _vault_apart(self) -> Self:
-        """Who copies the ledger must not get the keys to it, nor who copies one half of the vault the other."""
+        """Whoever copies the ledger must not get its keys, nor with one half of the vault the other."""
         if self.vault is None:
             return self
         places = {

@@ -320,7 +320,7 @@ def _read_inputs(judged: Judgement) -> None:
 
 
 def _breaches_subject(judged: Judgement, breach: Breach) -> bool:
-    """Whether the offending value is what should identify a person: facts keep no identifier, nor its like."""
+    """Whether the offending value should have identified a person: facts keep nothing like it."""
     system = judged.call.system
     return system is not None and breach.field == system.contract.subject
 

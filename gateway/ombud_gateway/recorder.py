@@ -151,9 +151,7 @@ class Recorder:
         linger = _LINGER if judged is not None and calls > 1 and judged.busy() else 0.0
         try:
             facts, payload = kept()
-            return await self._ledger.append(
-                kind, body, facts, payload=payload, linger=linger, company=calls
-            )
+            return await self._ledger.append(kind, body, facts, payload=payload, linger=linger, company=calls)
         except SubjectErased as error:
             if judged is None or again:
                 raise _unrecordable(body.get("id", "-"), error) from error
@@ -162,9 +160,7 @@ class Recorder:
         # The person was erased while the call was under way, and nothing was stored. A call that names the
         # person is kept as that of somebody new; what was said of the old review of one is not kept at all.
         await self.name(judged, afresh=True)
-        return await self._append(
-            kind, body, _nothing if judged.about is None else kept, judged, again=True
-        )
+        return await self._append(kind, body, _nothing if judged.about is None else kept, judged, again=True)
 
 
 def _unrecordable(call: str, error: LedgerError) -> Unavailable:

@@ -26,7 +26,7 @@ class Pseudonyms:
         self._known: dict[str, str] = {}
 
     async def of(self, subject: str, *, afresh: bool = False) -> str:
-        """Return a person's pseudonym, made where there is none; empty without a vault. Raises LedgerError."""
+        """Return a person's pseudonym, made where there is none; "" without a vault. Raises LedgerError."""
         if self._vault is None:
             return ""
         known = None if afresh else self._known.get(subject)

@@ -84,9 +84,7 @@ class Bundle:
     @cached_property
     def full_captures(self) -> tuple[str, ...]:
         """The @ids of permits with `@capture("full")`, sorted: without a vault they cannot be in force."""
-        return tuple(
-            sorted(policy.id for policy in self.policies if policy.obligations.capture == "full")
-        )
+        return tuple(sorted(policy.id for policy in self.policies if policy.obligations.capture == "full"))
 
     @cached_property
     def permits_anonymous(self) -> bool:

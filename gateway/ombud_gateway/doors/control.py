@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import grpc
@@ -34,7 +35,7 @@ class _About(NamedTuple):
     """What a call is about: Cedar resource, context, and the pseudonym of a person."""
 
     resource: Uid
-    context: Context = {}
+    context: Context = MappingProxyType({})
     subject: str = ""
 
 

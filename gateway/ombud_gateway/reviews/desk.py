@@ -243,7 +243,9 @@ class Reviews:
             body["correlation_id"] = review.correlation_id
         # What a human wrote of a call is about whom the call is about, and goes with that person.
         said = {"reason": reason}
-        facts = Facts(contract=None, values={}, extra=said, subject=review.subject or None) if reason else None
+        facts = (
+            Facts(contract=None, values={}, extra=said, subject=review.subject or None) if reason else None
+        )
         try:
             await self._ledger.append("review", body, facts)
         except LedgerError as error:

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reviews at rest: SQLAlchemy Core over SQLite, or any database it knows.
 
-States: open -> approved -> claimed -> used; open -> rejected; open or approved -> expired; any -> erased, with
-the person it was about. Each move is one conditional UPDATE, so two processes cannot both make it. `open_key` is unique and holds the call's digest
-while a retry of the same call must find this review: so many blind retries open one review.
+States: open -> approved -> claimed -> used; open -> rejected; open or approved -> expired; any -> erased,
+with the person it was about. Each move is one conditional UPDATE, so two processes cannot both make it.
+`open_key` is unique and holds the call's digest while a retry of the same call must find this review: so many
+blind retries open one review.
 """
 
 from __future__ import annotations

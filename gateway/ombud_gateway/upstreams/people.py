@@ -35,9 +35,9 @@ MOST_EXPORTED = 256 * 1024 * 1024
 """Bytes of one document, which is made in memory."""
 _WHAT = (
     "All that this gateway's ledger holds of one person, for the person (GDPR, Article 15). Each entry is one"
-    " call, or one word on it: `record` says when, by whom and under which policies it was judged; `facts` what"
-    " the model was given and answered, and what people wrote; `payload` holds the bytes themselves, in base64,"
-    " where they were kept. `subject` in facts is a pseudonym that only the vault can tie to the person."
+    " call, or one word on it: `record` says when, by whom and under which policies it was judged; `facts`"
+    " what the model was given and answered, and what people wrote; `payload` holds the bytes themselves, in"
+    " base64, where they were kept. `subject` in facts is a pseudonym that only the vault ties to the person."
 )
 
 
