@@ -149,7 +149,12 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
 def open_vault(config: Config) -> Vault | None:
     """Open the vault, if one is configured; raise VaultUnusable."""
     section = config.vault
-    return Vault.open(section.folder, section.keys, clock=now_us) if section else None
+    if section is None:
+        return None
+    if not section.folder.is_dir():
+        text, made = str(section.folder), "must be a vault; `ombud vault init` makes one"
+        raise ConfigInvalid([Problem("ombud.toml", "vault.folder", repr(text), made)])
+    return Vault.open(section.folder, section.keys, clock=now_us)
 
 
 def _refuse_without_vault(bundle: Bundle, *, keeps_payloads: bool) -> None:
