@@ -47,6 +47,7 @@ class LogAccount:
     head: str | None = None
     sealed_files: int = 0
     hot_entries: int = 0
+    erased: int = 0  # facts of sealed entries that the log says are erased
     gaps: int = 0  # `gap` entries: times the log refused calls because it could not write
     unclean_boots: int = 0
     checkpoint: str | None = None  # the newest published one, as it is

@@ -6,40 +6,33 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from ombud_ledger import bulk, canonical
-from ombud_ledger.errors import LedgerError
-from ombud_ledger.follow import (
-    EntryBroken,
-    Follower,
-    Seal,
-    check_facts,
-    facts_match,
-    seals_of,
-    values_of,
-)
-from ombud_ledger.hot import Row
+from ombud_ledger.check_payloads import check_payloads
+from ombud_ledger.errors import EntryBroken, LedgerError
+from ombud_ledger.follow import Follower, check_facts, facts_match, values_of
+from ombud_ledger.hot import PayloadRow, Row
 from ombud_ledger.shapes import Shapes
 
 _ROWS: Final = 256  # at a time, fewer where they are long
 _BYTES: Final = 1024 * 1024
 
 
-def seals_in(rows: Iterable[Row]) -> tuple[int, list[Seal]]:
-    """Return how many rows there are, and what their seal entries say, as far as they can be read."""
-    count, seals = 0, list[Seal]()
+def said_in(rows: Iterable[Row]) -> tuple[int, list[tuple[int, dict[str, Any]]]]:
+    """Return how many rows there are, and their seal and shred entries, as far as they can be read."""
+    count, found = 0, list[tuple[int, dict[str, Any]]]()
     try:
         for row in rows:
             count += 1
-            if b'"kind":"seal"' in row.record:
-                fields = canonical.parse(row.record, limit=canonical.MAX_RECORD)
-                if fields.get("kind") == "seal":
-                    seals += seals_of(row.seq, fields)
+            if b'"kind":"seal"' in row.record or b'"kind":"shred"' in row.record:
+                found.append((row.seq, canonical.parse(row.record, limit=canonical.MAX_RECORD)))
     except LedgerError:
-        return count, seals  # met again, and reported with the entry's number, when the tail is checked
-    return count, seals
+        return count, found  # met again, and reported with the entry's number, when the tail is checked
+    return count, found
 
 
-def check_tail(rows: Iterator[Row], follower: Follower, tell: Callable[[int], None]) -> None:
-    """Follow the rows, entries and facts; `tell` is called with the number of entries that held.
+def check_tail(
+    rows: Iterator[Row], payloads: Iterable[PayloadRow], follower: Follower, tell: Callable[[int], None]
+) -> None:
+    """Follow the rows, entries, facts, payloads; `tell` is called with the number of entries that held.
 
     Raises EntryBroken, EntryUnreadable, LedgerError at the first row that does not hold.
     """
@@ -67,6 +60,7 @@ def check_tail(rows: Iterator[Row], follower: Follower, tell: Callable[[int], No
                     raise
                 tell(1)
         follower.commits.clear()
+    check_payloads(payloads, follower.payloads)
 
 
 def _facts_hold(chunk: list[Row], accepted: bulk.Objects) -> bool:

@@ -77,3 +77,19 @@ class SubjectKeyMissing(LedgerError):
 
 class QueryRefused(LedgerError):
     """The statement is not a single read-only SELECT."""
+
+
+class EntryBroken(LedgerBroken):
+    """An entry that does not hold; `seq` says which."""
+
+    def __init__(self, seq: int, what: str) -> None:
+        super().__init__(what)
+        self.seq = seq
+
+
+class EntryUnreadable(LedgerUnreadable):
+    """An entry of a format or kind not known here; `seq` says which."""
+
+    def __init__(self, seq: int, what: str) -> None:
+        super().__init__(what)
+        self.seq = seq

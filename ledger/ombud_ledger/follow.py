@@ -10,46 +10,18 @@ from typing import Any, Final
 import orjson
 
 from ombud_ledger import bulk, canonical
-from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, RecordInvalid
+from ombud_ledger.errors import EntryBroken, EntryUnreadable, RecordInvalid
 from ombud_ledger.hashing import chain_links, chain_next, chain_start, facts_commit, leaf_hash
 from ombud_ledger.kinds import FORMAT, KINDS
+from ombud_ledger.seals import HEX64, seals_of
 from ombud_ledger.shapes import Shapes
+from ombud_ledger.shreds import shred_of
 
-_HEX64: Final = re.compile(r"[0-9a-f]{64}")
 _HEX: Final = re.compile(r"[0-9a-f]*")
-_SPECIAL: Final = frozenset({"boot", "gap", "genesis", "seal"})  # kinds that say something of the log
-
-
-class EntryBroken(LedgerBroken):
-    """An entry that does not hold; `seq` says which."""
-
-    def __init__(self, seq: int, what: str) -> None:
-        super().__init__(what)
-        self.seq = seq
-
-
-class EntryUnreadable(LedgerUnreadable):
-    """An entry of a format or kind not known here; `seq` says which."""
-
-    def __init__(self, seq: int, what: str) -> None:
-        super().__init__(what)
-        self.seq = seq
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """What a seal entry says of one file."""
-
-    entry: int
-    path: str
-    sha256: str
-    size: int
-    rows: int
-    first: int
-    last: int
-    segment_first: int
-    segment_last: int
-    chain: str
+_DIGESTS: Final = ("facts_commit", "facts_contract", "payload_commit", "payload_key_commit")
+_SPECIAL: Final = frozenset(
+    {"boot", "gap", "genesis", "seal", "shred"}
+)  # kinds that say something of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +32,7 @@ class Told:
     times: list[int]
     commits: list[str | None]
     contracts: list[str | None]
+    payloads: dict[int, str]  # commitments of those that have one, by place
 
 
 @dataclass(slots=True)
@@ -79,7 +52,7 @@ class Follower:
     gaps: int = 0
     unclean_boots: int = 0
     commits: dict[str, dict[int, str]] = field(default_factory=dict)  # by contract digest or "", then seq
-    seals: list[Seal] = field(default_factory=list)
+    payloads: dict[int, str] = field(default_factory=dict)  # commitments, by seq
     _records: Shapes = field(default_factory=lambda: Shapes(canonical.MAX_RECORD))
 
     def follow(self, seq: int, record: bytes, chain: bytes) -> dict[str, Any]:
@@ -146,7 +119,6 @@ class Follower:
         except (EntryBroken, EntryUnreadable):
             return False
         # 4. All demands are met: go on from the last.
-        self.seals += noted.seals
         self.gaps += noted.gaps
         self.unclean_boots += noted.unclean_boots
         self.origin = self.origin or noted.origin
@@ -155,6 +127,7 @@ class Follower:
         for seq, commit, contract in zip(seqs, told.commits, told.contracts, strict=True):
             if commit is not None:
                 self.commits.setdefault(contract or "", {})[seq] = commit
+        self.payloads |= {seqs[at]: commit for at, commit in told.payloads.items()}
         self.first_ts = self.first_ts or times[0]
         self.last_ts, self.size, self.head = times[-1], size, chains[-1]
         return True
@@ -173,20 +146,30 @@ class Follower:
         self.last_ts = ts
         commit, contract = fields.get("facts_commit"), fields.get("facts_contract", "")
         if commit is not None:
-            if type(commit) is not str or not _HEX64.fullmatch(commit):
+            if type(commit) is not str or not HEX64.fullmatch(commit):
                 raise EntryBroken(seq, "`facts_commit` is not a SHA-256 in hex")
-            if type(contract) is not str or (contract and not _HEX64.fullmatch(contract)):
+            if type(contract) is not str or (contract and not HEX64.fullmatch(contract)):
                 raise EntryBroken(seq, "`facts_contract` is not a SHA-256 in hex")
             self.commits.setdefault(contract, {})[seq] = commit
         elif contract != "":
             raise EntryBroken(seq, "`facts_contract` without `facts_commit`")
+        self._check_payload(seq, fields.get("payload_commit"), fields.get("payload_key_commit"))
+
+    def _check_payload(self, seq: int, commit: Any, key_commit: Any) -> None:
+        if commit is None and key_commit is None:
+            return
+        if not all(type(each) is str and HEX64.fullmatch(each) for each in (commit, key_commit)):
+            raise EntryBroken(seq, "`payload_commit` and `payload_key_commit` must both be SHA-256 in hex")
+        self.payloads[seq] = commit
 
     def _note(self, seq: int, fields: dict[str, Any]) -> None:
         kind = fields["kind"]
         if kind == "genesis":
             self._check_genesis(seq, fields)
         elif kind == "seal":
-            self.seals += seals_of(seq, fields)
+            seals_of(seq, fields)
+        elif kind == "shred":
+            shred_of(seq, fields)
         elif kind == "gap":
             self.gaps += 1
         elif kind == "boot":
@@ -209,6 +192,7 @@ def told_by(records: Sequence[dict[str, Any]]) -> Told:
         [each["ts"] for each in records],
         [each.get("facts_commit") for each in records],
         [each.get("facts_contract") for each in records],
+        {at: each["payload_commit"] for at, each in enumerate(records) if "payload_commit" in each},
     )
 
 
@@ -221,46 +205,17 @@ def _fields_hold(block: bulk.Block) -> bool:
     types = block.types
     if types.get("kind") != {str} or types.get("ts") != {int} or not KINDS.issuperset(block.columns["kind"]):
         return False
-    digests = [name for name in ("facts_commit", "facts_contract") if name in types]
-    if digests == ["facts_contract"]:
+    if "facts_contract" in types and "facts_commit" not in types:
         return False
+    if ("payload_commit" in types) != ("payload_key_commit" in types):
+        return False
+    digests = [name for name in _DIGESTS if name in types]
     return all(types[name] == {str} and are_digests(block.columns[name]) for name in digests)
 
 
 def are_digests(texts: Sequence[str]) -> bool:
     """Say whether each of the texts is a SHA-256 in hex."""
     return {64}.issuperset(map(len, texts)) and _HEX.fullmatch("".join(texts)) is not None
-
-
-def seals_of(seq: int, fields: dict[str, Any]) -> Iterable[Seal]:
-    """Return what a seal entry says of each file. Raises EntryBroken if it is malformed."""
-    try:
-        first, last, chain = fields["first"], fields["last"], fields["chain"]
-        seals = [
-            Seal(
-                seq,
-                each["path"],
-                each["sha256"],
-                each["bytes"],
-                each["rows"],
-                each["first"],
-                each["last"],
-                first,
-                last,
-                chain,
-            )
-            for each in fields["files"]
-        ]
-    except (KeyError, TypeError) as error:
-        raise EntryBroken(seq, f"the seal entry is malformed: {error!r}") from error
-    for seal in seals:
-        texts = (seal.path, seal.sha256, seal.chain)
-        numbers = (seal.size, seal.rows, seal.first, seal.last, first, last)
-        if any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers):
-            raise EntryBroken(seq, "the seal entry is malformed: a field is of another type")
-        if not _HEX64.fullmatch(seal.sha256) or not _HEX64.fullmatch(chain) or not first <= last < seq:
-            raise EntryBroken(seq, "the seal entry is malformed: digest, chain or range")
-    return seals
 
 
 def check_facts(

@@ -36,7 +36,11 @@ def _backwards(layout: LogLayout, kind: str) -> Iterator[dict[str, Any]]:
     for sealed_file in reversed(sealed):
         with pq.ParquetFile(sealed_file.path) as parquet:
             for group in reversed(range(parquet.num_row_groups)):
-                table = parquet.read_row_group(group, columns=["kind", "record"])
+                kinds = parquet.read_row_group(group, columns=["kind"])["kind"]
                 # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.
-                records = table.filter(pc.match_substring(table["kind"], kind))["record"].to_pylist()
+                mine = pc.match_substring(kinds, kind)
+                if not pc.any(mine).as_py():
+                    continue
+                table = parquet.read_row_group(group, columns=["record"])
+                records = table.filter(mine)["record"].to_pylist()
                 yield from (json.loads(record) for record in reversed(records))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from ombud_ledger.tlog.publisher import Publisher
     from ombud_ledger.tlog.signed_head import SignedHeads
     from ombud_ledger.tlog.witnessing import Witnesses, Witnessing
-    from ombud_ledger.vault.erasure import Erasure
+    from ombud_ledger.vault.erasure import Eraser, Erasure
     from ombud_ledger.vault.export import SubjectFile
     from ombud_ledger.vault.payload import Payload
     from ombud_ledger.vault.vault import Vault
 
+_Part = TypeVar("_Part")
 _LOG: Final = logging.getLogger(__name__)
 _CONTRACTS_KEPT: Final = 1_024
 _SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
@@ -66,8 +67,7 @@ class Ledger:
         self._randomness = parts.randomness
         self._layout = log_layout(root, log)
         make_folder(self._layout.folder)
-        self._signers = parts.signers
-        self._vault = parts.vault
+        self._signers, self._vault = parts.signers, parts.vault
         self._heads: SignedHeads | None = None
         self._publisher: Publisher | None = None
         self._witnessing: Witnessing | None = None
@@ -114,6 +114,7 @@ class Ledger:
             stage=self._stage,
             cover=self._publisher.cover if self._publisher else _nothing,
         )
+        self._eraser = self._make_eraser(parts) if parts.vault is not None else None
         self._writer.start()
         if why:
             self._forbid(why)
@@ -122,6 +123,7 @@ class Ledger:
         try:
             if self.state != "read-only":
                 self._say_begun(size, clean)
+                self._resume_erasures()
         except BaseException:
             self._writer.stop(timeout=options.close_timeout)
             self._let_go()
@@ -175,7 +177,7 @@ class Ledger:
 
         Its commit may be put off for `linger` seconds, or until `company` entries share it. Raises
         RecordInvalid, LedgerOverloaded (nothing stored), LedgerUnavailable (it may surface after recovery);
-        of a payload SubjectErased, SubjectKeyMissing, VaultUnusable, and LedgerError without a vault.
+        of facts or a payload with a subject SubjectErased, SubjectKeyMissing (nothing stored), VaultUnusable.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
@@ -223,14 +225,17 @@ class Ledger:
         What was not finished, after a crash too, is finished when the log is opened, or by calling again.
         Raises SubjectHeld, SubjectUnknown (nothing was done), LedgerUnavailable, VaultUnusable (try again).
         """
-        raise NotImplementedError("comes with the next commits")
+        with self._seal_lock:
+            return self._with_vault(self._eraser).erase(subject, progress)
 
     def export(self, subject: str) -> "SubjectFile":
         """Return all that is held of a person, by their own identifier: entries, facts, payloads; blocking.
 
         Raises SubjectUnknown, LedgerUnreadable, VaultUnusable; while it is read, LedgerBroken too.
         """
-        raise NotImplementedError("comes with the next commits")
+        from ombud_ledger.vault.export import export  # here: it needs Arrow
+
+        return export(self.root, self._with_vault(self._vault), subject, {self.log: self.origin})
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -331,16 +336,22 @@ class Ledger:
             if facts.contract is not None:
                 self._check_contract(facts.contract)
             held = Held(facts.contract, self._randomness(SALT_BYTES), facts.encode())
+            if facts.subject is not None and self._vault is not None:
+                self._vault.demand_known(facts.subject)
         dark = None if payload is None else self._encrypted(payload, body)
         self._writer.admit(kind, body, held, loop, future, payload=dark)
 
     def _encrypted(self, payload: "Payload", body: Mapping[str, JSON]) -> Dark:
-        if self._vault is None:
-            raise LedgerError(f"log {self.log}: was opened without a vault, so it takes no payload")
+        vault = self._with_vault(self._vault)
         call = body.get("id")
         if type(call) is not str:
             raise RecordInvalid("payload: its entry must have an `id`, to which it is bound")
-        return self._vault.seal_payload(payload, self.origin, call)
+        return vault.seal_payload(payload, self.origin, call)
+
+    def _with_vault(self, part: "_Part | None") -> "_Part":
+        if part is None:
+            raise LedgerError(f"log {self.log} was opened without a vault: it knows no subjects or payloads")
+        return part
 
     def _check_contract(self, contract: str) -> None:
         known = self._contracts.get(contract[:16])
@@ -391,6 +402,27 @@ class Ledger:
         )
         self._heads, self._publisher, self._witnessing = begun.heads, begun.publisher, begun.witnessing
         return begun.why
+
+    def _make_eraser(self, parts: "_Parts") -> "Eraser":
+        from ombud_ledger.vault.erasure import Eraser  # here: a vault needs cryptography
+
+        return Eraser(
+            self.root,
+            self.log,
+            self._with_vault(parts.vault),
+            append=self.append_blocking,
+            seal=lambda: self._seal(None),
+            cover=self._publisher.cover if self._publisher else _nothing,
+            durable=parts.durable,
+        )
+
+    def _resume_erasures(self) -> None:
+        if self._eraser is not None:
+            try:
+                with self._seal_lock:
+                    self._eraser.resume()
+            except LedgerError as error:  # calls do not wait for it; the next opening tries again
+                _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
 
     def _begin_threads(self) -> None:
         if self._options.seal_automatically and self.state != "read-only":
@@ -446,6 +478,8 @@ class Ledger:
                 with self._seal_lock:
                     if self._frozen is not None or self._writer.due():
                         self._seal(None)
+                    if self._eraser is not None:
+                        self._eraser.resume()
             except (LedgerError, OSError) as error:
                 if self._closing.is_set():
                     return

@@ -6,13 +6,13 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from math import inf
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,17 +20,23 @@ import pyarrow.parquet as pq
 
 from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
-from ombud_ledger.check_segment import SegmentJob, SegmentResult, check_segment
-from ombud_ledger.check_tail import check_tail, seals_in
+from ombud_ledger.check_segment import check_segment
+from ombud_ledger.check_tail import check_tail, said_in
 from ombud_ledger.check_tree import TreeCheck
-from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
-from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
+from ombud_ledger.errors import EntryBroken, EntryUnreadable, LedgerBroken, LedgerError, LedgerUnreadable
+from ombud_ledger.follow import Follower
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
 from ombud_ledger.seal import digest_of
+from ombud_ledger.seals import Seal
+from ombud_ledger.segment_job import SegmentJob, SegmentResult
+from ombud_ledger.shreds import Said
 from ombud_ledger.snapshot import Snapshot, snapshot
 from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
 from ombud_ledger.tlog.note import parse_vkey
+
+if TYPE_CHECKING:
+    from ombud_ledger.vault.vault import Vault
 
 Progress = Callable[[str, int, int], None]
 _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
@@ -45,6 +51,7 @@ def verify(
     processes: int | None = None,
     vkeys: Sequence[str] = (),
     checkpoints: Sequence[bytes] = (),
+    vault: "Vault | None" = None,
 ) -> Verification:
     """Check every log under `root` (or the one named) and return the account.
 
@@ -53,8 +60,9 @@ def verify(
     `processes` is how many check segments at the same time, this one among them; by default one per core
     where a log has enough sealed entries to repay their start. With `vkeys`, one of them must have signed
     each log's published checkpoint. `checkpoints` are notes kept from earlier: each must be of a log here,
-    and that log must still have the same first entries. Raises ValueError for arguments that make no sense,
-    KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files cause is in the
+    and that log must still have the same first entries. With the `vault`, payloads whose keys it has must
+    open under the keys that records commit to. Raises VaultUnusable, ValueError for arguments that make no
+    sense, KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files cause is in the
     account.
     """
     root = Path(root)
@@ -69,7 +77,9 @@ def verify(
         account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
     with _rare_collections():
         for name in names:
-            account.logs.append(_Log(name, root, head, demands, progress, processes=processes).verify())
+            account.logs.append(
+                _Log(name, root, head, demands, progress, processes=processes, vault=vault).verify()
+            )
     for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
         what = f"no log here is {origin[:80]!r}, of which a checkpoint was given"
         account.findings.append(Finding(BROKEN, what))
@@ -117,6 +127,7 @@ class _Log:
         progress: Progress | None,
         *,
         processes: int | None,
+        vault: "Vault | None",
     ) -> None:
         self._root = root
         self._demands = demands
@@ -124,8 +135,9 @@ class _Log:
         self._head = head
         self._progress = progress
         self._processes = processes
+        self._vault = vault
         self._account = LogAccount(name)
-        self._seals: dict[str, Seal] = {}
+        self._said = Said()
         self._done = 0
         self._total = 0
         self._wanted_chain: bytes | None = None
@@ -137,18 +149,23 @@ class _Log:
                 self._verify(shot)
                 # 8. The tree: tiles, published checkpoints, and those the caller kept.
                 self._check_tree(shot, tree)
+                # 9. With the keys at hand: payloads open.
+                if self._vault is not None and self._account.origin is not None:
+                    from ombud_ledger.vault.check import check_keys  # here: it needs cryptography
+
+                    self._account.findings += check_keys(shot, self._vault, self._account.origin)
         except LedgerUnreadable as error:
             self._find(UNREADABLE, str(error))
         return self._account
 
     def _verify(self, shot: Snapshot) -> None:
-        # 1. Go through the hot tail for seal entries. It holds that of the last segment.
-        hot_entries, seals = seals_in(shot.rows())
-        for seal in reversed(seals):
-            self._seals.setdefault(seal.path, seal)
+        # 1. Go through the hot tail for seal and shred entries. It holds the seal of the last segment.
+        hot_entries, said = said_in(shot.rows())
+        for seq, fields in reversed(said):
+            self._take_said(seq, fields)
         # 2. Backwards through the segments: each file is hashed against the newest seal entry that names it
-        #    before it is asked for the seal entries it holds itself. So every digest used is vouched for by
-        #    what follows.
+        #    before it is asked for the seal and shred entries it holds itself. So every digest used is
+        #    vouched for by what follows.
         for file in reversed(shot.entries):
             self._collect_seals(file)
         # 3. Forwards: which segments there should be, and which are not there.
@@ -158,12 +175,12 @@ class _Log:
         for job, result in zip(jobs, self._check(jobs), strict=True):
             self._take(job, result, follower)
         # 5. Files nobody sealed and nobody asked for.
-        named = {*self._seals, *(job.name for job in jobs)}
+        named = {*self._said.seals, *(job.name for job in jobs)}
         unsealed = {(job.first, job.last) for job in jobs if not job.seals}  # reported with their segment
-        for extra in shot.facts:
+        for extra in (*shot.facts, *shot.payloads):
             if extra.name not in named and (extra.first, extra.last) not in unsealed:
-                self._find(BROKEN, "a facts file that no seal entry names", file=extra.name)
-        # 6. Follow the hot tail on from there: entries, facts.
+                self._find(BROKEN, "a file that no seal entry names", file=extra.name)
+        # 6. Follow the hot tail on from there: entries, facts, payloads.
         self._total += hot_entries
         self._follow_tail(shot, follower)
         # 7. The head somebody noted down earlier must still be in the log.
@@ -195,35 +212,38 @@ class _Log:
         account.findings += result.findings
 
     def _collect_seals(self, file: SealedFile) -> None:
-        seal = self._seals.get(file.name)
+        seal = self._said.seals.get(file.name)
         try:
             if seal is not None and digest_of(file.path) != seal.sha256:
                 return  # not the sealed file: nothing it says counts; step 4 reports it
             with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
                 for group in reversed(range(parquet.num_row_groups)):  # of one path the newest counts
-                    # Few groups hold a seal entry, and the column `kind` says so in a few bytes.
+                    # Few groups hold such an entry, and the column `kind` says so in a few bytes.
                     kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)
-                    seals = pc.match_substring(kinds["kind"], "seal")
-                    if not pc.any(seals).as_py():
+                    says = pc.match_substring_regex(kinds["kind"], "^(seal|shred)$")
+                    if not pc.any(says).as_py():
                         continue
                     rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
-                    for row in reversed(rows.filter(seals).to_pylist()):
+                    for row in reversed(rows.filter(says).to_pylist()):
                         fields = canonical.parse(row["record"].encode(), limit=canonical.MAX_RECORD)
-                        for each in seals_of(row["seq"], fields) if fields.get("kind") == "seal" else ():
-                            self._seals.setdefault(each.path, each)
+                        self._take_said(row["seq"], fields)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, LedgerError):
             return  # step 4 reads it again and says what is wrong
+
+    def _take_said(self, seq: int, fields: dict[str, Any]) -> None:
+        with suppress(LedgerError):  # followed later, and reported with its number
+            self._said.take(seq, fields)
 
     def _plan(self, shot: Snapshot, follower: Follower, hot_first: float) -> list[SegmentJob]:
         spans = {file.name: (file.first, file.last) for file in shot.entries}
         present = set(spans)
-        for seal in self._seals.values():
+        for seal in self._said.seals.values():
             # A crash between seal entry and rename leaves the entries in the hot tail, where they count.
             if seal.path.startswith("entries/") and seal.segment_first < hot_first:
                 spans.setdefault(seal.path, (seal.segment_first, seal.segment_last))
         self._total = sum(last - first + 1 for first, last in spans.values())
         by_segment: dict[tuple[int, int], dict[str, Seal]] = {}
-        for seal in self._seals.values():
+        for seal in self._said.seals.values():
             by_segment.setdefault((seal.segment_first, seal.segment_last), {})[seal.path] = seal
         jobs: list[SegmentJob] = []
         for name, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
@@ -233,7 +253,8 @@ class _Log:
                 follower.head = None
             elif first < follower.size:
                 self._find(BROKEN, "overlaps the file before", file=name, first=first, last=last)
-            own = self._seals.get(name)
+            own = self._said.seals.get(name)
+            seals = by_segment.get((first, last), {})
             job = SegmentJob(
                 folder=self._layout.folder,
                 objects=objects_folder(self._root),
@@ -242,7 +263,8 @@ class _Log:
                 last=last,
                 head=follower.head,
                 last_ts=0,
-                seals=by_segment.get((first, last), {}),
+                seals=seals,
+                shreds={path: self._said.shreds[path] for path in seals if path in self._said.shreds},
                 wanted=follower.wanted,
             )
             follower.size = last + 1
@@ -294,6 +316,7 @@ class _Log:
         account = self._account
         account.findings += result.findings
         account.sealed_files += result.files
+        account.erased += result.erased
         account.gaps += result.gaps
         account.unclean_boots += result.unclean_boots
         account.origin = account.origin or result.origin
@@ -315,7 +338,7 @@ class _Log:
             self._tell(entries)
 
         try:
-            check_tail(shot.rows(), follower, tell)
+            check_tail(shot.rows(), shot.payload_rows(), follower, tell)
         except EntryBroken as error:
             self._find(BROKEN, str(error), entry=error.seq, file="hot")
         except EntryUnreadable as error:

@@ -1,10 +1,43 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Erase a person: blank their facts, say so in the log, destroy their key. After a crash, doing it again
-finishes it.
+"""Erase a person: blank their facts, say so in the log, destroy their key (GDPR Article 17).
+
+Two phases, so that nothing is lost or left over by a crash: what the key store marks as being erased is
+blanked in every log; only then do the keys go. Doing it again goes on where it stopped. Nothing that is
+written says who was erased: not the log, and not the key store when it is over.
 """
 
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ombud_ledger.durable import Durable, publish
+from ombud_ledger.errors import LedgerUnavailable
+from ombud_ledger.latest import latest
+from ombud_ledger.layout import SealedFile, log_layout, log_names
+from ombud_ledger.segment import Progress
+from ombud_ledger.shreds import FILE, KEYS
+from ombud_ledger.vault.keystore import ERASED
+from ombud_ledger.vault.vault import LOOK_MICROSECONDS, Vault
+
+_ROUNDS: Final = 8
+
+_RECORDS: Final = (
+    "the entries' records: they hold no facts, only commitments to them, and without the salts, which are"
+    " gone, no guess can be tested against these"
+)
+_OTHERS: Final = (
+    "facts of other people that name this one in free text, and facts that were recorded without a subject:"
+    " nothing tells whom they are about"
+)
+_OUTSIDE: Final = (
+    "what lies outside the ledger: open reviews, reports and exports, copies and backups of the ledger"
+)
+_BACKUPS: Final = "backups of the key store: they stay readable until its epoch key is rotated (Vault.rotate)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +46,162 @@ class Erasure:
 
     id: str  # random; the log's entries about it bear it
     complete: bool  # the keys are destroyed
-    pseudonyms: int  # whose keys that were
+    pseudonyms: int  # whose keys that are
     files: tuple[str, ...]  # facts files that were rewritten, by path inside the log
     rows: int  # facts blanked in them
     payloads: int  # stored payloads that nobody can read any more
     remains: tuple[str, ...]
+
+
+class Eraser:
+    """Erases in one log; its caller lets one thread at a time do so, and none seal meanwhile."""
+
+    def __init__(
+        self,
+        root: Path,
+        log: str,
+        vault: Vault,
+        *,
+        append: Callable[[str, Mapping[str, Any]], object],
+        seal: Callable[[], object],
+        cover: Callable[[], None],
+        durable: Durable,
+    ) -> None:
+        self._root = root
+        self._log = log
+        self._layout = log_layout(root, log)
+        self._vault = vault
+        self._append = append
+        self._seal = seal
+        self._cover = cover
+        self._durable = durable
+
+    def erase(self, subject: str, progress: Progress | None = None) -> Erasure:
+        """Erase a person, by their own identifier. Raises SubjectHeld, SubjectUnknown, LedgerUnavailable."""
+        # 1. The key store says that it begins: a call of the person from now on has another pseudonym. A
+        #    crash after this is resumed.
+        erasure, pseudonyms = self._vault.begin_erasure(subject)
+        return self._carry_out(erasure, pseudonyms, progress)
+
+    def resume(self) -> None:
+        """Go on with what was not finished: by a crash, or because another log began it."""
+        for erasure, (state, pseudonyms) in self._vault.pending_erasures(self._log).items():
+            if state == ERASED:
+                self._say_destroyed(erasure, len(pseudonyms))
+            else:
+                self._carry_out(erasure, pseudonyms, None)
+
+    def _carry_out(self, erasure: str, pseudonyms: Sequence[str], progress: Progress | None) -> Erasure:
+        from ombud_ledger.vault.about import count_payloads, hot_facts  # here: they need Arrow
+
+        files: list[str] = []
+        rows = 0
+        try:
+            # 2. Blank the person's facts in this log. Calls that were under way when it began may still bring
+            #    some: again, until the tail has none.
+            for _ in range(_ROUNDS):
+                self._seal()
+                for name, count in self._blank_all(erasure, pseudonyms, progress):
+                    files.append(name)
+                    rows += count
+                if not hot_facts(self._layout, pseudonyms):
+                    break
+            else:
+                raise LedgerUnavailable(f"log {self._log}: facts of the person to erase keep coming in")
+            self._purge()
+            payloads = sum(count_payloads(log_layout(self._root, log), pseudonyms) for log in self._logs())
+            # 3. The other logs of this ledger do so in their own processes. The keys wait for them.
+            waiting = self._waiting(pseudonyms)
+            if not waiting:
+                # 4. Destroy key, identifier, mapping. From here on payloads are dark, and nothing tells whose
+                #    the pseudonyms were. A crash after this leaves the next entry to be written.
+                self._vault.destroy_keys(erasure, self._log)
+                # 5. Say so.
+                self._say_destroyed(erasure, len(pseudonyms))
+        except OSError as error:
+            raise LedgerUnavailable(f"log {self._log}: erasure {erasure}: {error}") from error
+        return Erasure(
+            erasure, not waiting, len(pseudonyms), tuple(files), rows, payloads, _remains(payloads, waiting)
+        )
+
+    def _blank_all(
+        self, erasure: str, pseudonyms: Sequence[str], progress: Progress | None
+    ) -> list[tuple[str, int]]:
+        from ombud_ledger.vault.about import facts_about
+
+        done = []
+        sealed = self._layout.facts_files()
+        for at, file in enumerate(sealed):
+            if any(True for _ in facts_about(file.path, pseudonyms)):
+                done.append((file.name, self._blank(erasure, file, pseudonyms)))
+            if progress:
+                progress("erase", at + 1, len(sealed))
+        return done
+
+    def _blank(self, erasure: str, file: SealedFile, pseudonyms: Sequence[str]) -> int:
+        from ombud_ledger.seal import digest_of
+        from ombud_ledger.vault.blank import Blanked, stage_blanked
+
+        # a. Stage the file without the person's facts: durable, then read again and hashed. A crash here
+        #    leaves a file in staging/ that counts for nothing.
+        staging = Path(tempfile.mkdtemp(dir=self._layout.staging))
+        staged: list[Blanked] = []
+        self._durable("erase.stage", lambda: staged.append(stage_blanked(file, staging, pseudonyms)))
+        new = staged[-1].file
+        # b. Say so in the log: old digest, new one, and how many rows are blank, never which. From here on
+        #    the new digest counts; a crash leaves a file that verification calls not carried out.
+        logged = latest(self._layout, "shred", {"path": file.name})
+        if logged is None or logged["new"] != new.sha256:
+            body = {
+                "event": FILE,
+                "erasure": erasure,
+                "path": file.name,
+                "old": digest_of(file.path),
+                "new": new.sha256,
+                "bytes": new.size,
+                "blanks": staged[-1].blanks,
+            }
+            self._append("shred", body)
+        # c. Let a signed checkpoint cover it, if the log is signed: the old bytes cannot come back.
+        self._cover()
+        # d. Move it into place.
+        publish(staging / file.name, file.path, self._durable, "erase")
+        shutil.rmtree(staging, ignore_errors=True)
+        return staged[-1].rows
+
+    def _purge(self) -> None:
+        # What an attempt left in staging/ that was cut short: copies of facts that are to be gone.
+        def act() -> None:
+            for left in self._layout.staging.iterdir():
+                shutil.rmtree(left)
+
+        self._durable("erase.purge", act)
+
+    def _say_destroyed(self, erasure: str, count: int) -> None:
+        said = {"event": KEYS, "erasure": erasure}
+        if latest(self._layout, "shred", said) is None:
+            self._append("shred", {**said, "destroyed": count})
+        self._vault.end_erasure(erasure)
+
+    def _logs(self) -> list[str]:
+        return log_names(self._root)
+
+    def _waiting(self, pseudonyms: Sequence[str]) -> list[str]:
+        from ombud_ledger.vault.about import holds_facts
+
+        others = [log for log in self._logs() if log != self._log]
+        if others:
+            # As long as another process may not have looked, it goes on with the pseudonym it remembers.
+            time.sleep(2 * LOOK_MICROSECONDS / 1e6)
+        return [log for log in others if holds_facts(log_layout(self._root, log), pseudonyms)]
+
+
+def _remains(payloads: int, waiting: Sequence[str]) -> tuple[str, ...]:
+    parts = [
+        f"facts in log {log}, and with them the keys: its own process erases them, when it has the vault"
+        for log in waiting
+    ]
+    parts += [_RECORDS, _OTHERS]
+    if payloads:
+        parts.append(f"{payloads} encrypted payloads, until retention deletes their files: their key is gone")
+    return (*parts, _OUTSIDE, _BACKUPS)

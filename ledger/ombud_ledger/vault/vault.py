@@ -265,9 +265,18 @@ class Vault:
             raise LedgerBroken("a payload's key is not the one that the record commits to")
         return decode(stored.subject, decrypt_payload(key, stored.ciphertext, origin, call))
 
-    def check_living(self, pseudonym: str) -> None:
-        """Demand that nothing of this pseudonym is erased. Raises SubjectErased, SubjectKeyMissing."""
-        self._key_of(pseudonym)
+    def demand_known(self, pseudonym: str) -> None:
+        """Demand that facts under this pseudonym can be erased: it is here, and its erasure is not over.
+
+        Raises SubjectErased, SubjectKeyMissing, VaultUnusable.
+        """
+        with self._lock, _usable(self._folder):
+            self._look()
+            if self._cached_key(bytes.fromhex(pseudonym)) is None:
+                with self._store.transaction():
+                    row = self._store.subject(bytes.fromhex(pseudonym))
+                if row is None or row.state == ERASED:
+                    raise _gone(row)
 
     def begin_erasure(self, subject: str) -> tuple[str, list[str]]:
         """Mark a subject as being erased; return the erasure's id, and the pseudonyms.
@@ -375,24 +384,24 @@ class Vault:
         pseudonym = _NOBODY if subject is None else bytes.fromhex(subject)
         with self._lock, _usable(self._folder):
             self._look()
-            now = self._clock()
-            cached = self._keys.get(pseudonym)
-            if cached is not None and 0 <= now - cached[1] < CACHED_MICROSECONDS:
-                return cached[0]
+            cached = self._cached_key(pseudonym)
+            if cached is not None:
+                return cached
             with self._store.transaction():
                 epoch = self._current()
                 row = self._store.subject(pseudonym)
-            if row is None:
-                raise SubjectKeyMissing(
-                    "the key store has no such pseudonym: it is another's, or an old copy"
-                )
-            if row.state in (ERASING, ERASED) or row.key is None:
-                raise SubjectErased(f"this pseudonym is {row.state}, since {row.time} (microseconds UTC)")
+            if row is None or row.state != LIVE or row.key is None:
+                raise _gone(row)
             key = epoch.unwrap(row.key, pseudonym, _KEY)
             if len(self._keys) >= _CACHED_MOST:
                 self._keys.clear()
-            self._keys[pseudonym] = (key, now)
+            self._keys[pseudonym] = (key, self._clock())
             return key
+
+    def _cached_key(self, pseudonym: bytes) -> bytes | None:
+        cached = self._keys.get(pseudonym)
+        fresh = cached is not None and 0 <= self._clock() - cached[1] < CACHED_MICROSECONDS
+        return cached[0] if cached is not None and fresh else None
 
     def _add(self, epoch: EpochKey, pseudonym: bytes, subject: str | None) -> None:
         def wrap(plain: bytes, use: bytes) -> bytes:
@@ -438,6 +447,12 @@ def _apart(folder: Path, keys: Path) -> tuple[Path, Path]:
             " hold both"
         )
     return folder, keys
+
+
+def _gone(row: SubjectRow | None) -> SubjectErased | SubjectKeyMissing:
+    if row is None:
+        return SubjectKeyMissing("the key store has no such pseudonym: it is another's, or an old copy")
+    return SubjectErased(f"this pseudonym is {row.state}, since {row.time} (microseconds UTC)")
 
 
 def _check_text(what: str, text: str, most: int) -> None:
