@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.scene import Scene, bundle, scene
+from gateway.scene import Scene, bundle, scene, score
 from governed import BREACH, FORBIDDEN, HOLDS, LARGE, POLICIES, SMALL, SURE, bundle_files, infer_response
 from ombud_gateway.call import Call
+from ombud_gateway.errors import Conflict, Invalid, NotFound
 from ombud_gateway.judgement import Judgement, payload
 from ombud_gateway.telemetry import Telemetry, Tracing
+from ombud_ledger import verify
 from ombud_policies import Bundle, Engine, Uid, Verdict
 
 VALUES = {"amount": "100.0", "score": "0.75"}
@@ -177,5 +180,90 @@ def test_a_review_is_about_the_person(tmp_path: Path, amount: float) -> None:
             await one.reviews.settle(review, "rejected", "officers", 'User::"olga"', "Anna P. has no income")
             said = [facts for facts in one.facts() if "reason" in facts]
             assert said == [{"values": {}, "reason": "Anna P. has no income", "subject": who}]
+
+    asyncio.run(run())
+
+
+def test_who_is_erased_meanwhile_goes_on_as_somebody_new(tmp_path: Path) -> None:
+    """A call under way when its person is erased is answered, and kept under another pseudonym."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True, policies=capturing('@capture("full")')) as one:
+            await one.pipeline.judge(one.call(SMALL))
+            before = pseudonym_of(one)
+
+            async def erase_then_answer(call: Call) -> bytes:
+                erased = await one.people.erase("p-1")
+                assert (erased.ledger.complete, erased.ledger.rows, erased.reviews) == (True, 1, 0)
+                return await score(call)
+
+            one.models.answer = erase_then_answer
+            call = one.call(SMALL)
+            await one.pipeline.judge(call)
+            after = pseudonym_of(one)
+            assert after != before
+            assert one.facts() == [
+                {"values": {**VALUES, "applicant": after}, "subject": after, **digests(call)}
+            ]
+        assert verify(tmp_path / "ledger").exit_code == 0
+
+    asyncio.run(run())
+
+
+def test_an_approval_of_an_erased_review_keeps_nothing(tmp_path: Path) -> None:
+    """What a human was about to say of a person who is gone is recorded without a word kept."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            review = await one.held(one.call(LARGE))
+            who = pseudonym_of(one)
+            erased = await one.people.erase("p-1")
+            assert erased.reviews == 1
+            assert one.records("review")[-1]["event"] == "erased"
+            late = replace(one.call(SMALL, applicant=""), action="approve", tensors=None, subject=who)
+            await one.refused(late)
+            assert one.facts() == []
+            with pytest.raises(Conflict, match="the review is erased, not open"):
+                await one.approve(review)
+
+    asyncio.run(run())
+
+
+def test_a_hold_keeps_reviews_too(tmp_path: Path) -> None:
+    """Nothing is touched of a person under a legal hold; who is not known cannot be erased."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            review = await one.held(one.call(LARGE))
+            hold = await one.people.hold("p-1", "a case")
+            with pytest.raises(Conflict, match="a legal hold stands; release it first"):
+                await one.people.erase("p-1")
+            assert (await one.reviews.get(review)).state == "open"
+            assert [(held.id, held.subject) for held in await one.people.holds()] == [(hold, "p-1")]
+            await one.people.release(hold)
+            with pytest.raises(NotFound, match="nothing is kept under this identifier"):
+                await one.people.release(hold)
+            await one.people.erase("p-1")
+            assert (await one.reviews.get(review)).state == "erased"
+            for ask in (one.people.erase, one.people.export):
+                with pytest.raises(NotFound, match="nothing is kept under this identifier"):
+                    await ask("p-1")
+            for wrong in ("", "x" * 2_000):
+                with pytest.raises(Invalid, match="subject: "):
+                    await one.people.export(wrong)
+            with pytest.raises(Invalid, match="reason is empty"):
+                await one.people.hold("p-1", " ")
+
+    asyncio.run(run())
+
+
+def test_without_a_vault_nobody_is_known_apart(tmp_path: Path) -> None:
+    """Every question about a person is refused, and says why."""
+
+    async def run() -> None:
+        async with scene(tmp_path) as one:
+            for asked in (one.people.export("p-1"), one.people.erase("p-1"), one.people.hold("p-1", "x")):
+                with pytest.raises(Conflict, match="this gateway has no vault"):
+                    await asked
 
     asyncio.run(run())

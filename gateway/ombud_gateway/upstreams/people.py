@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +39,7 @@ _WHAT = (
     " what the model was given and answered, and what people wrote; `payload` holds the bytes themselves, in"
     " base64, where they were kept. `subject` in facts is a pseudonym that only the vault ties to the person."
 )
+_COPIES = "copies and backups of the database of reviews: they stay as they are until they expire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class People:
             erasure = await self._ask(lambda _vault: self._ledger.erase(subject))
             if pseudonym:  # calls that were under way may have opened others meanwhile
                 closed += await self._reviews.erase(pseudonym)
-        return Erased(erasure, closed)
+        return Erased(replace(erasure, remains=(*erasure.remains, _COPIES)), closed)
 
     async def _ask(self, work: Callable[[Vault], T]) -> T:
         vault = self._vault
