@@ -61,9 +61,9 @@ def verify(
     where a log has enough sealed entries to repay their start. With `vkeys`, one of them must have signed
     each log's published checkpoint. `checkpoints` are notes kept from earlier: each must be of a log here,
     and that log must still have the same first entries. With the `vault`, payloads whose keys it has must
-    open under the keys that records commit to. Raises VaultUnusable, ValueError for arguments that make no
-    sense, KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files cause is in the
-    account.
+    open under the keys that records commit to. Raises VaultUnusable; ValueError for arguments that make no
+    sense, KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files cause is
+    in the account.
     """
     root = Path(root)
     names = log_names(root) if log is None else [log]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ombud_ledger import Facts, Ledger, Options, Position, Verification, verify
+from ombud_ledger import Facts, Ledger, Options, Payload, Position, Vault, Verification, verify
 from ombud_ledger.durable import Durable, act_now
 from ombud_ledger.stage import StageHere
 from ombud_ledger.tlog.keyfile import SigningKey
@@ -56,6 +56,7 @@ def open_log(
     signers: Sequence[Signer] = (),
     start: int = 1_700_000_000_000_000,
     witnesses: Witnesses | None = None,
+    vault: Vault | None = None,
 ) -> Ledger:
     """Open a log that seals and publishes only when told, and in this process."""
     return Ledger.open(
@@ -69,6 +70,7 @@ def open_log(
         stage=StageHere(),
         signers=signers,
         witnesses=witnesses,
+        vault=vault,
     )
 
 
@@ -92,6 +94,15 @@ def facts(contract: str | None, number: int) -> Facts:
     """Return the facts of a decision."""
     values = {"amount": repr(1000.1 + number), "dependents": number, "employed": True, "purpose": "käufe\n"}
     return Facts(contract, values, {"reason": "free text, maybe about a person"})
+
+
+def about(ledger: Ledger, vault: Vault, subject: str, number: int, text: str) -> Position:
+    """Append a decision about a person, with facts, free text among them, and a payload."""
+    pseudonym = vault.pseudonym(subject)
+    held = facts(ledger.put_object(CONTRACT), number)
+    held = Facts(held.contract, held.values, {"reason": text}, pseudonym)
+    payload = Payload(pseudonym, f"request {number} of {subject}".encode(), b"response")
+    return ledger.append_blocking("decision", decision(number), held, payload=payload)
 
 
 def fill(ledger: Ledger, count: int, *, start: int = 0) -> list[Position]:
@@ -162,3 +173,4 @@ def files_of(root: Path) -> Iterator[Path]:
     """Yield every sealed file."""
     yield from sorted(root.glob("logs/*/entries/*.parquet"))
     yield from sorted(root.glob("logs/*/facts/*/*.parquet"))
+    yield from sorted(root.glob("logs/*/payloads/*.parquet"))
