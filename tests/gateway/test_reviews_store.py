@@ -254,8 +254,8 @@ def test_a_person_is_erased_from_every_review(store: ReviewStore, tmp_path: Path
 
     store.erase("7" * 32)
 
-    nothing = {"digest": "", "answer_sha256": "", "held": None, "facts": "", "subject": ""}
-    assert store.get("r-1") == replace(as_review(NEW, state="erased"), **nothing)
+    nothing = replace(about, digest="", answer_sha256="", held=None, facts="", subject="")
+    assert store.get("r-1") == as_review(nothing, state="erased")
     second = store.get("r-2")
     assert second is not None
     assert (second.state, second.digest) == ("erased", "")

@@ -168,6 +168,10 @@ def test_a_name_typed_into_a_reason_is_gone_after_erasure(kept: Gateway, person:
         assert person in reviewer.control("ReviewService/GetReview", look).body.decode("latin-1")
         before = export(kept, person, tmp_path / "before.json")
         assert typed in json.dumps(before)
+        waiting = {review["review"]: review for review in before["reviews"]}
+        assert waiting[open_]["shown_to_reviewers"]["input"]["applicant"] == person
+        assert [waiting[review]["state"] for review in (settled, open_, held)] == ["used", "open", "open"]
+        assert waiting[held]["answer_waits"]
         assert places_of(kept, typed), "it was there"
 
         done = ask(kept, "privacy", "subject", "erase", person, "--yes", "--json")

@@ -203,6 +203,10 @@ class Reviews:
             await self._note(review, "expired")
         await self._forget_held()
 
+    async def of_subject(self, subject: str) -> list[Review]:
+        """Return every review of a person, by pseudonym, newest first."""
+        return await asyncio.to_thread(self._store.of_subject, subject)
+
     async def erase(self, subject: str) -> int:
         """Close every review of a person, by pseudonym, and drop what it holds; return how many there were.
 
@@ -210,7 +214,7 @@ class Reviews:
         again.
         """
         async with self._settling:
-            found = await asyncio.to_thread(self._store.of_subject, subject)
+            found = await self.of_subject(subject)
             for review in found:
                 await self._note(review, "erased")
             await asyncio.to_thread(self._store.erase, subject)

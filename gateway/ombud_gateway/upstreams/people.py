@@ -8,13 +8,13 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ombud_gateway.errors import Broken, Conflict, Invalid, NotFound, TooLarge, Unavailable
-from ombud_gateway.reviews import Reviews
+from ombud_gateway.reviews import Review, Reviews
 from ombud_gateway.subjects import Pseudonyms
 from ombud_ledger import (
     Ledger,
@@ -38,6 +38,7 @@ _WHAT = (
     " call, or one word on it: `record` says when, by whom and under which policies it was judged; `facts`"
     " what the model was given and answered, and what people wrote; `payload` holds the bytes themselves, in"
     " base64, where they were kept. `subject` in facts is a pseudonym that only the vault ties to the person."
+    " `reviews` are the calls that waited, or wait, for a human, and what the human is shown meanwhile."
 )
 _COPIES = "copies and backups of the database of reviews: they stay as they are until they expire"
 
@@ -70,7 +71,9 @@ class People:
 
     async def export(self, subject: str) -> bytes:
         """Return all that is held of a person, as one JSON document."""
-        return await self._ask(lambda _vault: self._document(subject))
+        pseudonym = await self._ask(lambda vault: vault.find(subject))
+        waiting = await self._reviews.of_subject(pseudonym) if pseudonym else []
+        return await self._ask(lambda _vault: self._document(subject, waiting))
 
     async def erase(self, subject: str) -> Erased:
         """Erase a person; what has begun is finished although its caller leaves.
@@ -124,12 +127,12 @@ class People:
         except LedgerError as error:
             raise Unavailable("VAULT_UNAVAILABLE", "the vault or the ledger cannot work now") from error
 
-    def _document(self, subject: str) -> bytes:
+    def _document(self, subject: str, reviews: Iterable[Review]) -> bytes:
         found = self._ledger.export(subject)
         pieces: list[bytes] = []
         size = 0
         for entry in found.entries:
-            pieces.append(_json(_entry(entry)))
+            pieces.append(_json(_entry(entry), margin=4))
             size += len(pieces[-1])
             if size > MOST_EXPORTED:
                 raise TooLarge("EXPORT_TOO_LARGE", f"more than {MOST_EXPORTED} bytes are kept of this person")
@@ -141,6 +144,7 @@ class People:
             "made": _time(self._clock()),
             "made_by": self._ledger.origin,
             "number_of_entries": len(pieces),
+            "reviews": [_review(review) for review in reviews],
         }
         return _json(head)[:-2] + b',\n  "entries": [\n' + b",\n".join(pieces) + b"\n  ]\n}\n"
 
@@ -164,6 +168,19 @@ def _entry(entry: SubjectEntry) -> dict[str, Any]:
     return told
 
 
+def _review(review: Review) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "review": review.id,
+        "state": review.state,
+        "system": review.system,
+        "opened": _time(review.opened),
+        "answer_waits": review.held is not None,
+    }
+    if review.facts:
+        told["shown_to_reviewers"] = json.loads(review.facts)
+    return told
+
+
 def _payload(payload: Payload) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name, content in (("request", payload.request), ("response", payload.response)):
@@ -180,5 +197,7 @@ def _time(micros: int) -> str:
     return datetime.fromtimestamp(micros / 1e6, UTC).isoformat()
 
 
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=2).encode()
+def _json(document: dict[str, Any], margin: int = 0) -> bytes:
+    # No text in JSON holds a line end as such, so each of these begins a line of the document.
+    text = " " * margin + json.dumps(document, ensure_ascii=False, indent=2)
+    return text.replace("\n", "\n" + " " * margin).encode()
