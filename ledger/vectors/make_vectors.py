@@ -5,7 +5,8 @@
 Uses nothing of the package, so that the vectors do not repeat its mistakes. Everything in them is fixed; CI
 runs this again and compares. `records/` holds raw record bytes. `logs/` holds one log each, a JSON line per
 entry: seq, record, chain (hex) and, where there are facts, salt (hex) and facts. What a log publishes is made
-by `make_published.py`. `valid` and `invalid` say what must come out; a file is named by its defect.
+by `make_published.py`, sealed facts and payloads by `make_shredded.py`. `valid` and `invalid` say what must
+come out; a file is named by its defect.
 """
 
 import copy
@@ -208,7 +209,8 @@ def make(folder: Path) -> None:
         for name, lines in logs.items():
             text = "".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines)
             (folder / "logs" / kind / f"{name}.jsonl").write_text(text, encoding="utf-8")
-    runpy.run_path(str(Path(__file__).with_name("make_published.py")))["make"](folder)
+    for script in ("make_published.py", "make_shredded.py"):
+        runpy.run_path(str(Path(__file__).with_name(script)))["make"](folder)
 
 
 if __name__ == "__main__":

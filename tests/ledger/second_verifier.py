@@ -3,13 +3,16 @@
 """A second verifier, written from FORMAT.md alone: it imports nothing from the package it checks."""
 
 import base64
+import hmac
 import json
 import re
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KINDS = {
     "boot",
@@ -89,9 +92,24 @@ def check_seal(seq: int, fields: dict[str, Any]) -> None:
         demand(all(type(file.get(name)) is int for name in ("bytes", "rows", "first", "last")), "seal file")
 
 
-def check_log(lines: list[dict[str, Any]]) -> bytes:
-    """Return the chain's head, or raise Rejected."""
+def check_shred(fields: dict[str, Any]) -> None:
+    """Check the form of a shred entry."""
+    demand(isinstance(fields.get("erasure"), str), "erasure")
+    if fields.get("event") == "keys":
+        demand(type(fields.get("destroyed")) is int, "keys destroyed")
+        return
+    demand(
+        fields.get("event") == "file" and str(fields.get("path")).startswith("facts/"), "shred event or path"
+    )
+    demand(is_hash(fields.get("old")) and is_hash(fields.get("new")), "shred digests")
+    demand(type(fields.get("bytes")) is int and type(fields.get("blanks")) is int, "shred numbers")
+    demand(fields["blanks"] > 0, "no blanks")
+
+
+def check_entries(lines: list[dict[str, Any]]) -> tuple[bytes, list[dict[str, Any]]]:
+    """Return the chain's head and the records, or raise Rejected; looks at no facts."""
     chain, last_ts = b"", -(2**53)
+    records = []
     for seq, line in enumerate(lines):
         record = line["record"].encode()
         fields = read(record, 16_384)
@@ -107,14 +125,103 @@ def check_log(lines: list[dict[str, Any]]) -> bytes:
         demand(line["chain"] == chain.hex(), "chain")
         if fields["kind"] == "seal":
             check_seal(seq, fields)
-        demand(("salt" in line) == ("facts" in line) == ("facts_commit" in fields), "facts")
+        if fields["kind"] == "shred":
+            check_shred(fields)
+        demand("facts_commit" not in fields or is_hash(fields["facts_commit"]), "commitment to facts")
         demand("facts_commit" in fields or "facts_contract" not in fields, "contract without facts")
+        commits = [fields[name] for name in ("payload_commit", "payload_key_commit") if name in fields]
+        demand(len(commits) in (0, 2) and all(map(is_hash, commits)), "commitments to a payload")
+        records.append(fields)
+    return chain, records
+
+
+def check_facts(commit: str, salt: str, text: str) -> None:
+    """Check facts against the commitment of their entry."""
+    facts = text.encode()
+    demand(commit == sha256(b"\x03" + bytes.fromhex(salt) + facts).hexdigest(), "commitment")
+    demand(isinstance(read(facts, 262_144).get("values"), dict), "facts without values")
+
+
+def check_log(lines: list[dict[str, Any]]) -> bytes:
+    """Return the chain's head, or raise Rejected."""
+    chain, records = check_entries(lines)
+    for line, fields in zip(lines, records, strict=True):
+        demand(("salt" in line) == ("facts" in line) == ("facts_commit" in fields), "facts")
         if "facts" in line:
-            facts = line["facts"].encode()
-            made = sha256(b"\x03" + bytes.fromhex(line["salt"]) + facts).hexdigest()
-            demand(fields["facts_commit"] == made, "commitment")
-            demand(isinstance(read(facts, 262_144).get("values"), dict), "facts without values")
+            check_facts(fields["facts_commit"], line["salt"], line["facts"])
     return chain
+
+
+def check_segment(vector: dict[str, Any]) -> int:
+    """Check a log's sealed facts and payloads, as they are found; return how many facts are erased."""
+    _, records = check_entries(vector["entries"])
+    sealed = {file["path"]: file for each in records if each["kind"] == "seal" for file in each["files"]}
+    found = vector["files"]
+    demand(set(found) == {path for path in sealed if not path.startswith("entries/")}, "files")
+    spans = {Path(path).name for path in sealed}
+    facts: dict[str, dict[int, str]] = {}
+    payloads: dict[str, dict[int, str]] = {}
+    for seq, fields in enumerate(records):
+        for name in spans:
+            first, last = map(int, name.removesuffix(".parquet").split("-"))
+            if first <= seq <= last and "facts_commit" in fields:
+                contract = fields.get("facts_contract", "0" * 16)[:16]
+                facts.setdefault(f"facts/{contract}/{name}", {})[seq] = fields["facts_commit"]
+            if first <= seq <= last and "payload_commit" in fields:
+                payloads.setdefault(f"payloads/{name}", {})[seq] = fields["payload_commit"]
+    demand({*facts, *payloads} == set(found), "files that no entry has facts or payloads in")
+    blanks = 0
+    for path, commits in facts.items():
+        wanted = check_shreds(
+            sealed[path], [each for each in records if each.get("path") == path], found[path]
+        )
+        demand([row["seq"] for row in found[path]["rows"]] == list(commits), "rows of facts")
+        blank = [row for row in found[path]["rows"] if set(row) == {"seq"}]
+        demand(len(blank) == wanted, "blank rows")
+        for row in found[path]["rows"]:
+            if row not in blank:
+                demand("salt" in row and "facts" in row, "half a row")
+                check_facts(commits[row["seq"]], row["salt"], row["facts"])
+        blanks += wanted
+    for path, commits in payloads.items():
+        demand(all(found[path][key] == sealed[path][key] for key in ("sha256", "bytes")), "payloads file")
+        made = {}
+        for row in found[path]["rows"]:
+            digest = sha256(bytes.fromhex(row["ciphertext"])).digest()
+            made[row["seq"]] = sha256(b"\x04" + bytes.fromhex(row["salt"]) + digest).hexdigest()
+        demand(list(made.items()) == list(commits.items()), "payloads")
+    return blanks
+
+
+def check_shreds(seal: dict[str, Any], shreds: list[dict[str, Any]], found: dict[str, Any]) -> int:
+    """Return how many rows of a facts file must be blank, demanding that it is the newest one logged."""
+    blanks = {seal["sha256"]: 0}
+    newest = seal["sha256"], seal["bytes"]
+    for each in shreds:
+        demand(each["old"] in blanks and blanks[each["old"]] < each["blanks"] <= seal["rows"], "shreds")
+        blanks[each["new"]] = each["blanks"]
+        newest = each["new"], each["bytes"]
+    demand(newest == (found["sha256"], found["bytes"]), "not the newest file")
+    return blanks[newest[0]]
+
+
+def check_payload(vector: dict[str, Any]) -> None:
+    """Open an encrypted payload with its subject's key."""
+    salt, ciphertext = bytes.fromhex(vector["salt"]), bytes.fromhex(vector["ciphertext"])
+    commit = sha256(b"\x04" + salt + sha256(ciphertext).digest()).hexdigest()
+    demand(commit == vector["payload_commit"], "commitment")
+    # HKDF (RFC 5869) by its definition: extract, then two blocks of expand.
+    secret = hmac.digest(salt, bytes.fromhex(vector["subject_key"]), "sha256")
+    key = hmac.digest(secret, b"ombud/v1 payload\x01", "sha256")
+    key_commit = hmac.digest(secret, key + b"ombud/v1 payload\x02", "sha256")
+    demand(key_commit.hex() == vector["payload_key_commit"], "commitment to the key")
+    try:
+        plain = AESGCM(key).decrypt(bytes(12), ciphertext, (vector["origin"] + vector["id"]).encode())
+    except InvalidTag as error:
+        raise Rejected("tag") from error
+    request = bytes.fromhex(vector["request"])
+    laid = b"\x02" + len(request).to_bytes(4, "big") + request + bytes.fromhex(vector["response"])
+    demand(plain == laid, "plaintext")
 
 
 def unbase64(text: str) -> bytes:

@@ -12,11 +12,12 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledger import samples
+from ledger import samples, second_verifier
 from ombud_ledger import (
     Facts,
     Ledger,
@@ -35,6 +36,9 @@ from ombud_ledger.check_payloads import check_payloads
 from ombud_ledger.errors import EntryBroken
 from ombud_ledger.hashing import payload_commit
 from ombud_ledger.hot import PayloadRow
+from ombud_ledger.layout import log_layout
+from ombud_ledger.records import stretch
+from ombud_ledger.snapshot import snapshot
 
 ANN = "ann.smith@example.org"
 BOB = "bob"
@@ -90,10 +94,10 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def shreds(root: Path) -> list[dict[str, Any]]:
-    """Return the records of all shred entries."""
-    with query.connect(root) as sql:
-        found = sql.execute("SELECT record FROM shreds ORDER BY seq").fetchall()
-    return [json.loads(record) for (record,) in found]
+    """Return the records of all shred entries of the log."""
+    with snapshot(log_layout(root, "r-0")) as shot:
+        records = [json.loads(entry.record) for entry in stretch(shot, 0, 10**6)]
+    return [record for record in records if record["kind"] == "shred"]
 
 
 def test_nothing_is_left(tmp_path: Path, vault: Vault) -> None:
@@ -382,6 +386,45 @@ def blanked(table: pa.Table, *places: int) -> pa.Table:
     kept = pa.array([None if at in places else at for at in range(len(table))], pa.int64())
     columns = [table.column(0), *(column.take(kept) for column in table.columns[1:])]
     return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def test_the_second_verifier_agrees(tmp_path: Path, vault: Vault) -> None:
+    """A ledger with an erasure, read through stock DuckDB, passes the verifier that knows only FORMAT.md."""
+    root = tmp_path / "ledger"
+    ledger = samples.open_log(root, vault=vault)
+    fill(ledger, vault)
+    ledger.erase(ANN)
+    ledger.close()
+    log = root / "logs/r-0"
+    with snapshot(log_layout(root, "r-0")) as shot:  # the shred entries are in the tail
+        lines = [
+            {"seq": entry.seq, "record": entry.record.decode(), "chain": entry.chain.hex()}
+            for entry in stretch(shot, 0, 10**6)
+        ]
+    files: dict[str, Any] = {}
+    with closing(duckdb.connect()) as db:
+        for path in (*log.glob("facts/*/*"), *log.glob("payloads/*")):
+            last = "facts" if "facts" in path.parts else "ciphertext"
+            text = "facts" if last == "facts" else "lower(hex(ciphertext))"
+            found = db.execute(
+                f"SELECT seq, lower(hex(salt)), {text} FROM read_parquet(?)",  # noqa: S608
+                [str(path)],
+            ).fetchall()
+            rows = [
+                {"seq": seq} if held is None else {"seq": seq, "salt": salt, last: held}
+                for seq, salt, held in found
+            ]
+            data = path.read_bytes()
+            files[str(path.relative_to(log))] = {
+                "sha256": sha256(data).hexdigest(),
+                "bytes": len(data),
+                "rows": rows,
+            }
+    assert second_verifier.check_segment({"entries": lines, "files": files}) == 2
+    for file in files.values():
+        file["bytes"] += 1
+    with pytest.raises(second_verifier.Rejected):
+        second_verifier.check_segment({"entries": lines, "files": files})
 
 
 def test_the_old_file_put_back(tmp_path: Path, vault: Vault) -> None:

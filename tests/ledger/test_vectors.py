@@ -17,10 +17,13 @@ import duckdb
 import pytest
 
 from ledger import samples, second_verifier, witnessed
-from ombud_ledger import LedgerError, LedgerUnreadable, NotProven, canonical
+from ombud_ledger import LedgerError, LedgerUnreadable, NotProven, Payload, canonical
+from ombud_ledger.check_payloads import check_payloads
 from ombud_ledger.follow import Follower, check_facts
-from ombud_ledger.hashing import leaf_hash
+from ombud_ledger.hashing import leaf_hash, payload_commit
+from ombud_ledger.hot import PayloadRow
 from ombud_ledger.shapes import Shapes
+from ombud_ledger.shreds import Said, check_shreds, standing
 from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from ombud_ledger.tlog.cosignature import cosign, demand_quorum
 from ombud_ledger.tlog.merkle import fold, prove_inclusion, root_of, verify_consistency, verify_inclusion
@@ -29,12 +32,25 @@ from ombud_ledger.tlog.receipt import Receipt, parse_receipt
 from ombud_ledger.tlog.tiles import Edge, parse_path, split_tile, tiles_of
 from ombud_ledger.tlog.witness import Witness
 from ombud_ledger.tlog.witness_memory import Seen, WitnessMemory
+from ombud_ledger.vault.payload import decode
+from ombud_ledger.vault.sealing import decrypt_payload, payload_keys
 
 ROOM = Path(__file__).parents[2] / "ledger"
 VECTORS = ROOM / "vectors"
 RECORDS = sorted(VECTORS.glob("records/*/*.json"))
 LOGS = sorted(VECTORS.glob("logs/*/*.jsonl"))
-KINDS = ("notes", "checkpoints", "cosignatures", "requests", "receipts", "proofs", "tiles", "paths")
+KINDS = (
+    "segments",
+    "payloads",
+    "notes",
+    "checkpoints",
+    "cosignatures",
+    "requests",
+    "receipts",
+    "proofs",
+    "tiles",
+    "paths",
+)
 PUBLISHED = sorted(path for kind in KINDS for path in VECTORS.glob(f"{kind}/*/*"))
 VKEYS = (VECTORS / "vkeys.txt").read_text().split()
 WITNESS_VKEYS = (VECTORS / "witness-vkeys.txt").read_text().split()
@@ -115,7 +131,79 @@ def our_request(data: bytes) -> None:
             raise NotProven(answer.body.decode())
 
 
+def our_segment(data: bytes) -> None:
+    """Check sealed facts and payloads with the package."""
+    vector = json.loads(data)
+    follower, said = Follower(), Said()
+    records = [
+        follower.follow(line["seq"], line["record"].encode(), bytes.fromhex(line["chain"]))
+        for line in vector["entries"]
+    ]
+    for seq, fields in reversed(list(enumerate(records))):
+        said.take(seq, fields)
+    shapes = Shapes(canonical.MAX_FACTS)
+    for path, found in vector["files"].items():
+        seal, shreds = said.seals[path], said.shreds.get(path, [])
+        stands = standing(seal, shreds, found["sha256"], found["bytes"])
+        if stands is None or not stands.carried_out:
+            raise NotProven("not the newest file")
+        rows = [
+            {key: row.get(key) for key in ("seq", "subject", "salt", "facts", "ciphertext")}
+            for row in found["rows"]
+        ]
+        if path.startswith("payloads/"):
+            check_payloads(
+                [
+                    PayloadRow(
+                        row["seq"],
+                        row["subject"],
+                        bytes.fromhex(row["salt"]),
+                        bytes.fromhex(row["ciphertext"]),
+                    )
+                    for row in rows
+                ],
+                follower.payloads,
+            )
+            continue
+        check_shreds(seal, shreds)
+        commits = follower.commits[""]
+        if [row["seq"] for row in rows] != list(commits):
+            raise NotProven("rows")
+        held = [row for row in rows if (row["salt"], row["facts"]) != (None, None)]
+        if len(rows) - len(held) != stands.blanks:
+            raise NotProven("blank rows")
+        for row in held:
+            salt = None if row["salt"] is None else bytes.fromhex(row["salt"])
+            text = None if row["facts"] is None else row["facts"].encode()
+            check_facts(shapes, row["seq"], commits[row["seq"]], salt, text)
+
+
+def our_payload(data: bytes) -> None:
+    """Open an encrypted payload with the package."""
+    vector = json.loads(data)
+    hexed = (
+        "subject_key",
+        "salt",
+        "ciphertext",
+        "payload_commit",
+        "payload_key_commit",
+        "request",
+        "response",
+    )
+    key, salt, ciphertext, commit, key_commit, request, response = (
+        bytes.fromhex(vector[name]) for name in hexed
+    )
+    made, made_commit = payload_keys(key, salt)
+    if payload_commit(salt, ciphertext) != commit or made_commit != key_commit:
+        raise NotProven("commitments")
+    plain = decrypt_payload(made, ciphertext, vector["origin"], vector["id"])
+    if decode(None, plain) != Payload(None, request, response):
+        raise NotProven("plaintext")
+
+
 OURS: dict[str, Callable[[bytes], object]] = {
+    "segments": our_segment,
+    "payloads": our_payload,
     "notes": lambda data: parse_note(data).verify(map(parse_vkey, VKEYS)),
     "checkpoints": lambda data: parse_checkpoint(data).verify(map(parse_vkey, VKEYS)),
     "cosignatures": our_cosignature,
@@ -126,6 +214,8 @@ OURS: dict[str, Callable[[bytes], object]] = {
     "paths": lambda data: parse_path(data.decode()),
 }
 THEIRS: dict[str, Callable[[bytes], object]] = {
+    "segments": lambda data: second_verifier.check_segment(json.loads(data)),
+    "payloads": lambda data: second_verifier.check_payload(json.loads(data)),
     "notes": lambda data: second_verifier.check_note(data, VKEYS),
     "checkpoints": lambda data: second_verifier.check_checkpoint(data, VKEYS),
     "cosignatures": lambda data: second_verifier.check_cosigned(data, VKEYS, WITNESS_VKEYS),
