@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,8 +18,9 @@ from governed import BREACH, FORBIDDEN, HOLDS, LARGE, POLICIES, SMALL, SURE, bun
 from ombud_gateway.call import Call
 from ombud_gateway.errors import Conflict, Invalid, NotFound
 from ombud_gateway.judgement import Judgement, payload
+from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.telemetry import Telemetry, Tracing
-from ombud_ledger import verify
+from ombud_ledger import Vault, verify
 from ombud_policies import Bundle, Engine, Uid, Verdict
 
 VALUES = {"amount": "100.0", "score": "0.75"}
@@ -265,5 +266,35 @@ def test_without_a_vault_nobody_is_known_apart(tmp_path: Path) -> None:
             for asked in (one.people.export("p-1"), one.people.erase("p-1"), one.people.hold("p-1", "x")):
                 with pytest.raises(Conflict, match="this gateway has no vault"):
                     await asked
+
+    asyncio.run(run())
+
+
+def test_pseudonyms_are_at_hand_for_a_moment(tmp_path: Path) -> None:
+    """The vault is asked once in half a second for each person, and at once for one who was erased."""
+
+    async def run() -> None:
+        vault = Vault.create(tmp_path / "vault", tmp_path / "vault-keys")
+        asked: list[str] = []
+        now = [0.0]
+
+        class Asked:
+            """The vault; it notes whom it is asked for."""
+
+            def pseudonym(self, subject: str) -> str:
+                asked.append(subject)
+                return vault.pseudonym(subject)
+
+        known = Pseudonyms(cast("Vault", Asked()), lambda: now[0])
+        first = await known.of("p-1")
+        assert [await known.of("p-1") for _ in range(3)] == [first] * 3
+        assert asked == ["p-1"]
+        now[0] = 0.5
+        assert await known.of("p-1") == first
+        assert await known.of("p-1", afresh=True) == first
+        known.forget("p-1")
+        assert await known.of("p-1") == first
+        assert asked == ["p-1"] * 4
+        vault.close()
 
     asyncio.run(run())

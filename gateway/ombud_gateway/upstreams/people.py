@@ -68,6 +68,7 @@ class People:
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._changing = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Erased]] = set()
 
     async def export(self, subject: str) -> bytes:
         """Return all that is held of a person, as one JSON document."""
@@ -81,7 +82,10 @@ class People:
         The reviews go first: they are found by the pseudonym, which the ledger's erasure destroys. A crash
         between the two leaves a person who is still known and can be erased again.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._erase(subject)))
+        task = asyncio.ensure_future(self._erase(subject))
+        self._under_way.add(task)  # or nobody might hold on to it once its caller has left
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
 
     async def hold(self, subject: str, reason: str) -> str:
         """Put a person under a legal hold; return its id."""
