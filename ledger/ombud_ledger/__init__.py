@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.vault.erasure import Erasure
     from ombud_ledger.vault.export import SubjectEntry, SubjectFile
-    from ombud_ledger.vault.vault import Hold, Rotation, Vault
+    from ombud_ledger.vault.rotation import Rotation
+    from ombud_ledger.vault.vault import Hold, Vault
     from ombud_ledger.verification import verify
 
 __all__ = [
@@ -101,7 +102,7 @@ _MODULES = {
 _MEMBERS = {
     "Erasure": "ombud_ledger.vault.erasure",
     "Hold": "ombud_ledger.vault.vault",
-    "Rotation": "ombud_ledger.vault.vault",
+    "Rotation": "ombud_ledger.vault.rotation",
     "SubjectEntry": "ombud_ledger.vault.export",
     "SubjectFile": "ombud_ledger.vault.export",
     "Vault": "ombud_ledger.vault.vault",

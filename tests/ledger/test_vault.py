@@ -346,8 +346,9 @@ def test_a_payload_is_bound(vault: Vault) -> None:
         (row, "o", "d-1", "ab" * 32),
         (row._replace(salt=bytes(32)), "o", "d-1", dark.key_commit),
         (row._replace(subject=None), "o", "d-1", dark.key_commit),
+        (row._replace(subject="no pseudonym"), "o", "d-1", dark.key_commit),
     ):
-        with pytest.raises(LedgerError, match="payload"):
+        with pytest.raises(LedgerError, match=r"payload|pseudonym"):
             vault.open_payload(stored, origin=origin, call=call, commitment=commitment)
 
 

@@ -59,6 +59,10 @@ class EpochKeys:
         """Return the number of the newest key that was settled, 0 if there is none."""
         return max((number for number, kind, _ in self._files() if kind == "key"), default=0)
 
+    def settled(self, number: int) -> bool:
+        """Say whether this is the only epoch key, under its own name."""
+        return [path for _, _, path in self._files()] == [self._path(number, "key")]
+
     def settle(self, number: int) -> int:
         """Make this the only epoch key; return how many older ones were destroyed.
 

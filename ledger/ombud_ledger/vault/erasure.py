@@ -171,7 +171,7 @@ class Eraser:
         # What an attempt left in staging/ that was cut short: copies of facts that are to be gone.
         def act() -> None:
             for left in self._layout.staging.iterdir():
-                shutil.rmtree(left)
+                shutil.rmtree(left, ignore_errors=True)
 
         self._durable("erase.purge", act)
 

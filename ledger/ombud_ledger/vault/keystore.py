@@ -114,9 +114,15 @@ class KeyStore:
 
     def truncate(self) -> None:
         """Fold the write-ahead log into the file and empty it: what was overwritten is in neither."""
-        self._durable(
-            "vault.truncate", lambda: self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        )
+
+        def act() -> None:
+            (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:  # somebody has been reading for as long as we have patience
+                raise VaultUnusable(
+                    "the key store's write-ahead log is in use and cannot be emptied: try again"
+                )
+
+        self._durable("vault.truncate", act)
 
     def changed(self) -> int:
         """Return a number that is another once another connection has committed."""

@@ -21,6 +21,10 @@ from ombud_ledger.errors import LedgerBroken, VaultUnusable
 KEY_BYTES: Final = 32
 PSEUDONYM_BYTES: Final = 16
 NONCE_BYTES: Final = 12
+IDENTIFIER: Final = b"id"
+KEY: Final = b"key"
+HOLD: Final = b"hold"
+"""What wrapped bytes are: those of one use do not pass for another's."""
 _ZERO_NONCE: Final = bytes(NONCE_BYTES)
 _PAYLOAD: Final = b"ombud/v1 payload"
 _EPOCH: Final = b"ombud/v1 epoch"

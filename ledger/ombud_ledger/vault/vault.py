@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
@@ -31,7 +31,12 @@ from ombud_ledger.vault import keystore
 from ombud_ledger.vault.epochs import EpochKeys
 from ombud_ledger.vault.keystore import ERASED, ERASING, LIVE, HoldRow, KeyStore, SubjectRow
 from ombud_ledger.vault.payload import PSEUDONYM, Payload, decode
+from ombud_ledger.vault.remembered import Remembered
+from ombud_ledger.vault.rotation import Rotation, rotate, settle
 from ombud_ledger.vault.sealing import (
+    HOLD,
+    IDENTIFIER,
+    KEY,
     KEY_BYTES,
     NONCE_BYTES,
     PSEUDONYM_BYTES,
@@ -45,12 +50,8 @@ LONGEST_SUBJECT: Final = 1_024  # bytes
 LONGEST_REASON: Final = 4_096
 CACHED_MICROSECONDS: Final = 300 * 1_000_000
 LOOK_MICROSECONDS: Final = 1_000_000  # how far behind another process's change this one may be
-_CACHED_MOST: Final = 65_536
 _NOBODY: Final = bytes(PSEUDONYM_BYTES)  # owns the key of payloads about no one that is known
 _FILE: Final = "keystore.sqlite"
-_IDENTIFIER: Final = b"id"
-_KEY: Final = b"key"
-_HOLD: Final = b"hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,6 @@ class Hold:
     subject: str
     reason: str
     since: int  # microseconds UTC
-
-
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """What a rotation did: the epoch that is now, subjects and holds that moved to it, keys destroyed."""
-
-    epoch: int
-    subjects: int
-    holds: int
-    destroyed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +94,8 @@ class Vault:
         self._clock = clock
         self._randomness = randomness
         self._lock = threading.RLock()
-        self._pseudonyms: dict[str, tuple[str, int]] = {}
-        self._keys: dict[bytes, tuple[bytes, int]] = {}
+        self._pseudonyms: Remembered[str, str] = Remembered(clock, CACHED_MICROSECONDS)
+        self._keys: Remembered[bytes, bytes] = Remembered(clock, CACHED_MICROSECONDS)
         self._looked = self._changed = 0
         self._epoch: EpochKey | None = None
         self._epochs = EpochKeys(keys, durable, randomness)
@@ -170,19 +161,19 @@ class Vault:
                 pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
                 if not rows:
                     self._add(epoch, pseudonym, subject)
-            return self._remember(subject, pseudonym.hex())
+            return self._pseudonyms.put(subject, pseudonym.hex())
 
     def find(self, subject: str) -> str | None:
         """Return the subject's pseudonym, None where there is none. Raises as `pseudonym`."""
         with self._lock, _usable(self._folder):
             self._look()
             cached = self._pseudonyms.get(subject)
-            if cached is not None and 0 <= self._clock() - cached[1] < CACHED_MICROSECONDS:
-                return cached[0]
+            if cached is not None:
+                return cached
             _check_text("subject", subject, LONGEST_SUBJECT)
             with self._store.transaction():
                 rows = self._store.found(self._current().lookup(subject), LIVE)
-            return self._remember(subject, rows[0].pseudonym.hex()) if rows else None
+            return self._pseudonyms.put(subject, rows[0].pseudonym.hex()) if rows else None
 
     def hold(self, subject: str, reason: str) -> str:
         """Put a subject under a legal hold; return its id. Raises RecordInvalid, VaultUnusable."""
@@ -195,7 +186,7 @@ class Vault:
             )
             with self._store.transaction("vault.hold"):
                 epoch = self._current()
-                sealed = epoch.wrap(text, hold, _HOLD, self._randomness(NONCE_BYTES))
+                sealed = epoch.wrap(text, hold, HOLD, self._randomness(NONCE_BYTES))
                 self._store.put_hold(HoldRow(hold, epoch.lookup(subject), sealed))
             return hold.hex()
 
@@ -215,7 +206,7 @@ class Vault:
                 rows = self._store.holds()
             found = []
             for row in rows:
-                told = canonical.parse(epoch.unwrap(row.sealed, row.id, _HOLD), limit=canonical.MAX_RECORD)
+                told = canonical.parse(epoch.unwrap(row.sealed, row.id, HOLD), limit=canonical.MAX_RECORD)
                 found.append(Hold(row.id.hex(), told["subject"], told["reason"], told["since"]))
         return sorted(found, key=lambda hold: (hold.since, hold.id))
 
@@ -237,25 +228,7 @@ class Vault:
         From then on, older copies of the key store stay dark. Raises VaultUnusable, LedgerLocked.
         """
         with self._lock, _usable(self._folder):
-            lock = Lock(self._folder / "LOCK")
-            try:
-                # 1. A new epoch key, durable. A crash after this leaves a key that nothing was encrypted
-                #    with; the next opening destroys it.
-                old = self._current()
-                new = self._epochs.make(old.number + 1)
-                # 2. One transaction moves everything to it, or nothing.
-                with self._store.transaction("vault.rotate"):
-                    subjects, holds = self._move(old, new)
-                    self._store.set_epoch(new.number, new.mark)
-                self._epoch = new
-                # 3. What was wrapped by the old key leaves the file. A crash after the commit is finished
-                #    by the next opening, from here on.
-                self._store.truncate()
-                # 4. The old key goes.
-                destroyed = self._epochs.settle(new.number)
-            finally:
-                lock.release()
-        return Rotation(new.number, subjects, holds, destroyed)
+            return rotate(self._store, self._epochs, self._current(), self._folder / "LOCK", self._randomness)
 
     def close(self) -> None:
         """Forget the keys, let the key store go. Harmless when closed already."""
@@ -295,7 +268,7 @@ class Vault:
         """
         with self._lock, _usable(self._folder):
             self._look()
-            if self._cached_key(bytes.fromhex(pseudonym)) is None:
+            if self._keys.get(bytes.fromhex(pseudonym)) is None:
                 with self._store.transaction():
                     row = self._store.subject(bytes.fromhex(pseudonym))
                 if row is None or row.state == ERASED:
@@ -322,9 +295,9 @@ class Vault:
                 rows = self._store.found(lookup, ERASING)
             if not rows:
                 raise SubjectUnknown("the vault knows no such subject: never met, or erased already")
-            self._pseudonyms.pop(subject, None)
+            self._pseudonyms.forget(subject)
             for row in rows:
-                self._keys.pop(row.pseudonym, None)
+                self._keys.forget(row.pseudonym)
             return erasure, [row.pseudonym.hex() for row in rows]
 
     def pending_erasures(self, log: str) -> dict[str, tuple[str, list[str]]]:
@@ -359,16 +332,13 @@ class Vault:
                 f"the key store is of epoch {epoch.number}, the newest key of {newest}: an old copy"
                 " of the key store was put back"
             )
-        try:
-            lock = Lock(self._folder / "LOCK")
-        except LedgerLocked:
-            return  # another process rotates just now, and will finish
-        try:
-            number, _ = self._store.epoch()
-            self._store.truncate()
-            self._epochs.settle(number)
-        finally:
-            lock.release()
+        if not self._epochs.settled(epoch.number):
+            with suppress(LedgerLocked):  # another process rotates just now, and will finish
+                lock = Lock(self._folder / "LOCK")
+                try:
+                    settle(self._store, self._epochs)
+                finally:
+                    lock.release()
         with self._store.transaction():
             known = self._store.subject(_NOBODY) is not None
         if not known:
@@ -397,17 +367,13 @@ class Vault:
             self._keys.clear()
         self._looked, self._changed = now, changed
 
-    def _remember(self, subject: str, pseudonym: str) -> str:
-        if len(self._pseudonyms) >= _CACHED_MOST:
-            self._pseudonyms.clear()
-        self._pseudonyms[subject] = (pseudonym, self._clock())
-        return pseudonym
-
     def _key_of(self, subject: str | None) -> bytes:
+        if subject is not None and not PSEUDONYM.fullmatch(subject):
+            raise _gone(None)
         pseudonym = _NOBODY if subject is None else bytes.fromhex(subject)
         with self._lock, _usable(self._folder):
             self._look()
-            cached = self._cached_key(pseudonym)
+            cached = self._keys.get(pseudonym)
             if cached is not None:
                 return cached
             with self._store.transaction():
@@ -415,16 +381,8 @@ class Vault:
                 row = self._store.subject(pseudonym)
             if row is None or row.state != LIVE or row.key is None:
                 raise _gone(row)
-            key = epoch.unwrap(row.key, pseudonym, _KEY)
-            if len(self._keys) >= _CACHED_MOST:
-                self._keys.clear()
-            self._keys[pseudonym] = (key, self._clock())
-            return key
-
-    def _cached_key(self, pseudonym: bytes) -> bytes | None:
-        cached = self._keys.get(pseudonym)
-        fresh = cached is not None and 0 <= self._clock() - cached[1] < CACHED_MICROSECONDS
-        return cached[0] if cached is not None and fresh else None
+            key = epoch.unwrap(row.key, pseudonym, KEY)
+            return self._keys.put(pseudonym, key)
 
     def _add(self, epoch: EpochKey, pseudonym: bytes, subject: str | None) -> None:
         def wrap(plain: bytes, use: bytes) -> bytes:
@@ -432,34 +390,9 @@ class Vault:
 
         lookup = identifier = None
         if subject is not None:
-            lookup, identifier = epoch.lookup(subject), wrap(subject.encode(), _IDENTIFIER)
-        key = wrap(self._randomness(KEY_BYTES), _KEY)
+            lookup, identifier = epoch.lookup(subject), wrap(subject.encode(), IDENTIFIER)
+        key = wrap(self._randomness(KEY_BYTES), KEY)
         self._store.add(SubjectRow(pseudonym, LIVE, None, lookup, identifier, key, None, None))
-
-    def _move(self, old: EpochKey, new: EpochKey) -> tuple[int, int]:
-        def again(wrapped: bytes, owner: bytes, use: bytes) -> bytes:
-            return new.wrap(old.unwrap(wrapped, owner, use), owner, use, self._randomness(NONCE_BYTES))
-
-        subjects = 0
-        for rows in self._store.survivors():
-            moved = []
-            for row in rows:
-                assert row.key is not None  # noqa: S101 - survivors have one
-                lookup = identifier = None
-                if row.identifier is not None:
-                    subject = old.unwrap(row.identifier, row.pseudonym, _IDENTIFIER)
-                    lookup = new.lookup(subject.decode())
-                    identifier = again(row.identifier, row.pseudonym, _IDENTIFIER)
-                key = again(row.key, row.pseudonym, _KEY)
-                moved.append(row._replace(lookup=lookup, identifier=identifier, key=key))
-            self._store.rewrap(moved)
-            subjects += sum(row.identifier is not None for row in rows)
-        holds = self._store.holds()
-        for hold in holds:
-            text = old.unwrap(hold.sealed, hold.id, _HOLD)
-            lookup = new.lookup(canonical.parse(text, limit=canonical.MAX_RECORD)["subject"])
-            self._store.put_hold(HoldRow(hold.id, lookup, again(hold.sealed, hold.id, _HOLD)))
-        return subjects, len(holds)
 
 
 def _apart(folder: Path, keys: Path) -> tuple[Path, Path]:
