@@ -53,6 +53,9 @@ class Call:
     forwarded as it is; `tensors` is what the contract reads (None where the method carries no typed input).
     `problem` is why the bytes cannot be judged; the caller learns it once it has said who it is. `canonical`
     gives the bytes a review binds to and raises `Invalid` where the request cannot be reviewed.
+
+    A control call can be about a person, too: `subject` is the pseudonym then. `names` says that its bytes
+    name the person, so that nothing of them is kept, not even a digest that could be guessed at.
     """
 
     id: str
@@ -80,6 +83,8 @@ class Call:
     correlation: Correlation = field(default_factory=Correlation)
     deadline: float | None = None
     metadata: Metadata = ()
+    subject: str = ""
+    names: bool = False
     read_answer: Callable[[bytes], AnswerView] = _no_view
 
 

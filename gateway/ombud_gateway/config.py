@@ -230,6 +230,16 @@ class LedgerSection(_Section):
         return f"{self.operator}/{self.deployment}/{self.replica}"
 
 
+class VaultSection(_Section):
+    """The vault: key store in `folder`, epoch keys in `keys`, apart, so that a copy of either alone is dark.
+
+    Made by `ombud vault init`.
+    """
+
+    folder: AnyPath
+    keys: AnyPath
+
+
 class PolicySection(_Section):
     """The bundle that is asked. With `watch`, changes in its folder are validated, not activated."""
 
@@ -281,6 +291,7 @@ class Config(_Section):
     identity: IdentitySection = IdentitySection()
     limits: LimitsSection = LimitsSection()
     telemetry: TelemetrySection = TelemetrySection()
+    vault: VaultSection | None = None
 
     @model_validator(mode="after")
     def _metrics_stay_home(self) -> Self:
@@ -290,6 +301,25 @@ class Config(_Section):
                 f"telemetry.prometheus is {page!r}: the page is plaintext; bind it to loopback, "
                 "or set gateway.allow_plaintext = true"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _vault_apart(self) -> Self:
+        """Whoever copies the ledger must not get its keys, nor with one half of the vault the other."""
+        if self.vault is None:
+            return self
+        places = {
+            "ledger.path": self.ledger.path,
+            "vault.folder": self.vault.folder,
+            "vault.keys": self.vault.keys,
+        }
+        resolved = {name: path.resolve() for name, path in places.items()}
+        for inner in ("vault.folder", "vault.keys", "ledger.path"):
+            for outer, place in resolved.items():
+                if outer != inner and resolved[inner].is_relative_to(place):
+                    raise ValueError(
+                        f"{inner} is {str(places[inner])!r}: must not lie in {outer}, {str(places[outer])!r}"
+                    )
         return self
 
 

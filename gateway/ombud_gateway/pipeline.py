@@ -131,7 +131,7 @@ class Pipeline:
         """Open a call's judgement, and see that whatever ends it is recorded or counted."""
         try:
             async with self._admission:
-                judged = Judgement(call, self._telemetry, self._engine())
+                judged = Judgement(call, self._telemetry, self._engine(), subject=call.subject)
                 state = call.correlation
                 with self._telemetry.tracing.call(call.method, state.traceparent, state.tracestate, call.id):
                     try:
@@ -209,7 +209,7 @@ class Pipeline:
         verdict = engine.decide(question)
         judged.settle(verdict, question.action)
         if verdict.kind == "review" and claimed is None:
-            raise await park(self._reviews, judged, answer=None)
+            raise await self._park(judged, None)
         if verdict.kind != "allow":
             raise _refused(verdict)
         if call.shared_memory:
@@ -267,9 +267,13 @@ class Pipeline:
             verdict = judged.engine.decide(questions.about_release(judged, None))
             judged.settle(verdict, "release")
             if verdict.kind == "review":
-                raise await park(self._reviews, judged, answer=answer.body)
+                raise await self._park(judged, answer.body)
             if verdict.kind != "allow":
                 raise _refused(verdict)
+
+    async def _park(self, judged: Judgement, answer: bytes | None) -> Refusal:
+        await self._recorder.name(judged)  # whoever is erased takes along what waits
+        return await park(self._reviews, judged, answer)
 
     def _passage(self, judged: Judgement) -> Passage:
         call, state = judged.call, judged.call.correlation
@@ -287,7 +291,7 @@ class Pipeline:
             outcome = "refused"
         if isinstance(refusal, Invalid | BadAnswer) and refusal.breach:
             more["breach"] = dict(refusal.breach)
-        if isinstance(refusal, Breach):
+        if isinstance(refusal, Breach) and not _breaches_subject(judged, refusal):
             # What is breached may be a metadata entry, whose name is no key of a record.
             more["offending"] = {refusal.field.replace("-", "_"): refusal.value}
         if isinstance(refusal, NeedsReview):
@@ -302,12 +306,23 @@ def _read_inputs(judged: Judgement) -> None:
     if call.system is None or call.tensors is None:
         return
     contract = call.system.contract
-    judged.inputs = contract.inputs(call.tensors)
+    try:
+        judged.inputs = contract.inputs(call.tensors)
+    except Breach:
+        judged.about = contract.subject_of(call.tensors)  # so that erasure reaches what is kept of the breach
+        raise
+    judged.about = judged.inputs.subject
     missing = contract.required_outputs - call.requested_outputs if call.requested_outputs else ()
     for name in missing:
         raise Breach("outputs", ", ".join(sorted(call.requested_outputs)), f"a list that includes {name!r}")
     if call.shared_memory and not call.declared_digest:
         raise Breach("ombud-declared-digest", "missing", "the SHA-256 of what is passed by shared memory")
+
+
+def _breaches_subject(judged: Judgement, breach: Breach) -> bool:
+    """Whether the offending value should have identified a person: facts keep nothing like it."""
+    system = judged.call.system
+    return system is not None and breach.field == system.contract.subject
 
 
 def _read_outputs(judged: Judgement, answer: Answer) -> None:

@@ -113,7 +113,7 @@ def test_a_gateway_signs(tmp_path: Path, secret: Path) -> None:
     text = deployment.config.read_text()
     passphrase = f'signing_passphrase_file = "{secret}"\n'
     deployment.config.write_text(text.replace("[ledger]\n", f"[ledger]\n{passphrase}"))
-    about, problems = check(deployment.config)
+    about, problems, _ = check(deployment.config)
     assert (problems, about["signed by"]) == ([], [made.stdout.strip()])
 
     async def run() -> None:

@@ -62,7 +62,6 @@ def test_allowed_call_is_answered_as_by_triton_itself(agent: Caller, triton: Mod
         "values": {
             "amount": "100.5",
             "certainty": "0.75",
-            "applicant": "anna",
             "origin": "north",
             "answer": "100.5",
             "confidence": "0.75",

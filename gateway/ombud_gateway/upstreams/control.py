@@ -9,10 +9,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
 from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.proofs import Proofs
 from ombud_ledger import Ledger
 
@@ -21,13 +22,14 @@ _LISTED = 100
 
 
 class ControlUpstream:
-    """Reviews, policies and the ledger, as targets of judged calls."""
+    """Reviews, policies, people and the ledger, as targets of judged calls."""
 
-    def __init__(self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger) -> None:
+    def __init__(self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger, people: People) -> None:
         self._reviews = reviews
         self._policy = policy
         self._ledger = ledger
         self._proofs = Proofs(ledger)
+        self._people = people
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
             "ReviewService.ListReviews": self._list,
             "ReviewService.GetReview": self._get,
@@ -40,6 +42,11 @@ class ControlUpstream:
             "LedgerService.GetCheckpoint": self._checkpoint,
             "LedgerService.ProveInclusion": self._prove_inclusion,
             "LedgerService.ProveConsistency": self._prove_consistency,
+            "SubjectService.ExportSubject": self._export,
+            "SubjectService.EraseSubject": self._erase,
+            "SubjectService.HoldSubject": self._hold,
+            "SubjectService.ReleaseHold": self._release,
+            "SubjectService.ListHolds": self._holds,
         }
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
@@ -125,6 +132,41 @@ class ControlUpstream:
             hashes=found.hashes,
             checkpoint=found.checkpoint,
         )
+
+    async def _export(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.ExportSubjectRequest.FromString(body)
+        return subject_pb2.ExportSubjectResponse(document=await self._people.export(request.subject))
+
+    async def _erase(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.EraseSubjectRequest.FromString(body)
+        erased = await self._people.erase(request.subject)
+        ledger = erased.ledger
+        return subject_pb2.EraseSubjectResponse(
+            erasure=ledger.id,
+            files=len(ledger.files),
+            rows=ledger.rows,
+            payloads=ledger.payloads,
+            reviews=erased.reviews,
+            remains=ledger.remains,
+            complete=ledger.complete,
+        )
+
+    async def _hold(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.HoldSubjectRequest.FromString(body)
+        return subject_pb2.HoldSubjectResponse(hold=await self._people.hold(request.subject, request.reason))
+
+    async def _release(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.ReleaseHoldRequest.FromString(body)
+        await self._people.release(request.hold)
+        return subject_pb2.ReleaseHoldResponse()
+
+    async def _holds(self, _body: bytes, _by: str) -> Message:
+        found = await self._people.holds()
+        holds = [
+            subject_pb2.Hold(id=hold.id, subject=hold.subject, reason=hold.reason, since_us=hold.since)
+            for hold in found
+        ]
+        return subject_pb2.ListHoldsResponse(holds=holds)
 
 
 def _message(review: Review, *, facts: bool = False) -> review_pb2.Review:

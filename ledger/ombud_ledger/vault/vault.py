@@ -64,6 +64,17 @@ class Hold:
     since: int  # microseconds UTC
 
 
+@dataclass(frozen=True, slots=True)
+class VaultAccount:
+    """How many people a vault knows, erases, has erased and holds, and its epoch."""
+
+    epoch: int
+    subjects: int
+    erasing: int
+    erased: int
+    holds: int
+
+
 def _microseconds() -> int:
     return time_ns() // 1_000
 
@@ -198,6 +209,18 @@ class Vault:
                 told = canonical.parse(epoch.unwrap(row.sealed, row.id, HOLD), limit=canonical.MAX_RECORD)
                 found.append(Hold(row.id.hex(), told["subject"], told["reason"], told["since"]))
         return sorted(found, key=lambda hold: (hold.since, hold.id))
+
+    def account(self) -> VaultAccount:
+        """Count whom the vault knows; nothing in it tells who they are. Raises VaultUnusable."""
+        with self._lock, _usable(self._folder), self._store.transaction():
+            states = self._store.counts()
+            return VaultAccount(
+                epoch=self._store.epoch()[0],
+                subjects=states.get(LIVE, 0),
+                erasing=states.get(ERASING, 0),
+                erased=states.get(ERASED, 0),
+                holds=len(self._store.holds()),
+            )
 
     def rotate(self) -> Rotation:
         """Move every subject that is left to a new epoch key, and destroy the old one.
