@@ -27,6 +27,7 @@ from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
+from ombud_gateway.replies import Replies
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.systems import Systems, load_systems
@@ -104,6 +105,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             engine=lambda: policy.engine,
             reviews=reviews,
             recorder=recorder,
+            replies=Replies(ledger, config.ledger.reply_wait_seconds),
             upstreams=upstreams,
             admission=admission,
             telemetry=telemetry,

@@ -173,6 +173,7 @@ class LedgerSection(_Section):
     With `publish_listen`, what the signed log publishes is served there over HTTP, its records included. To
     let it be reached from beyond this host takes a flag of its own: nobody authenticates there. A checkpoint
     counts as witnessed once `witness_quorum` of the witnesses cosigned it; all of them, if it is not given.
+    A reply whose caller wants it signed or witnessed waits `reply_wait_seconds` at most.
     """
 
     path: AnyPath
@@ -189,6 +190,7 @@ class LedgerSection(_Section):
     publish_plaintext: bool = False
     witness: list[WitnessSection] = Field(default=[], max_length=16)
     witness_quorum: int | None = Field(default=None, ge=1)
+    reply_wait_seconds: Annotated[float, Field(strict=False, gt=0, le=600, allow_inf_nan=False)] = 10.0
 
     @model_validator(mode="after")
     def _passphrase_of_a_key(self) -> Self:

@@ -21,6 +21,7 @@ class Options:
     close_timeout: float = 60.0
     publish_automatically: bool = True
     publish_seconds: float = 1.0  # between two checkpoints, at least
+    publish_hurried: float = 0.2  # the same, while somebody waits for one
     backoff_first: float = 0.05
     backoff_most: float = 5.0
     software: str = ""

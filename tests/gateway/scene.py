@@ -27,6 +27,7 @@ from ombud_gateway.errors import NeedsReview, Refusal, Unauthenticated
 from ombud_gateway.identity import Credentials, Principal, parse_principal
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.recorder import Recorder
+from ombud_gateway.replies import Replies
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore
 from ombud_gateway.systems import System, parse_system
 from ombud_gateway.telemetry import Telemetry, Tracing
@@ -170,6 +171,7 @@ class Scene:
             engine=engine,
             reviews=self.reviews,
             recorder=self.recorder,
+            replies=Replies(self.ledger, 10.0),
             upstreams={"models": self.models},
             admission=self.admission,
             telemetry=self.telemetry,

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
-from ombud_gateway.call import Call, Correlation
+from ombud_gateway.call import DURABLE, Call, Correlation, ReplyWhen
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.methods import canonical
 from ombud_gateway.doors.unary import answer
@@ -79,10 +79,12 @@ class ControlDoor(grpc.GenericRpcHandler):
         metadata = dict(context.invocation_metadata() or ())
         problem: Refusal | None = None
         resource, about, state, resume = GATEWAY, dict[str, Value](), Correlation(), ""
+        reply_when: ReplyWhen = DURABLE
         request = operation.request()
         try:
             state = md.correlation(metadata)
             resume = md.text(metadata, "ombud-resume")
+            reply_when = md.reply_when(metadata)
             request = operation.request.FromString(body)
             if operation.about is not None:
                 resource, found = await operation.about(self, request)
@@ -106,6 +108,7 @@ class ControlDoor(grpc.GenericRpcHandler):
             context=about,
             problem=problem,
             resume=resume,
+            reply_when=reply_when,
             correlation=state,
             deadline=None if remaining is None else time.monotonic() + remaining,
         )

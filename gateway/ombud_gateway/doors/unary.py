@@ -7,11 +7,10 @@ from __future__ import annotations
 import grpc
 
 from ombud_gateway.call import Call
-from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
+from ombud_gateway.doors.metadata import recorded
+from ombud_gateway.doors.status import pass_failure, refuse
 from ombud_gateway.errors import Refusal, UpstreamFailed
 from ombud_gateway.pipeline import Pipeline
-
-POSITION = "ombud-position"
 
 
 async def answer(pipeline: Pipeline, call: Call, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
@@ -24,7 +23,5 @@ async def answer(pipeline: Pipeline, call: Call, context: grpc.aio.ServicerConte
         await pass_failure(context, failure, call.id)
     if reply.answer.initial:
         await context.send_initial_metadata(reply.answer.initial)
-    context.set_trailing_metadata(
-        (*reply.answer.trailing, (DECISION_ID, reply.id), (POSITION, reply.position))
-    )
+    context.set_trailing_metadata((*reply.answer.trailing, *recorded(reply)))
     return reply.answer.body
