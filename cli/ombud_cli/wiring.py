@@ -34,7 +34,8 @@ from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
-from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, keys
+from ombud_gateway.upstreams.queries import Queries
+from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, keys, query_apart
 from ombud_policies import Bundle
 
 _LOG = logging.getLogger(__name__)
@@ -93,7 +94,11 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         admission = Admission(config.limits.in_flight, config.limits.queue)
         telemetry = _telemetry(config, admission, ledger)
         stack.callback(telemetry.close)
-        upstreams: dict[str, Upstream] = {CONTROL: ControlUpstream(reviews, policy, ledger)}
+        limits = query_apart.Limits(
+            config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
+        )
+        queries = Queries(ledger, limits, config.limits.queries)
+        upstreams: dict[str, Upstream] = {CONTROL: ControlUpstream(reviews, policy, ledger, queries)}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(_channel(section, config), section.timeout_seconds)
             stack.push_async_callback(upstream.close)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
@@ -150,7 +150,7 @@ class Upstream(Protocol):
     async def forward(self, call: Call, passage: Passage) -> Answer:
         """Send one request; raise `UpstreamFailed` with the upstream's own status."""
 
-    def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+    def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Send one request on a stream of its own and yield its answers; raise `UpstreamFailed`."""
 
     async def describe(self, model: str, version: str) -> Description:

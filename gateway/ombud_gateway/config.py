@@ -257,10 +257,17 @@ class ReviewSection(_Section):
 
 
 class LimitsSection(_Section):
-    """Calls worked on at once, and calls that may wait for their turn; past both, calls are shed."""
+    """Calls worked on at once, and calls that may wait for their turn; past both, calls are shed.
+
+    And `QueryLedger`s at once, with the time, memory and rows that each may take.
+    """
 
     in_flight: int = Field(default=256, ge=1, le=65_536)
     queue: int = Field(default=1_024, ge=0, le=1_048_576)
+    queries: int = Field(default=2, ge=1, le=64)
+    query_seconds: Annotated[float, Field(strict=False, ge=0.1, le=3_600, allow_inf_nan=False)] = 30.0
+    query_memory_mb: int = Field(default=512, ge=64, le=65_536)
+    query_rows: int = Field(default=1_000_000, ge=1, le=1_000_000_000)
 
 
 class TelemetrySection(_Section):

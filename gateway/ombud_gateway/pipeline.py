@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
 
 from ombud_gateway import questions
@@ -98,12 +98,12 @@ class Pipeline:
         # 5. Its caller may want more than durable. Nobody else waits for that: its place is free again.
         return reply if call.reply_when == DURABLE else await self._replies.reached(call, reply)
 
-    def stream(self, call: Call) -> AsyncIterator[Reply | Withheld]:
+    def stream(self, call: Call) -> AsyncGenerator[Reply | Withheld, None]:
         """Judge one request of a stream and yield its answers, each recorded before it leaves."""
         recorded = self._stream(call)
         return recorded if call.reply_when == DURABLE else self._replies.in_order(call, recorded)
 
-    async def _stream(self, call: Call) -> AsyncIterator[Reply | Withheld]:
+    async def _stream(self, call: Call) -> AsyncGenerator[Reply | Withheld, None]:
         """Yield the answers to one request of a stream once they are durable.
 
         How many there will be is not known beforehand: the request has an intent and every answer an outcome,
@@ -119,19 +119,20 @@ class Pipeline:
                 await self._upstreams[call.upstream].describe(call.model, call.model_version)
             ).decoupled
             ended = False
-            async for answer in self._answers(judged):
-                judged.part += 1
-                ended = single
-                try:
-                    await self._release(judged, answer)
-                except Refusal as refusal:
-                    await self._record_refusal(judged, refusal, final=ended)
-                    yield Withheld(call.id, refusal)
-                    continue
-                failed = call.read_answer(answer.body).error
-                outcome, status = ("failed", "UNKNOWN") if failed else ("answered", "OK")
-                position = await self._recorder.end(judged, outcome, status, final=ended)
-                yield Reply(call.id, answer, position.log, position.seq, single)
+            async with aclosing(self._answers(judged)) as answers:
+                async for answer in answers:
+                    judged.part += 1
+                    ended = single
+                    try:
+                        await self._release(judged, answer)
+                    except Refusal as refusal:
+                        await self._record_refusal(judged, refusal, final=ended)
+                        yield Withheld(call.id, refusal)
+                        continue
+                    failed = call.read_answer(answer.body).error
+                    outcome, status = ("failed", "UNKNOWN") if failed else ("answered", "OK")
+                    position = await self._recorder.end(judged, outcome, status, final=ended)
+                    yield Reply(call.id, answer, position.log, position.seq, single)
             if not ended:
                 judged.response = None
                 await self._recorder.end(judged, "ended", "OK", final=True)
@@ -255,16 +256,16 @@ class Pipeline:
         judged.response = answer.body
         return answer
 
-    async def _answers(self, judged: Judgement) -> AsyncIterator[Answer]:
+    async def _answers(self, judged: Judgement) -> AsyncGenerator[Answer, None]:
         call = judged.call
-        answers = self._upstreams[call.upstream].stream(call, self._passage(judged))
-        while True:
-            with judged.step("forward"):
-                answer = await anext(answers, None)
-            if answer is None:
-                return
-            judged.response = answer.body
-            yield answer
+        async with aclosing(self._upstreams[call.upstream].stream(call, self._passage(judged))) as answers:
+            while True:
+                with judged.step("forward"):
+                    answer = await anext(answers, None)
+                if answer is None:
+                    return
+                judged.response = answer.body
+                yield answer
 
     async def _release(self, judged: Judgement, answer: Answer) -> None:
         if judged.call.action != "infer":

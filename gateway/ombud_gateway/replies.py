@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -67,15 +67,15 @@ class Replies:
         return replace(reply, reached=call.reply_when, checkpoint=size)
 
     async def in_order(
-        self, call: Call, answers: AsyncIterator[Reply | Withheld]
-    ) -> AsyncIterator[Reply | Withheld]:
+        self, call: Call, answers: AsyncGenerator[Reply | Withheld, None]
+    ) -> AsyncGenerator[Reply | Withheld, None]:
         """Yield a stream's answers, each once it may leave; meanwhile those behind it are recorded."""
         room = asyncio.Semaphore(_AHEAD)
         ready: asyncio.Queue[tuple[Reply | Withheld, float] | None] = asyncio.Queue()
 
         async def read() -> None:
             try:
-                async with aclosing(answers) as each:  # type: ignore[type-var]
+                async with aclosing(answers) as each:
                     async for item in each:
                         await room.acquire()
                         ready.put_nowait((item, time.monotonic()))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-`keys`, `query`, `sample`, `transparency` and `verify` are imported when first asked for (PEP 562): a process
-that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
+`keys`, `query`, `query_apart`, `sample`, `transparency` and `verify` are imported when first asked for (PEP
+562): a process that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
 """
 
 from importlib import import_module
@@ -25,6 +25,7 @@ from ombud_ledger.errors import (
     ObjectMissing,
     OriginMismatch,
     QueryRefused,
+    QueryStopped,
     RecordInvalid,
 )
 from ombud_ledger.facts import Facts
@@ -33,7 +34,7 @@ from ombud_ledger.options import Options
 from ombud_ledger.seal import Sealed
 
 if TYPE_CHECKING:
-    from ombud_ledger import query, sample, transparency
+    from ombud_ledger import query, query_apart, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.verification import verify
@@ -59,12 +60,14 @@ __all__ = [
     "OriginMismatch",
     "Position",
     "QueryRefused",
+    "QueryStopped",
     "RecordInvalid",
     "Sealed",
     "Verification",
     "audit_sql",
     "keys",
     "query",
+    "query_apart",
     "sample",
     "transparency",
     "verify",
@@ -74,6 +77,7 @@ __all__ = [
 _MODULES = {
     "keys": "ombud_ledger.tlog.keyfile",
     "query": "ombud_ledger.query",
+    "query_apart": "ombud_ledger.query_apart",
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
 }

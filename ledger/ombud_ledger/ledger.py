@@ -27,6 +27,7 @@ from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.pace import Pace
+from ombud_ledger.records import whole_stretch
 from ombud_ledger.recover import recover
 from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
 from ombud_ledger.segment import Progress
@@ -192,6 +193,11 @@ class Ledger:
     def latest(self, kind: str, where: Mapping[str, JSON] | None = None) -> dict[str, Any] | None:
         """Return this log's newest record of `kind` whose fields equal `where`, or None."""
         return latest(self._layout, kind, where or {})
+
+    def entry(self, seq: int) -> tuple[int, bytes, bytes]:
+        """Return a durable entry as it is stored: number, record, chain value. Raises LedgerUnreadable."""
+        (found,) = whole_stretch(self._layout, seq, seq + 1)
+        return found
 
     async def seal(self, progress: Progress | None = None) -> Sealed | None:
         """Seal the hot tail; None if it holds nothing but housekeeping. Raises LedgerUnavailable."""

@@ -9,7 +9,7 @@ import itertools
 import json
 import struct
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -129,7 +129,7 @@ class Models:
         self.seen.append((call, passage))
         return Answer(await self.answer(call), (("initial", "1"),), (("trailing", "2"),))
 
-    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+    async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Yield the prepared answers."""
         self._events.append("forward")
         self.seen.append((call, passage))

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
 from ombud_gateway.call import DURABLE, Call, Correlation, ReplyWhen
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.methods import canonical
-from ombud_gateway.doors.unary import answer
+from ombud_gateway.doors.unary import answer, answers
 from ombud_gateway.errors import Invalid, Refusal
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
@@ -34,6 +35,7 @@ class _Operation:
     request: type[Message]
     action: str
     about: Callable[[ControlDoor, Any], Awaitable[tuple[Uid, Context]]] | None = None
+    streams: bool = False
 
 
 class ControlDoor(grpc.GenericRpcHandler):
@@ -48,7 +50,7 @@ class ControlDoor(grpc.GenericRpcHandler):
         self._ids = ids
         self._tls = tls
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            f"/ombud.v1.{name}": grpc.unary_unary_rpc_method_handler(self._unary(name.replace("/", "."), one))
+            f"/ombud.v1.{name}": self._handler(name.replace("/", "."), one)
             for name, one in OPERATIONS.items()
         }
 
@@ -58,12 +60,30 @@ class ControlDoor(grpc.GenericRpcHandler):
         """Return the handler of a method; None for other services."""
         return self._handlers.get(handler_call_details.method)
 
+    def _handler(self, name: str, operation: _Operation) -> grpc.RpcMethodHandler[bytes, bytes]:
+        if operation.streams:
+            return grpc.unary_stream_rpc_method_handler(self._streamed(name, operation))
+        return grpc.unary_unary_rpc_method_handler(self._unary(name, operation))
+
     def _unary(
         self, name: str, operation: _Operation
     ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
         async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             call = await self._call(name, operation, body, context, self._ids.new())
             return await answer(self._pipeline, call, context)
+
+        return handle
+
+    def _streamed(
+        self, name: str, operation: _Operation
+    ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], AsyncIterator[bytes]]:
+        async def handle(
+            body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
+        ) -> AsyncIterator[bytes]:
+            call = await self._call(name, operation, body, context, self._ids.new())
+            async with aclosing(answers(self._pipeline, call, context)) as messages:
+                async for message in messages:
+                    yield message
 
         return handle
 
@@ -148,4 +168,6 @@ OPERATIONS = {
     "LedgerService/GetCheckpoint": _Operation(ledger_pb2.GetCheckpointRequest, "read"),
     "LedgerService/ProveInclusion": _Operation(ledger_pb2.ProveInclusionRequest, "read"),
     "LedgerService/ProveConsistency": _Operation(ledger_pb2.ProveConsistencyRequest, "read"),
+    "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
+    "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True),
 }
