@@ -165,14 +165,16 @@ def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
     return ledger
 
 
-def signing_keys(section: LedgerSection) -> Sequence[keys.SigningKey]:
+def signing_keys(section: LedgerSection) -> Sequence[keys.Signer]:
     """Return the keys that sign the log, none where none is configured. Raises KeyUnusable."""
     if section.signing_key is None:
         return ()
 
     def passphrase() -> bytes:
         if section.signing_passphrase_file is None:
-            raise KeyUnusable(f"{section.signing_key}: is encrypted; give ledger.signing_passphrase_file")
+            raise KeyUnusable(
+                f"{section.signing_key}: is encrypted, or wants a PIN; give ledger.signing_passphrase_file"
+            )
         return keys.read_passphrase(section.signing_passphrase_file)
 
     return keys.read_key_file(section.signing_key).open(passphrase)
