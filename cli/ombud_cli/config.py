@@ -140,7 +140,8 @@ def _vkeys(config: Config, problems: list[str]) -> list[str]:
         )
     if found.encrypted and section.signing_passphrase_file is None:
         problems.append(
-            f"ledger.signing_key: {section.signing_key} is encrypted; give signing_passphrase_file"
+            f"ledger.signing_key: {section.signing_key} is encrypted, or wants a PIN;"
+            " give signing_passphrase_file"
         )
     return [str(key) for key in found.vkeys]
 

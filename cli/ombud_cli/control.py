@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,21 @@ class Control:
     def ask(self, stub: Any, method: str, request: Any, *, seconds: float = _SECONDS) -> Any:
         """Call one method of a generated stub class; raise `Failure` with the gateway's refusal as text."""
         with self._channel() as channel:
-            metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
             try:
-                return getattr(stub(channel), method)(request, timeout=seconds, metadata=metadata)
+                return getattr(stub(channel), method)(request, timeout=seconds, metadata=self._metadata())
             except grpc.RpcError as error:
                 raise refused(self.gateway, error) from error
+
+    def listen(self, stub: Any, method: str, request: Any, *, seconds: float) -> Iterator[Any]:
+        """Yield what one method of a generated stub class answers; raise `Failure` with a refusal as text."""
+        with self._channel() as channel:
+            try:
+                yield from getattr(stub(channel), method)(request, timeout=seconds, metadata=self._metadata())
+            except grpc.RpcError as error:
+                raise refused(self.gateway, error) from error
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
     def _channel(self) -> grpc.Channel:
         options = [("grpc.max_receive_message_length", _LARGEST_REPLY)]  # all that is kept of a person

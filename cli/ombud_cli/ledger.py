@@ -22,6 +22,7 @@ from ombud_cli.ledger_proofs import (
     serve_command,
     verify_receipt_command,
 )
+from ombud_cli.ledger_query import query_command
 from ombud_cli.ledger_sample import EPILOG as SAMPLE_EPILOG
 from ombud_cli.ledger_sample import sample_command
 from ombud_cli.output import Format, print_fields, print_rows, printable
@@ -173,6 +174,11 @@ app.command(
     epilog="Example: `ombud ledger verify-receipt 019a….tlog-proof --vkey …` **Exit codes**: 0 it holds; "
     "1 it does not; 2 it is no receipt.",
 )(verify_receipt_command)
+app.command(
+    "query",
+    epilog='Example: `ombud ledger query "SELECT verdict, count(*) FROM decisions GROUP BY ALL" -o csv` '
+    "**Exit codes**: 0 all rows; 1 denied; 2 bad SQL, too much asked for, or no gateway.",
+)(query_command)
 app.command("sample", epilog=SAMPLE_EPILOG)(sample_command)
 app.command("serve", epilog="Example: `ombud ledger serve var/ledger --listen 127.0.0.1:8090`")(serve_command)
 

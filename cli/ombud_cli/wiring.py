@@ -27,6 +27,7 @@ from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
+from ombud_gateway.replies import Replies
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.subjects import Pseudonyms
@@ -35,7 +36,8 @@ from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Tel
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
-from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys
+from ombud_gateway.upstreams.queries import Queries
+from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
 
 _LOG = logging.getLogger(__name__)
@@ -102,7 +104,12 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         stack.callback(telemetry.close)
         pseudonyms = Pseudonyms(vault)
         people = People(ledger, vault, reviews, pseudonyms, now_us)
-        upstreams: dict[str, Upstream] = {CONTROL: ControlUpstream(reviews, policy, ledger, people)}
+        limits = query_apart.Limits(
+            config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
+        )
+        queries = Queries(ledger, limits, config.limits.queries)
+        control = ControlUpstream(reviews, policy, ledger, people, queries)
+        upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(_channel(section, config), section.timeout_seconds)
             stack.push_async_callback(upstream.close)
@@ -114,6 +121,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             engine=lambda: policy.engine,
             reviews=reviews,
             recorder=recorder,
+            replies=Replies(ledger, config.ledger.reply_wait_seconds),
             upstreams=upstreams,
             admission=admission,
             telemetry=telemetry,
@@ -185,14 +193,16 @@ def open_ledger(config: Config, randomness: Callable[[int], bytes], vault: Vault
     return ledger
 
 
-def signing_keys(section: LedgerSection) -> Sequence[keys.SigningKey]:
+def signing_keys(section: LedgerSection) -> Sequence[keys.Signer]:
     """Return the keys that sign the log, none where none is configured. Raises KeyUnusable."""
     if section.signing_key is None:
         return ()
 
     def passphrase() -> bytes:
         if section.signing_passphrase_file is None:
-            raise KeyUnusable(f"{section.signing_key}: is encrypted; give ledger.signing_passphrase_file")
+            raise KeyUnusable(
+                f"{section.signing_key}: is encrypted, or wants a PIN; give ledger.signing_passphrase_file"
+            )
         return keys.read_passphrase(section.signing_passphrase_file)
 
     return keys.read_key_file(section.signing_key).open(passphrase)

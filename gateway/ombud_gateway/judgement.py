@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from ombud_gateway.call import Call
+from ombud_gateway.call import DURABLE, Call
 from ombud_gateway.contract import Typed
 from ombud_gateway.identity import Principal
 from ombud_gateway.telemetry import Telemetry
@@ -218,6 +218,8 @@ def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str,
         "added_us": max(total - forwarded, 0),
     }
     _put(body, "reason", reason)
+    if judged.call.reply_when != DURABLE:  # so the record is not all that its reply waited for
+        body["reply_when"] = judged.call.reply_when
     _put(body, "model_version", judged.model_version)
     _put(body, "config_digest", judged.config_digest)
     if judged.response is not None:

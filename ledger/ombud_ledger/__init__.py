@@ -25,6 +25,7 @@ from ombud_ledger.errors import (
     ObjectMissing,
     OriginMismatch,
     QueryRefused,
+    QueryStopped,
     RecordInvalid,
     SubjectErased,
     SubjectHeld,
@@ -39,7 +40,7 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import query, sample, transparency
+    from ombud_ledger import query, query_apart, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.vault.erasure import Erasure
@@ -73,6 +74,7 @@ __all__ = [
     "Payload",
     "Position",
     "QueryRefused",
+    "QueryStopped",
     "RecordInvalid",
     "Rotation",
     "Sealed",
@@ -88,6 +90,7 @@ __all__ = [
     "audit_sql",
     "keys",
     "query",
+    "query_apart",
     "sample",
     "transparency",
     "verify",
@@ -97,6 +100,7 @@ __all__ = [
 _MODULES = {
     "keys": "ombud_ledger.tlog.keyfile",
     "query": "ombud_ledger.query",
+    "query_apart": "ombud_ledger.query_apart",
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
 }

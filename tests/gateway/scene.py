@@ -9,7 +9,7 @@ import itertools
 import json
 import struct
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +27,7 @@ from ombud_gateway.errors import NeedsReview, Refusal, Unauthenticated
 from ombud_gateway.identity import Credentials, Principal, parse_principal
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.recorder import Recorder
+from ombud_gateway.replies import Replies
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import System, parse_system
@@ -130,7 +131,7 @@ class Models:
         self.seen.append((call, passage))
         return Answer(await self.answer(call), (("initial", "1"),), (("trailing", "2"),))
 
-    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+    async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Yield the prepared answers."""
         self._events.append("forward")
         self.seen.append((call, passage))
@@ -174,6 +175,7 @@ class Scene:
             engine=engine,
             reviews=self.reviews,
             recorder=self.recorder,
+            replies=Replies(self.ledger, 10.0),
             upstreams={"models": self.models},
             admission=self.admission,
             telemetry=self.telemetry,

@@ -42,6 +42,7 @@ def test_allowed_call_is_answered_as_by_triton_itself(agent: Caller, triton: Mod
     assert answer.trailing == {
         "ombud-decision-id": entry.record["id"],
         "ombud-position": f"r0-0:{entry.seq}",
+        "ombud-ledger": "durable",
     }
     assert plain(entry) == agent.judged("echo") | ANSWERED | {
         "kind": "decision",

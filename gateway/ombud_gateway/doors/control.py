@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,10 +15,10 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
-from ombud_gateway.call import Call, Correlation
+from ombud_gateway.call import DURABLE, Call, Correlation, ReplyWhen
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.methods import canonical
-from ombud_gateway.doors.unary import answer
+from ombud_gateway.doors.unary import answer, answers
 from ombud_gateway.errors import Invalid, NotFound, Refusal
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
@@ -51,6 +52,7 @@ class _Operation:
     about: Callable[[ControlDoor, Any], Awaitable[_About]] | None = None
     resource: Uid = GATEWAY
     names: bool = False
+    streams: bool = False
 
 
 class ControlDoor(grpc.GenericRpcHandler):
@@ -65,7 +67,7 @@ class ControlDoor(grpc.GenericRpcHandler):
         self._ids = ids
         self._tls = tls
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            f"/ombud.v1.{name}": grpc.unary_unary_rpc_method_handler(self._unary(name.replace("/", "."), one))
+            f"/ombud.v1.{name}": self._handler(name.replace("/", "."), one)
             for name, one in OPERATIONS.items()
         }
 
@@ -75,12 +77,30 @@ class ControlDoor(grpc.GenericRpcHandler):
         """Return the handler of a method; None for other services."""
         return self._handlers.get(handler_call_details.method)
 
+    def _handler(self, name: str, operation: _Operation) -> grpc.RpcMethodHandler[bytes, bytes]:
+        if operation.streams:
+            return grpc.unary_stream_rpc_method_handler(self._streamed(name, operation))
+        return grpc.unary_unary_rpc_method_handler(self._unary(name, operation))
+
     def _unary(
         self, name: str, operation: _Operation
     ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
         async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             call = await self._call(name, operation, body, context, self._ids.new())
             return await answer(self._pipeline, call, context)
+
+        return handle
+
+    def _streamed(
+        self, name: str, operation: _Operation
+    ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], AsyncIterator[bytes]]:
+        async def handle(
+            body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
+        ) -> AsyncIterator[bytes]:
+            call = await self._call(name, operation, body, context, self._ids.new())
+            async with aclosing(answers(self._pipeline, call, context)) as messages:
+                async for message in messages:
+                    yield message
 
         return handle
 
@@ -96,10 +116,12 @@ class ControlDoor(grpc.GenericRpcHandler):
         metadata = dict(context.invocation_metadata() or ())
         problem: Refusal | None = None
         about, state, resume = _About(operation.resource), Correlation(), ""
+        reply_when: ReplyWhen = DURABLE
         request = operation.request()
         try:
             state = md.correlation(metadata)
             resume = md.text(metadata, "ombud-resume")
+            reply_when = md.reply_when(metadata)
             request = operation.request.FromString(body)
             if operation.about is not None:
                 about = await operation.about(self, request)
@@ -122,6 +144,7 @@ class ControlDoor(grpc.GenericRpcHandler):
             context=about.context,
             problem=problem,
             resume=resume,
+            reply_when=reply_when,
             correlation=state,
             deadline=None if remaining is None else time.monotonic() + remaining,
             subject=about.subject,
@@ -191,4 +214,6 @@ OPERATIONS = {
     "SubjectService/ListHolds": _Operation(
         subject_pb2.ListHoldsRequest, "administer", resource=VAULT, names=True
     ),
+    "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
+    "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True),
 }

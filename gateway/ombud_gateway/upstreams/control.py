@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,9 +13,11 @@ from google.protobuf.message import Message
 from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
+from ombud_gateway.errors import Invalid
 from ombud_gateway.reviews import Review, Reviews
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.proofs import Proofs
+from ombud_gateway.upstreams.queries import Queries
 from ombud_ledger import Ledger
 
 _MOST_LISTED = 1000
@@ -24,12 +27,15 @@ _LISTED = 100
 class ControlUpstream:
     """Reviews, policies, people and the ledger, as targets of judged calls."""
 
-    def __init__(self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger, people: People) -> None:
+    def __init__(
+        self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger, people: People, queries: Queries
+    ) -> None:
         self._reviews = reviews
         self._policy = policy
         self._ledger = ledger
         self._proofs = Proofs(ledger)
         self._people = people
+        self._queries = queries
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
             "ReviewService.ListReviews": self._list,
             "ReviewService.GetReview": self._get,
@@ -47,6 +53,7 @@ class ControlUpstream:
             "SubjectService.HoldSubject": self._hold,
             "SubjectService.ReleaseHold": self._release,
             "SubjectService.ListHolds": self._holds,
+            "LedgerService.GetEntry": self._entry,
         }
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
@@ -54,13 +61,17 @@ class ControlUpstream:
         message = await self._operations[call.method](call.body, str(passage.principal))
         return Answer(message.SerializeToString())
 
-    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
-        """Yield the one answer; control calls do not stream."""
-        yield await self.forward(call, passage)
+    async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
+        """Yield the answers of `QueryLedger`, the one control call that streams."""
+        request = ledger_pb2.QueryLedgerRequest.FromString(call.body)
+        rows = self._queries.rows(request.sql, dict(request.parameters), request.as_of)
+        async with aclosing(rows) as pieces:
+            async for piece in pieces:
+                yield Answer(ledger_pb2.QueryLedgerResponse(chunk=piece).SerializeToString())
 
     async def describe(self, model: str, version: str) -> Description:
-        """Say that there is no model here."""
-        return Description("not supplied", decoupled=False)
+        """Say that there is no model here, and of a call that streams, that its answers are not counted."""
+        return Description("not supplied", decoupled=True)
 
     async def _list(self, body: bytes, _by: str) -> Message:
         request = review_pb2.ListReviewsRequest.FromString(body)
@@ -167,6 +178,18 @@ class ControlUpstream:
             for hold in found
         ]
         return subject_pb2.ListHoldsResponse(holds=holds)
+
+    async def _entry(self, body: bytes, _by: str) -> Message:
+        request = ledger_pb2.GetEntryRequest.FromString(body)
+        by = request.WhichOneof("by")
+        if by is None:
+            raise Invalid("MALFORMED", "neither entry nor decision is given: one must be")
+        if by == "entry":
+            found = await self._queries.entry(request.entry)
+        else:
+            found = await self._queries.entries(request.decision)
+        entries = [ledger_pb2.Entry(seq=each.seq, record=each.record, chain=each.chain) for each in found]
+        return ledger_pb2.GetEntryResponse(log=self._ledger.log, entries=entries)
 
 
 def _message(review: Review, *, facts: bool = False) -> review_pb2.Review:
