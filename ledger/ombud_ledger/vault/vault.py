@@ -96,6 +96,7 @@ class Vault:
         self._lock = threading.RLock()
         self._pseudonyms: Remembered[str, str] = Remembered(clock, CACHED_MICROSECONDS)
         self._keys: Remembered[bytes, bytes] = Remembered(clock, CACHED_MICROSECONDS)
+        self._living: Remembered[str, bool] = Remembered(clock, CACHED_MICROSECONDS)
         self._looked = self._changed = 0
         self._epoch: EpochKey | None = None
         self._epochs = EpochKeys(keys, durable, randomness)
@@ -161,7 +162,7 @@ class Vault:
                 pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
                 if not rows:
                     self._add(epoch, pseudonym, subject)
-            return self._pseudonyms.put(subject, pseudonym.hex())
+            return self._met(subject, pseudonym.hex())
 
     def find(self, subject: str) -> str | None:
         """Return the subject's pseudonym, None where there is none. Raises as `pseudonym`."""
@@ -173,7 +174,7 @@ class Vault:
             _check_text("subject", subject, LONGEST_SUBJECT)
             with self._store.transaction():
                 rows = self._store.found(self._current().lookup(subject), LIVE)
-            return self._pseudonyms.put(subject, rows[0].pseudonym.hex()) if rows else None
+            return self._met(subject, rows[0].pseudonym.hex()) if rows else None
 
     def hold(self, subject: str, reason: str) -> str:
         """Put a subject under a legal hold; return its id. Raises RecordInvalid, VaultUnusable."""
@@ -235,6 +236,7 @@ class Vault:
         with self._lock:
             self._pseudonyms.clear()
             self._keys.clear()
+            self._living.clear()
             self._store.close()
 
     def seal_payload(self, payload: Payload, origin: str, call: str) -> Dark:
@@ -266,13 +268,18 @@ class Vault:
 
         Raises SubjectErased, SubjectKeyMissing, VaultUnusable.
         """
+        # Without the lock, which whoever makes a pseudonym holds for as long as the disk takes: this is asked
+        # on the event loop, which must not stand still meanwhile.
+        if 0 <= self._clock() - self._looked < LOOK_MICROSECONDS and self._living.get(pseudonym):
+            return
         with self._lock, _usable(self._folder):
             self._look()
-            if self._keys.get(bytes.fromhex(pseudonym)) is None:
-                with self._store.transaction():
-                    row = self._store.subject(bytes.fromhex(pseudonym))
-                if row is None or row.state == ERASED:
-                    raise _gone(row)
+            with self._store.transaction():
+                row = self._store.subject(bytes.fromhex(pseudonym))
+            if row is None or row.state == ERASED:
+                raise _gone(row)
+            if row.state == LIVE:
+                self._living.put(pseudonym, True)
 
     def begin_erasure(self, subject: str) -> tuple[str, list[str]]:
         """Mark a subject as being erased; return the erasure's id, and the pseudonyms.
@@ -298,6 +305,7 @@ class Vault:
             self._pseudonyms.forget(subject)
             for row in rows:
                 self._keys.forget(row.pseudonym)
+                self._living.forget(row.pseudonym.hex())
             return erasure, [row.pseudonym.hex() for row in rows]
 
     def pending_erasures(self, log: str) -> dict[str, tuple[str, list[str]]]:
@@ -313,6 +321,7 @@ class Vault:
         """Destroy key, identifier and mapping of an erasure's pseudonyms, to be logged in `log`."""
         with self._lock, _usable(self._folder):
             self._keys.clear()
+            self._living.clear()
             with self._store.transaction("vault.erase"):
                 self._store.destroy(erasure, self._clock(), log)
             self._store.truncate()
@@ -356,6 +365,10 @@ class Vault:
             self._epoch = epoch
         return self._epoch
 
+    def _met(self, subject: str, pseudonym: str) -> str:
+        self._living.put(pseudonym, True)
+        return self._pseudonyms.put(subject, pseudonym)
+
     def _look(self) -> None:
         # Another process may have erased someone: what is remembered of it is forgotten within a second.
         now = self._clock()
@@ -365,6 +378,7 @@ class Vault:
         if changed != self._changed:
             self._pseudonyms.clear()
             self._keys.clear()
+            self._living.clear()
         self._looked, self._changed = now, changed
 
     def _key_of(self, subject: str | None) -> bytes:
