@@ -160,8 +160,9 @@ class Vault:
                 epoch = self._current()
                 rows = self._store.found(epoch.lookup(subject), LIVE)
                 pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
-                if not rows:
-                    self._add(epoch, pseudonym, subject)
+                key = None if rows else self._add(epoch, pseudonym, subject)
+            if key is not None:
+                self._keys.put(pseudonym, key)
             return self._met(subject, pseudonym.hex())
 
     def find(self, subject: str) -> str | None:
@@ -270,7 +271,7 @@ class Vault:
         """
         # Without the lock, which whoever makes a pseudonym holds for as long as the disk takes: this is asked
         # on the event loop, which must not stand still meanwhile.
-        if 0 <= self._clock() - self._looked < LOOK_MICROSECONDS and self._living.get(pseudonym):
+        if self._looked_just_now() and self._living.get(pseudonym):
             return
         with self._lock, _usable(self._folder):
             self._look()
@@ -371,9 +372,9 @@ class Vault:
 
     def _look(self) -> None:
         # Another process may have erased someone: what is remembered of it is forgotten within a second.
-        now = self._clock()
-        if 0 <= now - self._looked < LOOK_MICROSECONDS:
+        if self._looked_just_now():
             return
+        now = self._clock()
         changed = self._store.changed()
         if changed != self._changed:
             self._pseudonyms.clear()
@@ -381,10 +382,17 @@ class Vault:
             self._living.clear()
         self._looked, self._changed = now, changed
 
+    def _looked_just_now(self) -> bool:
+        return 0 <= self._clock() - self._looked < LOOK_MICROSECONDS
+
     def _key_of(self, subject: str | None) -> bytes:
         if subject is not None and not PSEUDONYM.fullmatch(subject):
             raise _gone(None)
         pseudonym = _NOBODY if subject is None else bytes.fromhex(subject)
+        # Without the lock, as in `demand_known`.
+        cached = self._keys.get(pseudonym) if self._looked_just_now() else None
+        if cached is not None:
+            return cached
         with self._lock, _usable(self._folder):
             self._look()
             cached = self._keys.get(pseudonym)
@@ -398,15 +406,17 @@ class Vault:
             key = epoch.unwrap(row.key, pseudonym, KEY)
             return self._keys.put(pseudonym, key)
 
-    def _add(self, epoch: EpochKey, pseudonym: bytes, subject: str | None) -> None:
+    def _add(self, epoch: EpochKey, pseudonym: bytes, subject: str | None) -> bytes:
         def wrap(plain: bytes, use: bytes) -> bytes:
             return epoch.wrap(plain, pseudonym, use, self._randomness(NONCE_BYTES))
 
         lookup = identifier = None
         if subject is not None:
             lookup, identifier = epoch.lookup(subject), wrap(subject.encode(), IDENTIFIER)
-        key = wrap(self._randomness(KEY_BYTES), KEY)
-        self._store.add(SubjectRow(pseudonym, LIVE, None, lookup, identifier, key, None, None))
+        key = self._randomness(KEY_BYTES)
+        row = SubjectRow(pseudonym, LIVE, None, lookup, identifier, wrap(key, KEY), None, None)
+        self._store.add(row)
+        return key
 
 
 def _apart(folder: Path, keys: Path) -> tuple[Path, Path]:
