@@ -18,7 +18,13 @@ from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Dark, Head, Held, Position, check_body
-from ombud_ledger.errors import LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
+from ombud_ledger.errors import (
+    LedgerError,
+    LedgerReadOnly,
+    LedgerUnavailable,
+    ObjectMissing,
+    RecordInvalid,
+)
 from ombud_ledger.facts import Facts, contract_columns
 from ombud_ledger.hashing import SALT_BYTES
 from ombud_ledger.kinds import FORMAT
@@ -223,8 +229,11 @@ class Ledger:
         """Erase a person, by their own identifier: blank their facts, destroy their key; blocking.
 
         What was not finished, after a crash too, is finished when the log is opened, or by calling again.
-        Raises SubjectHeld, SubjectUnknown (nothing was done), LedgerUnavailable, VaultUnusable (try again).
+        Raises SubjectHeld, SubjectUnknown, LedgerReadOnly (nothing was done); LedgerUnavailable,
+        VaultUnusable (try again).
         """
+        if self.state == "read-only":
+            raise LedgerReadOnly(f"log {self.log} is read-only, so nobody can be erased in it: {self.why}")
         with self._seal_lock:
             return self._with_vault(self._eraser).erase(subject, progress)
 

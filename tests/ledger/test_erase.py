@@ -23,6 +23,7 @@ from ombud_ledger import (
     Facts,
     Ledger,
     LedgerError,
+    LedgerReadOnly,
     Payload,
     RecordInvalid,
     SubjectErased,
@@ -381,6 +382,33 @@ def test_payloads_in_the_tail_are_checked(tmp_path: Path, vault: Vault) -> None:
             db.executemany("INSERT INTO payloads VALUES (?,?,?,?)", kept)
             db.execute("COMMIT")
             samples.assert_sound(root)
+
+
+def test_a_tail_without_payloads_table(tmp_path: Path) -> None:
+    """A hot file from before there were payloads is read, verified, recovered, and takes payloads then."""
+    ledger = samples.open_log(tmp_path / "ledger")
+    samples.fill(ledger, 3)
+    ledger.close()
+    (file,) = log_layout(tmp_path / "ledger", "r-0").hot_files()
+    with closing(sqlite3.connect(file.path)) as db:
+        db.execute("DROP TABLE payloads")
+    samples.assert_sound(tmp_path / "ledger")
+    with closing(Vault.create(tmp_path / "store", tmp_path / "keys")) as vault:
+        ledger = samples.open_log(tmp_path / "ledger", vault=vault)
+        samples.about(ledger, vault, ANN, 1, "note")
+        ledger.close()
+    samples.assert_sound(tmp_path / "ledger")
+
+
+def test_a_read_only_log(tmp_path: Path, vault: Vault) -> None:
+    """In a log that takes no entries nobody's erasure begins: it could not be finished."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    ledger._forbid("a test says so")
+    with pytest.raises(LedgerReadOnly, match="a test says so"):
+        ledger.erase(ANN)
+    assert vault.pending_erasures("r-0") == {}
+    ledger.close()
 
 
 def sealed(tmp_path: Path, vault: Vault) -> tuple[Path, Path]:
