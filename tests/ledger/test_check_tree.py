@@ -36,7 +36,7 @@ def rows(start: int = 0) -> Iterator[Row]:
     return (Row(seq, record(seq), b"", None, None) for seq in range(max(start, 0), SIZE))
 
 
-SHOT = Snapshot([], [], [], 0, rows, rows)
+SHOT = Snapshot([], [], [], 0, rows, lambda: iter(()))
 
 
 def write(path: Path, data: bytes) -> None:
