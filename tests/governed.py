@@ -36,6 +36,10 @@ system: lending
 purpose: Score applications in tests.
 owner: The tests
 risk: minimal
+retention:
+  entries: {period: 12m, reason: The tests read them back.}
+  facts: {period: 12m, reason: The tests read them back.}
+  payloads: {period: 30d, reason: The tests read them back.}
 models:
   - {name: scorer, upstream: models, cost_micros: 40, currency: EUR}
 contract:

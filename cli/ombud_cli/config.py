@@ -12,13 +12,13 @@ import typer
 
 from ombud_cli.failure import Exit, unusable
 from ombud_cli.features import misfits
-from ombud_cli.output import print_fields, print_json, printable
+from ombud_cli.output import Format, print_fields, print_json, print_rows, printable
 from ombud_gateway.activation import unkept
 from ombud_gateway.config import Config, load_config
 from ombud_gateway.identity import TokenFile, TokenFileInvalid
 from ombud_gateway.problems import ConfigInvalid
-from ombud_gateway.systems import Systems, load_systems
-from ombud_ledger import KeyUnusable, keys
+from ombud_gateway.systems import System, Systems, load_systems
+from ombud_ledger import KeyUnusable, keys, retention
 from ombud_policies import Bundle, BundleInvalid
 
 app = typer.Typer(
@@ -55,7 +55,12 @@ def check_command(
     else:
         for line in (*problems, *(f"note: {note}" for note in notes)):
             print(printable(line))
+        kept = about.pop("retention", [])
         print_fields(about)
+        if kept:
+            print_rows(
+                ("system", "kept", "for", "because"), [tuple(each.values()) for each in kept], Format.TABLE
+            )
         print(f"{file}: {'holds' if not problems else 'does not hold'}")
     raise typer.Exit(Exit.NO if problems else Exit.OK)
 
@@ -84,6 +89,7 @@ def check(file: Path) -> tuple[dict[str, Any], list[str], list[str]]:
         "vault": str(config.vault.folder) if config.vault else None,
         "signed by": _vkeys(config, problems),
         "systems": [system.name for system in systems or ()],
+        "retention": [_kept(system, part) for system in systems or () for part in retention.PARTS],
         "bundle": bundle.digest if bundle else None,
         "policies": len(bundle.policies) if bundle else None,
         "tokens": _tokens(config, problems),
@@ -106,6 +112,15 @@ def _notes(config: Config, systems: Systems | None) -> Iterator[str]:
                 f"system {system.name}: {subject} says whom a call is about, but there is no [vault]: facts"
                 " leave the person out, who can then be neither exported nor erased"
             )
+
+
+def _kept(system: System, part: str) -> dict[str, str]:
+    kept = system.retention.of(part)
+    ground = system.retention.overriding_legal_ground
+    reason = (
+        f"{kept.reason} Overriding legal ground: {ground}" if ground and part == "entries" else kept.reason
+    )
+    return {"system": system.name, "kept": part, "for": str(kept.period), "because": reason}
 
 
 def _systems(config: Config, problems: list[str]) -> Systems | None:

@@ -22,6 +22,7 @@ from ombud_gateway.draft import draft_system
 from ombud_gateway.identity import Principal, TokenFile, TokenFileInvalid
 from ombud_gateway.problems import ConfigInvalid
 from ombud_gateway.systems import System, parse_system
+from ombud_ledger import retention
 from ombud_policies import Bundle, PolicyError, draft_observe
 
 UPSTREAM = "main"
@@ -70,6 +71,11 @@ def init_command(
         str, typer.Option(metavar="HOST:PORT", help="The model server, KServe v2 over gRPC.")
     ],
     model: Annotated[str, typer.Option(help="A model it serves.")],
+    keep: Annotated[
+        str,
+        typer.Option(metavar="PERIOD", help="How long records are kept: 10y, 24m or 180d. Nobody else says."),
+    ],
+    keep_reason: Annotated[str, typer.Option(metavar="TEXT", help="Why so long; the file keeps it.")],
     *,
     name: Annotated[str, typer.Option(help="Name of the system; else made from the model's.")] = "",
     folder: Annotated[
@@ -88,7 +94,7 @@ def init_command(
     # 1. Ask the model server what the model declares.
     declared = declared_model(upstream, model)
     # 2. Draft everything, and check it, before anything is written.
-    system, system_text = _system(model, name, declared)
+    system, system_text = _system(model, name, declared, keep, keep_reason)
     spec = system.contract.spec
     with unusable_on(PolicyError):
         bundle = draft_observe(features(spec.inputs), features(spec.outputs))
@@ -111,18 +117,37 @@ def init_command(
     _say(folder, [*files, tokens], system, token, listen, as_json=as_json)
 
 
-EPILOG = "Example: `ombud init --upstream 127.0.0.1:8001 --model loans --name credit --dir governed`"
+EPILOG = (
+    "Example: `ombud init --upstream 127.0.0.1:8001 --model loans --name credit --dir governed"
+    " --keep 24m --keep-reason 'until complaints have lapsed'`"
+)
 
 
-def _system(model: str, name: str, declared: Declared) -> tuple[System, str]:
+def _system(model: str, name: str, declared: Declared, keep: str, keep_reason: str) -> tuple[System, str]:
+    _check_kept(keep, keep_reason)
     with unusable_on(ConfigInvalid):
         system, text = draft_system(
-            model, UPSTREAM, inputs=declared.inputs, outputs=declared.outputs, batched=declared.batched
+            model,
+            UPSTREAM,
+            inputs=declared.inputs,
+            outputs=declared.outputs,
+            keep=keep,
+            reason=keep_reason,
+            batched=declared.batched,
         )
         if not name:
             return system, text
         text = re.sub(r"(?m)^system: .*$", f"system: {json.dumps(name)}", text, count=1)
         return parse_system(text, file="--name"), text
+
+
+def _check_kept(keep: str, keep_reason: str) -> None:
+    try:
+        retention.parse_period(keep)
+    except ValueError as error:
+        raise unusable(f"--keep: is {keep[:80]!r}, {error}") from error
+    if not keep_reason.strip():
+        raise unusable("--keep-reason: must say why so long, in a few words")
 
 
 def _config(upstream: str, listen: str, system: str) -> str:

@@ -15,7 +15,9 @@ from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, unusable, unusable_on
-from ombud_cli.ledger_place import asking, read_file
+from ombud_cli.ledger_export import EPILOG as EXPORT_EPILOG
+from ombud_cli.ledger_export import export_command
+from ombud_cli.ledger_place import asking, pruned_lines, read_file
 from ombud_cli.ledger_proofs import (
     checkpoint_command,
     prove_command,
@@ -23,18 +25,29 @@ from ombud_cli.ledger_proofs import (
     verify_receipt_command,
 )
 from ombud_cli.ledger_query import query_command
+from ombud_cli.ledger_retention import (
+    HOLD_EPILOG,
+    HOLDS_EPILOG,
+    PRUNE_EPILOG,
+    RELEASE_EPILOG,
+    hold_command,
+    holds_command,
+    prune_command,
+    release_command,
+)
 from ombud_cli.ledger_sample import EPILOG as SAMPLE_EPILOG
 from ombud_cli.ledger_sample import sample_command
+from ombud_cli.offline import offline
 from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_cli.remembered import keep_in_mind, recall
-from ombud_ledger import Completeness, Ledger, LedgerError, Options, Verification, audit_sql, verify
+from ombud_ledger import Completeness, Ledger, LedgerError, LogAccount, Verification, audit_sql, verify
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="The ledger: verify, seal, head; checkpoints and receipts; samples.",
+    help="The ledger: verify, seal, head; checkpoints and receipts; retention and legal holds; samples.",
 )
 
 Place = Annotated[Path, typer.Argument(help="The ledger's folder.")]
@@ -98,6 +111,10 @@ def verify_command(
 ) -> None:
     """Verify a ledger, trusting nothing but its bytes: names the first bad entry, or the file and range."""
     if sql:
+        if (path / "logs").is_dir():
+            with asking(path) as ledger:
+                for line in pruned_lines(ledger.pruned):
+                    print(f"-- {line}")
         print(audit_sql())
         return
     wanted = parse_head(head) if head else None
@@ -179,6 +196,11 @@ app.command(
     epilog='Example: `ombud ledger query "SELECT verdict, count(*) FROM decisions GROUP BY ALL" -o csv` '
     "**Exit codes**: 0 all rows; 1 denied; 2 bad SQL, too much asked for, or no gateway.",
 )(query_command)
+app.command("prune", epilog=PRUNE_EPILOG)(prune_command)
+app.command("hold", epilog=HOLD_EPILOG)(hold_command)
+app.command("holds", epilog=HOLDS_EPILOG)(holds_command)
+app.command("release", epilog=RELEASE_EPILOG)(release_command)
+app.command("export", epilog=EXPORT_EPILOG)(export_command)
 app.command("sample", epilog=SAMPLE_EPILOG)(sample_command)
 app.command("serve", epilog="Example: `ombud ledger serve var/ledger --listen 127.0.0.1:8090`")(serve_command)
 
@@ -194,25 +216,12 @@ def parse_head(text: str) -> tuple[int, bytes]:
 
 
 def _seal_offline(path: Path, only: str | None) -> list[tuple[str, int, str]]:
-    with asking(path) as ledger:
-        logs = ledger.dicts("SELECT log, record->>'$.origin' AS origin FROM genesis ORDER BY log")
-    chosen = [each for each in logs if only in (None, each["log"])]
-    if not chosen:
-        names = ", ".join(each["log"] for each in logs) or "none"
-        raise unusable(f"--log: is {only!r}, must be one of those in {path}: {names}")
-    sealed = []
-    for each in chosen:
-        with progress() as tell, unusable_on(LedgerError, OSError):
-            log = Ledger.open(
-                path, log=each["log"], origin=each["origin"], options=Options(seal_automatically=False)
-            )
-            try:
-                done = log.seal_blocking(tell)
-            finally:
-                log.close()
-        entries = done.last - done.first + 1 if done else 0
-        sealed.append((each["log"], entries, f"{log.head.size}:{log.head.chain.hex()}"))
-    return sealed
+    found: list[tuple[Ledger, int]] = []
+    with offline(path, only) as logs, progress() as tell, unusable_on(LedgerError, OSError):
+        for log in logs:
+            done = log.seal_blocking(tell)
+            found.append((log, done.last - done.first + 1 if done else 0))
+    return [(log.log, entries, f"{log.head.size}:{log.head.chain.hex()}") for log, entries in found]
 
 
 def _print_account(account: Verification, output: Format) -> None:
@@ -233,6 +242,8 @@ def _print_account(account: Verification, output: Format) -> None:
                 "hot entries": each.hot_entries,
                 "under the checkpoint": each.covered or None,
                 "signed by": each.signed_by,
+                "pruned": _pruned(each),
+                "export": each.export,
             }
         )
         if each.head:
@@ -245,12 +256,27 @@ def _print_account(account: Verification, output: Format) -> None:
 
 
 def _in_words(said: Completeness) -> str:
+    past = "; of entries that are not here nothing is said" if said.holes else ""
     if said.unbroken:
-        return "unbroken: it was open, or had said that it closes, all the time"
+        return f"unbroken: it was open, or had said that it closes, all the time{past}"
     parts = [f"{said.crashes} crashes"] if said.crashes else []
     parts += [f"{said.gaps} gaps in which {said.refused} calls were refused"] if said.gaps else []
     parts += [f"{said.silences} silences that nobody can vouch for"] if said.silences else []
-    return f"broken by {', '.join(parts)}; `-o json` lists them"
+    return f"broken by {', '.join(parts)}; `-o json` lists them{past}"
+
+
+def _pruned(log: LogAccount) -> str | None:
+    if not log.pruned_before and not log.pruned_files:
+        return None
+    parts = [f"{len(log.pruned_files)} files by declaration" if log.pruned_files else ""]
+    if log.pruned_before:
+        left = (
+            "their hashes are in tiles"
+            if log.checkpoint
+            else "of them the last chain value is left, no tiles"
+        )
+        parts.append(f"all entries before {log.pruned_before}; {left}")
+    return ", ".join(part for part in parts if part)
 
 
 _UNHELD = (

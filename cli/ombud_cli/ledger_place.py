@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,6 +63,15 @@ def read_file(path: Path, option: str) -> bytes:
     return data
 
 
+def parse_time(text: str, option: str) -> datetime:
+    """Read a time in ISO 8601 as naive UTC; raise `Failure`."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise unusable(f"{option}: is {text[:80]!r}, must be a time in ISO 8601, as in 2026-01-31") from error
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
 class Asked:
     """A ledger open for SQL; every refusal is a `Failure` of one line."""
 
@@ -69,12 +79,23 @@ class Asked:
         self._query = opened
 
     def extent(self) -> list[str]:
-        """Say, a line a log, as of which checkpoint it is read, or that it is left out; nothing if all is."""
+        """Say, a line a log, as of which checkpoint it is read, that it is left out, or what was pruned."""
         lines = [
             f"log {log}: as of its checkpoint of {each.size} entries, root {each.root.hex()}"
             for log, each in self._query.as_of.items()
         ]
-        return lines + [f"log {log}: left out, no --as-of is of it" for log in self._query.left_out]
+        lines += [f"log {log}: left out, no --as-of is of it" for log in self._query.left_out]
+        return [*self._query.export, *lines, *pruned_lines(self.pruned)]
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is a folder of evidence rather than a ledger."""
+        return bool(self._query.export)
+
+    @property
+    def pruned(self) -> dict[str, int]:
+        """By log, the number before which all entries were pruned by declaration."""
+        return dict(self._query.pruned)
 
     def rows(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -113,6 +134,13 @@ class Asked:
         """Run one SELECT of few rows."""
         columns, rows = self.rows(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def pruned_lines(pruned: Mapping[str, int]) -> list[str]:
+    """Say, a line a log, what is not there any more."""
+    return [
+        f"log {log}: entries before {begins} were pruned by declaration" for log, begins in pruned.items()
+    ]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ombud_cli.failure import no, unusable, unusable_on
-from ombud_cli.ledger_place import asking, ledger_path, read_file
+from ombud_cli.ledger_place import asking, ledger_path, pruned_lines, read_file
 from ombud_cli.listening import Listen, Plaintext, listening_address, serve_until_stopped
 from ombud_cli.output import print_fields, print_json, printable
 from ombud_ledger import KeyUnusable, LedgerError, LedgerUnreadable, NotProven, transparency
@@ -50,8 +50,9 @@ def prove_command(
     place = ledger_path(path)
     with asking(place) as ledger:
         entries = ledger.dicts(_ENTRIES, [decision, log, log])
+        pruned = "".join(f"; {line}" for line in pruned_lines(ledger.pruned))
     if not entries:
-        raise no(f"ID: no decision {decision[:80]!r} in {place}")
+        raise no(f"ID: no decision {decision[:80]!r} in {place}{pruned}")
     for entry in entries:
         try:
             with unusable_on(LedgerUnreadable, OSError):

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ombud_cli.failure import unusable
-from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
+from ombud_cli.ledger_place import AsOf, asking, parse_time, read_checkpoints
 from ombud_cli.output import Format, print_fields, print_json, print_rows
 
 KINDS = ("decision", "intent", "outcome", "review", "label", "policy", "incident", "refused")
@@ -44,9 +43,11 @@ def sample_command(
     """
     if kind not in KINDS:
         raise unusable(f"--kind: is {kind[:80]!r}, must be one of {', '.join(KINDS)}")
-    window = _time(begin, "--from"), _time(end, "--to")
+    window = tuple(
+        None if each is None else parse_time(each, name) for each, name in ((begin, "--from"), (end, "--to"))
+    )
     with asking(path, as_of=read_checkpoints(as_of)) as ledger:
-        extent = ledger.extent()
+        extent, pruned = ledger.extent(), ledger.pruned
         sample, method, sql = ledger.draw(
             count, seed=seed, kind=kind, system=system, begin=window[0], end=window[1]
         )
@@ -55,7 +56,7 @@ def sample_command(
         described = {**asdict(sample), "from": window[0], "to": window[1], "drawn": drawn}
         described["heads"] = [{"log": log, "size": size, "chain": chain} for log, size, chain in sample.heads]
         del described["begin"], described["end"]
-        print_json({**described, "n": count, "method": method, "sql": sql.strip()})
+        print_json({**described, "pruned": pruned, "n": count, "method": method, "sql": sql.strip()})
         return
     for line in extent:
         print(line, file=sys.stderr)
@@ -69,16 +70,6 @@ def sample_command(
                 "method": method,
             }
         )
-
-
-def _time(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise unusable(f"{option}: is {text[:80]!r}, must be a time in ISO 8601, as in 2026-01-31") from error
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 EPILOG = (

@@ -215,7 +215,14 @@ def declare_systems(ledger: Ledger, systems: Systems) -> None:
         digest = ledger.put_object(system.source)
         last = ledger.latest("system", {"event": "declared", "system": system.name})
         if last is None or last["digest"] != digest:
-            body = {"event": "declared", "system": system.name, "digest": digest, "contract": contract}
+            # Periods stand in the record, so that what prunes the log, and who checks that, reads no YAML.
+            body = {
+                "event": "declared",
+                "system": system.name,
+                "digest": digest,
+                "contract": contract,
+                "retention": system.retention.periods(),
+            }
             ledger.append_blocking("system", body, None)
 
 

@@ -27,6 +27,12 @@ system: {system}
 purpose: "TODO: what this system decides or recommends, and about whom"
 owner: "TODO: who answers for it"
 risk: limited
+# How long each part is kept, and why: as `ombud init` was told, all alike. Facts hold what was asked and
+# answered, payloads the calls' bytes; both may go sooner than entries, never later.
+retention:
+  entries: {{period: {keep}, reason: {reason}}}
+  facts: {{period: {keep}, reason: {reason}}}
+  payloads: {{period: {keep}, reason: {reason}}}
 models:
   - name: {quoted}
     upstream: {upstream}
@@ -50,14 +56,24 @@ def draft_system(
     *,
     inputs: Sequence[DeclaredTensor],
     outputs: Sequence[DeclaredTensor],
+    keep: str,
+    reason: str,
     batched: bool = False,
 ) -> tuple[System, str]:
     """Return a system and the text of its file. `batched`: the first dimension of every shape counts rows.
 
+    `keep` is the period for which all of its records are kept, as the file spells it, `reason` why so long.
     Tensors of more than 32 elements, of variable size, or not of one row are left out, each with a comment.
     """
     system = _name(model, (), longest=48)
-    text = _HEAD.format(model=_commented(model), system=system, quoted=_quoted(model), upstream=upstream)
+    text = _HEAD.format(
+        model=_commented(model),
+        system=system,
+        quoted=_quoted(model),
+        upstream=upstream,
+        keep=_quoted(keep),
+        reason=_quoted(reason),
+    )
     taken: dict[str, str] = {}
     for side, tensors in (("inputs", inputs), ("outputs", outputs)):
         lines = [line for tensor in tensors for line in _fields(tensor, taken, batched=batched)]

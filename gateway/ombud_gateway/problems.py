@@ -67,7 +67,7 @@ def _dotted(location: tuple[int | str, ...]) -> str:
 
 def _shown(found: Any) -> str:
     value = found["input"]
-    if found["type"] == "missing" or found["loc"][-1:] in {(name,) for name in _SECRET}:
+    if found["type"] in {"missing", "undeclared"} or found["loc"][-1:] in {(name,) for name in _SECRET}:
         return ""
     if isinstance(value, dict | list | tuple) or not isinstance(value, str | int | float | bool | None):
         return ""

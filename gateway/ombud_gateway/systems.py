@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ombud_gateway.contract import Contract, ContractSpec
 from ombud_gateway.problems import ConfigInvalid, Problem, problems_of
+from ombud_gateway.retention import Declared, RetentionSpec, conflicts
 from ombud_gateway.strict_yaml import read_yaml
 
 Risk = Literal["high", "limited", "minimal"]
@@ -48,6 +49,7 @@ class SystemSpec(BaseModel):
     purpose: Line
     owner: Line
     risk: Risk
+    retention: Declared
     models: Annotated[tuple[ModelEntry, ...], Field(strict=False, min_length=1, max_length=256)]
     contract: ContractSpec = ContractSpec()
 
@@ -60,6 +62,7 @@ class System:
     purpose: str
     owner: str
     risk: Risk
+    retention: RetentionSpec
     models: tuple[ModelEntry, ...]
     contract: Contract
     source: bytes
@@ -103,8 +106,19 @@ def parse_system(text: str, *, file: Path | str) -> System:
         raise ConfigInvalid([Problem(str(file), "", "", f"must be plain YAML: {error}")]) from error
     except ValidationError as error:
         raise ConfigInvalid(problems_of(file, error)) from error
+    found = conflicts(spec.retention, risk=spec.risk)
+    problems = [Problem(str(file), field, repr(value), expected) for field, value, expected in found]
+    if problems:
+        raise ConfigInvalid(problems)
     return System(
-        spec.system, spec.purpose, spec.owner, spec.risk, spec.models, Contract(spec.contract), text.encode()
+        spec.system,
+        spec.purpose,
+        spec.owner,
+        spec.risk,
+        spec.retention,
+        spec.models,
+        Contract(spec.contract),
+        text.encode(),
     )
 
 

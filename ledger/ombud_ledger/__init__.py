@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-`Vault`, `keys`, `query`, `sample`, `transparency`, `verify` and some more are imported when first asked for
-(PEP 562): a process that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
+`Vault`, what reads, checks and prunes, and some more are imported when first asked for (PEP 562): a process
+that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ombud_ledger import retention
 from ombud_ledger.account import Completeness, Finding, LogAccount, Verification
 from ombud_ledger.entry import Head, Position
 from ombud_ledger.errors import (
@@ -40,8 +41,9 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import query, query_apart, sample, transparency
+    from ombud_ledger import export, pruning, query, query_apart, sample, transparency
     from ombud_ledger.auditing import audit_sql
+    from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.vault.erasure import Erasure
     from ombud_ledger.vault.export import SubjectEntry, SubjectFile
@@ -88,9 +90,13 @@ __all__ = [
     "VaultUnusable",
     "Verification",
     "audit_sql",
+    "export",
     "keys",
+    "origins",
+    "pruning",
     "query",
     "query_apart",
+    "retention",
     "sample",
     "transparency",
     "verify",
@@ -98,7 +104,9 @@ __all__ = [
 
 
 _MODULES = {
+    "export": "ombud_ledger.export",
     "keys": "ombud_ledger.tlog.keyfile",
+    "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",
     "query_apart": "ombud_ledger.query_apart",
     "sample": "ombud_ledger.sample",
@@ -112,6 +120,7 @@ _MEMBERS = {
     "SubjectFile": "ombud_ledger.vault.export",
     "Vault": "ombud_ledger.vault.vault",
     "audit_sql": "ombud_ledger.auditing",
+    "origins": "ombud_ledger.origin",
     "verify": "ombud_ledger.verification",
 }
 

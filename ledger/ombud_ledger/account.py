@@ -42,7 +42,8 @@ class Pause:
     """A stretch of time without entries: after which entry, from when to when (microseconds UTC), and why.
 
     `why` is "closed" (said beforehand), "crashed" (the next opening found no close), "gap" (the log could
-    not write, and refused what came) or "silent" (it was open, and did not even beat).
+    not write, and refused what came) or "silent" (it was open, and did not even beat). Where the entry before
+    is not here, it begins when it ends: since when, nothing here says.
     """
 
     why: str
@@ -56,10 +57,12 @@ class Completeness:
     """What a log says of the times it was there for.
 
     `pauses` are the first hundred; `refused` counts appends that gaps refused. Silence shows only where the
-    writer promised to beat (`beat_seconds` in its last `genesis` or `boot`).
+    writer promised to beat (`beat_seconds` in its last `genesis` or `boot`). Of entries that are not here,
+    pruned or not part of an evidence folder, nothing is said, nor of the times between.
     """
 
     unbroken: bool = True  # open, or had said that it closes, all the time, and could always write
+    holes: int = 0  # runs of entries that are not here
     openings: int = 0
     crashes: int = 0
     gaps: int = 0
@@ -84,6 +87,9 @@ class LogAccount:
     checkpoint: str | None = None  # the newest published one, as it is
     covered: int = 0  # entries under it
     signed_by: list[str] = field(default_factory=list)  # vkeys, of those given, that signed it
+    pruned_before: int = 0  # the files of all entries before this one are gone by declaration
+    pruned_files: list[str] = field(default_factory=list)  # missing, as prune entries in the log say
+    export: str | None = None  # of an evidence folder: which entries are part of it
     findings: list[Finding] = field(default_factory=list)
 
 

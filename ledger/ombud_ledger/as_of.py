@@ -8,13 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.errors import LedgerUnreadable, NotProven
 from ombud_ledger.hashing import LEAF
 from ombud_ledger.layout import log_layout
-from ombud_ledger.records import stretch, whole_stretch
+from ombud_ledger.origin import origin_of
+from ombud_ledger.records import stretch
 from ombud_ledger.snapshot import Snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
+from ombud_ledger.tlog.pub import Pub
 from ombud_ledger.tlog.tiles import Edge
 
 _AT_ONCE: Final = 4_096
@@ -27,7 +28,7 @@ def match_logs(root: Path, names: Sequence[str], notes: Iterable[bytes]) -> dict
     a checkpoint of no log here, or of two, or of one that has another checkpoint already.
     """
     checkpoints = [parse_checkpoint(note).checkpoint for note in notes]
-    origins = {name: _origin(root, name) for name in names} if checkpoints else {}
+    origins = {name: origin_of(log_layout(root, name)) for name in names} if checkpoints else {}
     found: dict[str, Checkpoint] = {}
     for checkpoint in checkpoints:
         logs = [name for name, origin in origins.items() if origin == checkpoint.origin]
@@ -42,13 +43,15 @@ def match_logs(root: Path, names: Sequence[str], notes: Iterable[bytes]) -> dict
     return found
 
 
-def demand(shot: Snapshot, log: str, checkpoint: Checkpoint) -> None:
-    """Demand that the log begins with what the checkpoint covers: every record is hashed, no tile trusted.
+def demand(shot: Snapshot, log: str, checkpoint: Checkpoint, pub: Pub, begins: int = 0) -> None:
+    """Demand that the log begins with what the checkpoint covers: every record is hashed.
 
-    Raises NotProven where it does not, LedgerUnreadable where an entry is missing.
+    Those before entry `begins` were pruned: their hashes are taken from tiles, and the root shows whether
+    these are true. Raises NotProven where it does not, LedgerUnreadable where an entry is missing.
     """
-    edge = Edge()
-    stored = stretch(shot, 0, checkpoint.size)
+    begins = min(begins, checkpoint.size)
+    edge = Edge.load(begins, pub.tile) if begins else Edge()
+    stored = stretch(shot, begins, checkpoint.size)
     while entries := list(islice(stored, _AT_ONCE)):
         for at, entry in enumerate(entries, edge.size):
             if entry.seq != at:
@@ -61,8 +64,3 @@ def demand(shot: Snapshot, log: str, checkpoint: Checkpoint) -> None:
             f"log {log}: its first {edge.size} entries have root {edge.root().hex()},"
             f" the checkpoint says {checkpoint.root.hex()}"
         )
-
-
-def _origin(root: Path, name: str) -> str:
-    (genesis,) = whole_stretch(log_layout(root, name), 0, 1)
-    return str(parse(genesis.record, limit=MAX_RECORD).get("origin", ""))

@@ -22,6 +22,8 @@ def check_payloads_file(job: SegmentJob, commits: dict[int, str], result: Segmen
     name = payloads_name(job.first, job.last)
     seal = job.seals.get(name)
     if not (job.folder / name).is_file():
+        if name in job.pruned:
+            return
         result.findings.append(file_finding(INCOMPLETE, "the payloads file is missing", name, seal))
         return
     stands = check_bytes(job, name, result)

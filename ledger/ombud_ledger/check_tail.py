@@ -10,19 +10,21 @@ from ombud_ledger.check_payloads import check_payloads
 from ombud_ledger.errors import EntryBroken, LedgerError
 from ombud_ledger.follow import Follower, check_facts, facts_match, values_of
 from ombud_ledger.hot import PayloadRow, Row
+from ombud_ledger.said import SAYING
 from ombud_ledger.shapes import Shapes
 
+_MARKS: Final = tuple(b'"kind":"%s"' % kind.encode() for kind in SAYING)
 _ROWS: Final = 256  # at a time, fewer where they are long
 _BYTES: Final = 1024 * 1024
 
 
 def said_in(rows: Iterable[Row]) -> tuple[int, list[tuple[int, dict[str, Any]]]]:
-    """Return how many rows there are, and their seal and shred entries, as far as they can be read."""
+    """Return how many rows there are, and entries that say something of files, as far as they can be read."""
     count, found = 0, list[tuple[int, dict[str, Any]]]()
     try:
         for row in rows:
             count += 1
-            if b'"kind":"seal"' in row.record or b'"kind":"shred"' in row.record:
+            if any(mark in row.record for mark in _MARKS):
                 found.append((row.seq, canonical.parse(row.record, limit=canonical.MAX_RECORD)))
     except LedgerError:
         return count, found  # met again, and reported with the entry's number, when the tail is checked

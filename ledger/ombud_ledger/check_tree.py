@@ -43,6 +43,11 @@ class _Claim:
     file: str | None
 
 
+def leaf_in(layout: LogLayout, seq: int, size: int) -> bytes:
+    """Return the leaf of an entry as the tiles of a tree of `size` have it. Raises LedgerUnreadable."""
+    return split_tile(Pub(layout.pub).tile(tile_of(0, seq // WIDTH, size)))[seq % WIDTH]
+
+
 class TreeCheck:
     """Checks the tree of one log. Make it before the snapshot, or a live log's checkpoint may be newer."""
 
@@ -56,6 +61,12 @@ class TreeCheck:
         self._progress: Callable[[int], None] = _nobody
         # 1. Which checkpoints the log has: the published one, and those kept.
         self._claims = [*self._read_published(), *self._read_kept()]
+
+    @property
+    def published_size(self) -> int | None:
+        """How many entries the published checkpoint covers; None without one, as of an unsigned log."""
+        sizes = [each.signed.checkpoint.size for each in self._claims if each.whose == "published"]
+        return sizes[0] if sizes else None
 
     @property
     def origin(self) -> str | None:

@@ -23,8 +23,8 @@ _MOST_TOLD: Final = 100
 _TOLD: Final = ("beat", "boot", "close", "gap", "genesis")
 
 
-def completeness(shot: Snapshot) -> Completeness:
-    """Read it off the entries of a log that holds. Raises LedgerUnreadable."""
+def completeness(shot: Snapshot, size: int) -> Completeness:
+    """Read it off the entries of a log of `size` entries that holds. Raises LedgerUnreadable."""
     reading = _Reading()
     for file in shot.entries:
         try:
@@ -36,6 +36,7 @@ def completeness(shot: Snapshot) -> Completeness:
     for row in shot.rows():
         record = json.loads(row.record)
         reading.follow(row.seq, record["ts"], record["kind"], record)
+    reading.reach(size)
     return reading.found
 
 
@@ -47,7 +48,7 @@ class _Reading:
         self._ts = 0
         self._seq = -1
         self._kind = ""
-        self._beat = 0  # microseconds; 0: none was promised
+        self._beat = 0  # microseconds; 0: none was promised, as far as is known
 
     def take(self, table: pa.Table) -> None:
         """Follow a group of sealed entries."""
@@ -69,6 +70,7 @@ class _Reading:
     def follow(self, seq: int, ts: int, kind: str, record: dict[str, Any]) -> None:
         """Follow one entry."""
         found = self.found
+        self.reach(seq, ts)
         if kind in ("genesis", "boot"):
             found.openings += 1
             seconds = record.get("beat_seconds")
@@ -83,10 +85,16 @@ class _Reading:
             found.gaps += 1
             found.refused += record["refused"] if type(record.get("refused")) is int else 0
             self._pause("gap", ts)
-        elif self._seq >= 0 and self._beat and ts - self._ts > self._beat + _SLACK:
+        elif self._beat and ts - self._ts > self._beat + _SLACK:
             found.silences += 1
             self._pause("silent", ts)
         self._ts, self._seq, self._kind = ts, seq, kind
+
+    def reach(self, seq: int, ts: int = 0) -> None:
+        """Come to an entry; where those before it are not here, nothing is known of the time they were of."""
+        if seq != self._seq + 1:
+            self.found.holes += 1
+            self._seq, self._ts, self._kind, self._beat = seq - 1, ts, "", 0
 
     def _pause(self, why: str, ts: int) -> None:
         self.found.unbroken &= why == "closed"

@@ -13,13 +13,14 @@ from ombud_ledger import bulk, canonical
 from ombud_ledger.errors import EntryBroken, EntryUnreadable, RecordInvalid
 from ombud_ledger.hashing import chain_links, chain_next, chain_start, facts_commit, leaf_hash
 from ombud_ledger.kinds import FORMAT, KINDS
+from ombud_ledger.pruned import prune_of
 from ombud_ledger.seals import HEX64, seals_of
 from ombud_ledger.shapes import Shapes
 from ombud_ledger.shreds import shred_of
 
 _HEX: Final = re.compile(r"[0-9a-f]*")
 _DIGESTS: Final = ("facts_commit", "facts_contract", "payload_commit", "payload_key_commit")
-_SPECIAL: Final = frozenset({"genesis", "seal", "shred"})  # kinds that say something of the log
+_SPECIAL: Final = frozenset({"genesis", "prune", "seal", "shred"})  # kinds that say something of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ class Follower:
             seals_of(seq, fields)
         elif kind == "shred":
             shred_of(seq, fields)
+        elif kind == "prune":
+            prune_of(seq, fields)
 
     def _check_genesis(self, seq: int, fields: dict[str, Any]) -> None:
         if fields.get("format") != FORMAT:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Find the newest record of a kind in one log, from the tail backwards."""
+"""Find records of a kind in one log, the newest first, from the tail backwards."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,22 +12,30 @@ from ombud_ledger.layout import LogLayout
 
 def latest(layout: LogLayout, kind: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the newest record of `kind` whose top-level fields equal `where`, or None."""
-    for record in _backwards(layout, kind):
-        if record.get("kind") == kind and all(record.get(key) == value for key, value in where.items()):
+    for _, record in backwards(layout, kind):
+        if all(record.get(key) == value for key, value in where.items()):
             return record
     return None
 
 
-def _backwards(layout: LogLayout, kind: str) -> Iterator[dict[str, Any]]:
+def backwards(layout: LogLayout, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (seq, record) of all entries of `kind`, the newest first; checks nothing."""
+    for seq, record in _candidates(layout, kind):
+        parsed = json.loads(record)
+        if parsed.get("kind") == kind:
+            yield seq, parsed
+
+
+def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str]]:
     mark = f'"kind":"{kind}"'.encode()  # may also match inside a nested object: the caller looks again
     sealed = layout.entries_files()
     end = sealed[-1].last if sealed else -1
     for file in reversed(layout.hot_files()):
         with hot.reading(file.path) as db:
-            cursor = db.execute("SELECT record FROM entries WHERE seq > ? ORDER BY seq DESC", (end,))
-            for (record,) in cursor:
+            cursor = db.execute("SELECT seq, record FROM entries WHERE seq > ? ORDER BY seq DESC", (end,))
+            for seq, record in cursor:
                 if mark in record:
-                    yield json.loads(record)
+                    yield seq, record
     if not sealed:
         return
     import pyarrow.compute as pc  # here: a process that only appends does without Arrow
@@ -36,11 +44,9 @@ def _backwards(layout: LogLayout, kind: str) -> Iterator[dict[str, Any]]:
     for sealed_file in reversed(sealed):
         with pq.ParquetFile(sealed_file.path) as parquet:
             for group in reversed(range(parquet.num_row_groups)):
-                kinds = parquet.read_row_group(group, columns=["kind"])["kind"]
+                # Few groups hold one, and the column `kind` says so in a few bytes.
                 # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.
-                mine = pc.match_substring(kinds, kind)
-                if not pc.any(mine).as_py():
-                    continue
-                table = parquet.read_row_group(group, columns=["record"])
-                records = table.filter(mine)["record"].to_pylist()
-                yield from (json.loads(record) for record in reversed(records))
+                wanted = pc.match_substring(parquet.read_row_group(group, columns=["kind"])["kind"], kind)
+                if pc.any(wanted).as_py():
+                    rows = parquet.read_row_group(group, columns=["seq", "record"]).filter(wanted).to_pylist()
+                    yield from ((row["seq"], row["record"]) for row in reversed(rows))

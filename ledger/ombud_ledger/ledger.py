@@ -19,6 +19,7 @@ from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Dark, Head, Held, Position, check_body
 from ombud_ledger.errors import (
+    KeyUnusable,
     LedgerError,
     LedgerReadOnly,
     LedgerUnavailable,
@@ -41,6 +42,7 @@ from ombud_ledger.writer import Writer
 
 if TYPE_CHECKING:
     from ombud_ledger.covering import Reached
+    from ombud_ledger.prune import Pruned, Pruner
     from ombud_ledger.tlog.note import Signer
     from ombud_ledger.tlog.publisher import Publisher
     from ombud_ledger.tlog.signed_head import SignedHeads
@@ -72,7 +74,7 @@ class Ledger:
         self.on_state: Callable[[str], None] | None = parts.on_state
         self.seal_error: Exception | None = None
         self._options = options
-        self._randomness = parts.randomness
+        self._parts = parts
         self._layout = log_layout(root, log)
         make_folder(self._layout.folder)
         self._signers, self._vault = parts.signers, parts.vault
@@ -131,7 +133,7 @@ class Ledger:
         try:
             if self.state != "read-only":
                 self._say_begun(size, clean)
-                self._resume_erasures()
+                self._finish_what_was_begun()
         except BaseException:
             self._writer.stop(timeout=options.close_timeout)
             self._let_go()
@@ -236,11 +238,12 @@ class Ledger:
         """Erase a person, by their own identifier: blank their facts, destroy their key; blocking.
 
         What was not finished, after a crash too, is finished when the log is opened, or by calling again.
-        Raises SubjectHeld, SubjectUnknown, LedgerReadOnly (nothing was done); LedgerUnavailable,
-        VaultUnusable (try again).
+        Raises SubjectHeld, SubjectUnknown, LedgerReadOnly, KeyUnusable for a signed log that is open without
+        its key (nothing was done); LedgerUnavailable, VaultUnusable (try again).
         """
         if self.state == "read-only":
             raise LedgerReadOnly(f"log {self.log} is read-only, so nobody can be erased in it: {self.why}")
+        self.demand_key()
         with self._seal_lock:
             return self._with_vault(self._eraser).erase(subject, progress)
 
@@ -252,6 +255,16 @@ class Ledger:
         from ombud_ledger.vault.export import export  # here: it needs Arrow
 
         return export(self.root, self._with_vault(self._vault), subject, {self.log: self.origin})
+
+    def prune_blocking(self, *, by: str, before: int | None = None) -> "Pruned":
+        """Prune what may go by the systems' declarations; blocking.
+
+        `before`: nothing as new as that goes; microseconds UTC. Raises LedgerBroken, LedgerUnreadable,
+        LedgerUnavailable; KeyUnusable for a signed log that is open without its key.
+        """
+        with self._seal_lock:
+            self.demand_key()
+            return self._pruner().run(now=self._parts.clock(), by=by, before=before)
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -277,6 +290,13 @@ class Ledger:
                 if self._witnessing is not None:
                     self._witnessing.finish(self._options.close_timeout)
                 self._let_go()
+
+    def demand_key(self) -> None:
+        """Raise KeyUnusable if the log is signed, but was opened without its key."""
+        if self._layout.signed.exists() and self._publisher is None:
+            raise KeyUnusable(
+                f"log {self.log} is signed: its key is needed, so that a checkpoint covers what is done"
+            )
 
     def publish(self) -> bytes | None:
         """Publish a checkpoint of all that is durable by now and return it; None for an unsigned log.
@@ -377,7 +397,7 @@ class Ledger:
         if facts is not None:
             if facts.contract is not None:
                 self._check_contract(facts.contract)
-            held = Held(facts.contract, self._randomness(SALT_BYTES), facts.encode())
+            held = Held(facts.contract, self._parts.randomness(SALT_BYTES), facts.encode())
             if facts.subject is not None and self._vault is not None:
                 self._vault.demand_known(facts.subject)
         dark = None if payload is None else self._encrypted(payload, body)
@@ -425,6 +445,37 @@ class Ledger:
         self._frozen = None
         return sealed
 
+    def _pruner(self) -> "Pruner":
+        from ombud_ledger.prune import Pruner
+
+        return Pruner(
+            self._layout,
+            origin=self.origin,
+            root=self.root,
+            append=self.append_blocking,
+            cover=self._publisher.cover if self._publisher else _nothing,
+            durable=self._parts.durable,
+        )
+
+    def _finish_prunes(self) -> None:
+        self.demand_key()
+        self._pruner().finish_all()
+
+    def _finish_what_was_begun(self) -> None:
+        """Go on with prunes and erasures that a crash cut short; failing that, a later one does."""
+        if self._layout.signed.exists() and self._publisher is None:
+            return  # no checkpoint would cover what is done
+        try:
+            self._pruner().finish_tail()
+        except LedgerError as error:
+            _LOG.warning("log %s: a prune is not finished yet: %s", self.log, error)
+        if self._eraser is not None:
+            try:
+                with self._seal_lock:
+                    self._eraser.resume()
+            except LedgerError as error:  # calls do not wait for it; the next opening tries again
+                _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
+
     def _begin(self, size: int, parts: "_Parts") -> str:
         """Prepare to publish; return why the log must be read-only, or nothing."""
         if not parts.signers and not parts.witnesses and not self._layout.signed.exists():
@@ -455,17 +506,10 @@ class Ledger:
             self._with_vault(parts.vault),
             append=self.append_blocking,
             seal=lambda: self._seal(None),
+            finish_prunes=self._finish_prunes,
             cover=self._publisher.cover if self._publisher else _nothing,
             durable=parts.durable,
         )
-
-    def _resume_erasures(self) -> None:
-        if self._eraser is not None:
-            try:
-                with self._seal_lock:
-                    self._eraser.resume()
-            except LedgerError as error:  # calls do not wait for it; the next opening tries again
-                _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
 
     def _begin_threads(self) -> None:
         if self._options.seal_automatically and self.state != "read-only":

@@ -14,6 +14,7 @@ from ombud_ledger.as_of import match_logs
 from ombud_ledger.columns import COLUMNS, DERIVED
 from ombud_ledger.durable import act_now
 from ombud_ledger.errors import LedgerUnreadable, QueryRefused
+from ombud_ledger.exported import exported
 from ombud_ledger.layout import log_names, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.statement import check_statement
@@ -44,11 +45,17 @@ class Query:
         timeout: float | None = None,
         as_of: Mapping[str, Checkpoint] = MappingProxyType({}),
         left_out: Sequence[str] = (),
+        pruned: Mapping[str, int] = MappingProxyType({}),
+        export: Sequence[str] = (),
     ) -> None:
         self.as_of = as_of
         """By log, the checkpoint that the views stop at; empty if they show all there is."""
         self.left_out = left_out
         """Logs that are not shown, having no checkpoint where others have one."""
+        self.pruned = pruned
+        """By log, the number before which all entries were pruned by declaration."""
+        self.export = export
+        """Of an evidence folder: what it is, in words, a line each."""
         self._db = db
         self._watchdog = Watchdog(db.interrupt, timeout)
 
@@ -119,6 +126,7 @@ def connect(
     names = log_names(root) if log is None else [log]
     if not names:
         raise LedgerUnreadable(f"{root}: no log here")
+    evidence = exported(Path(root))
     db = duckdb.connect(":memory:", config={"memory_limit": memory, "threads": threads, "temp_directory": ""})
     try:
         # 1. Collect what there is: sealed files by path, hot rows as Arrow tables.
@@ -143,7 +151,9 @@ def connect(
         db.close()
         raise
     left_out = [name for name in names if name not in shown]
-    return Query(db, timeout=timeout, as_of=checkpoints, left_out=left_out)
+    pruned = {log: begins for log, begins in sources.begins.items() if begins}
+    export = evidence.tell() if evidence else ()
+    return Query(db, timeout=timeout, as_of=checkpoints, left_out=left_out, pruned=pruned, export=export)
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

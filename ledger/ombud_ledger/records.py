@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout
+from ombud_ledger.pruned import newest_prune
 from ombud_ledger.snapshot import Snapshot, snapshot
 
 _THRIFT_LIMIT = 64 * 1024 * 1024
@@ -50,6 +51,10 @@ def whole_stretch(layout: LogLayout, first: int, end: int) -> Iterator[Stored]:
             yield entry
             at += 1
     if at != end:
+        prune = newest_prune(layout)
+        if prune is not None and at < prune.before:
+            what = f"entry {at} was pruned by declaration, as all before entry {prune.before}"
+            raise LedgerUnreadable(f"{layout.folder.name}: {what}; receipts and proofs of it still hold")
         raise LedgerUnreadable(f"{layout.folder.name}: entry {at} is missing")
 
 

@@ -13,6 +13,7 @@ from ombud_ledger.hashing import chain_next, chain_start, facts_commit, leaf_has
 from ombud_ledger.hot import PayloadRow, Row
 from ombud_ledger.kinds import FORMAT, HOUSEKEEPING
 from ombud_ledger.layout import HotFile, LogLayout
+from ombud_ledger.pruned import newest_prune
 from ombud_ledger.tail import Tail
 
 
@@ -96,7 +97,9 @@ def _sealed_end(layout: LogLayout, origin: str) -> tuple[int, bytes]:
     import pyarrow.parquet as pq
 
     try:
-        if files[0].first == 0:
+        if files[0].first:
+            _check_pruned(layout, origin)
+        else:
             first = pq.ParquetFile(files[0].path).read_row_group(0, columns=["record"])
             _check_genesis(first.slice(0, 1).to_pylist()[0]["record"].encode(), origin)
         last = pq.ParquetFile(files[-1].path)
@@ -107,6 +110,13 @@ def _sealed_end(layout: LogLayout, origin: str) -> tuple[int, bytes]:
     if tip["seq"] != files[-1].last:
         raise LedgerBroken(f"{files[-1].name}: ends at entry {tip['seq']}, its name says {files[-1].last}")
     return tip["seq"] + 1, tip["chain"]
+
+
+def _check_pruned(layout: LogLayout, origin: str) -> None:
+    # The genesis entry went by declaration: the prune entry says whose log it is.
+    prune = newest_prune(layout)
+    if prune is not None and prune.origin != origin:
+        raise OriginMismatch(f"this log's origin is {prune.origin!r}, not {origin!r}")
 
 
 def _unsealed(layout: LogLayout, size: int) -> list[HotFile]:

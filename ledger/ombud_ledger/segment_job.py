@@ -25,6 +25,7 @@ class SegmentJob:
     seals: dict[str, Seal]  # by path, those of this segment
     shreds: dict[str, list[Shred]]  # likewise, newest first
     wanted: int
+    pruned: frozenset[str] = frozenset()  # files that may be missing
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ def check_bytes(job: SegmentJob, name: str, result: SegmentResult) -> Standing |
     seal = job.seals.get(name)
     path = job.folder / name
     result.files += 1
+    if seal is None and name in job.pruned:
+        return Standing(None, carried_out=True)  # put back; its digest is the one that the prune entry names
     if seal is None:
         result.findings.append(
             Finding(INCOMPLETE, "no seal entry covers this file: the tail that held it is missing", file=name)

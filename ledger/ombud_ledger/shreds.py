@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What seal and shred entries say of files: which digest counts, and how many facts rows are erased in it."""
+"""What shred entries say of facts files: which digest counts, and how many rows are erased in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from ombud_ledger.errors import EntryBroken
-from ombud_ledger.seals import HEX64, Seal, seals_of
+from ombud_ledger.seals import HEX64, Seal
 
 FILE: Final = "file"
 KEYS: Final = "keys"
@@ -27,7 +26,7 @@ class Shred(NamedTuple):
 class Standing(NamedTuple):
     """How a file stands to what the log says of it: blank rows it should have, whether it is the newest."""
 
-    blanks: int
+    blanks: int | None  # None: the entries that say so were pruned
     carried_out: bool
 
 
@@ -49,24 +48,6 @@ def shred_of(seq: int, fields: dict[str, Any]) -> Shred | None:
     if type(size) is not int or type(blanks) is not int or blanks < 1:
         raise EntryBroken(seq, "the shred entry is malformed: `bytes`, or `blanks`, which is at least 1")
     return Shred(seq, path, old, new, size, blanks)
-
-
-@dataclass(slots=True)
-class Said:
-    """Collects what the log says of its files, newest entry first."""
-
-    seals: dict[str, Seal] = field(default_factory=dict)  # the newest of each path
-    shreds: dict[str, list[Shred]] = field(default_factory=dict)  # all of each path, newest first
-
-    def take(self, seq: int, fields: dict[str, Any]) -> None:
-        """Take the next older entry. Raises EntryBroken."""
-        if fields.get("kind") == "seal":
-            for seal in reversed(seals_of(seq, fields)):
-                self.seals.setdefault(seal.path, seal)
-        elif fields.get("kind") == "shred":
-            shred = shred_of(seq, fields)
-            if shred is not None:
-                self.shreds.setdefault(shred.path, []).append(shred)
 
 
 def standing(seal: Seal, shreds: Sequence[Shred], digest: str, size: int) -> Standing | None:

@@ -20,18 +20,21 @@ import pyarrow.parquet as pq
 
 from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
+from ombud_ledger.check_gone import check_gone, check_said, spans_of
 from ombud_ledger.check_segment import check_segment
 from ombud_ledger.check_tail import check_tail, said_in
 from ombud_ledger.check_tree import TreeCheck
 from ombud_ledger.completeness import completeness
 from ombud_ledger.errors import EntryBroken, EntryUnreadable, LedgerBroken, LedgerError, LedgerUnreadable
+from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import Follower
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
+from ombud_ledger.pruned import Gone, gone_by
+from ombud_ledger.said import SAYING, Said
 from ombud_ledger.seal import digest_of
 from ombud_ledger.seals import Seal
 from ombud_ledger.segment_job import SegmentJob, SegmentResult
-from ombud_ledger.shreds import Said
 from ombud_ledger.snapshot import Snapshot, snapshot
 from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
 from ombud_ledger.tlog.note import parse_vkey
@@ -74,15 +77,26 @@ def verify(
         raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
     demands = _Demands(vkeys, checkpoints)
     account = Verification([], _check_objects(objects_folder(root)))
+    try:
+        export = exported(root)
+    except LedgerUnreadable as error:
+        account.findings.append(Finding(UNREADABLE, str(error)))
+        return account
+    parts = export.parts if export else {}
     if not names:
         account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
     with _rare_collections():
         for name in names:
-            one = _Log(name, root, head, demands, progress, processes=processes, vault=vault)
+
+            def check(name: str = name) -> _Log:
+                part = parts.get(name)
+                return _Log(name, root, head, demands, progress, processes=processes, vault=vault, part=part)
+
+            one = check()
             found = one.verify()
             if found.findings and one.erased_since():
                 # Somebody was erased while it was read: a file may be newer than what was read of the log.
-                found = _Log(name, root, head, demands, progress, processes=processes, vault=vault).verify()
+                found = check().verify()
             account.logs.append(found)
     for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
         what = f"no log here is {origin[:80]!r}, of which a checkpoint was given"
@@ -132,8 +146,10 @@ class _Log:
         *,
         processes: int | None,
         vault: "Vault | None",
+        part: Part | None,
     ) -> None:
         self._root = root
+        self._part = part
         self._demands = demands
         self._layout: LogLayout = log_layout(root, name)
         self._head = head
@@ -142,6 +158,8 @@ class _Log:
         self._vault = vault
         self._account = LogAccount(name)
         self._said = Said()
+        self._gone = Gone()
+        self._absent: set[str] = set()  # files that are not part of an evidence folder
         self._done = 0
         self._total = 0
         self._wanted_chain: bytes | None = None
@@ -152,12 +170,12 @@ class _Log:
         try:
             tree = TreeCheck(self._layout, self._demands.vkeys)
             with self._stack, snapshot(self._layout) as shot:
-                self._verify(shot)
+                self._verify(shot, inf if tree.published_size is None else tree.published_size)
                 # 8. The tree: tiles, published checkpoints, and those the caller kept.
                 self._check_tree(shot, tree)
                 # 9. What the log says of the times it was there for: a verdict of its own.
                 if all(each.level == INCOMPLETE for each in self._account.findings):
-                    self._account.completeness = completeness(shot)
+                    self._account.completeness = completeness(shot, self._account.size)
                 # 10. With the keys at hand: payloads open.
                 if self._vault is not None and self._account.origin is not None:
                     from ombud_ledger.vault.check import check_keys  # here: it needs cryptography
@@ -185,16 +203,29 @@ class _Log:
             )
         return self._pool
 
-    def _verify(self, shot: Snapshot) -> None:
-        # 1. Go through the hot tail for seal and shred entries. It holds the seal of the last segment.
+    def _verify(self, shot: Snapshot, covered: float) -> None:
+        # 1. Go through the hot tail for what it says of files. It holds the seal of the last segment.
         hot_entries, said = said_in(shot.rows())
         for seq, fields in reversed(said):
             self._take_said(seq, fields)
+        if self._part is not None:
+            self._take_exported(self._part)
         # 2. Backwards through the segments: each file is hashed against the newest seal entry that names it
-        #    before it is asked for the seal and shred entries it holds itself. So every digest used is
-        #    vouched for by what follows.
+        #    before it is asked for what its own entries say of files. So every digest used is vouched for by
+        #    what follows.
         for file in reversed(shot.entries):
-            self._collect_seals(file)
+            self._collect_said(file)
+        #    Of what is sealed an evidence folder holds a part.
+        if self._part is not None:
+            self._absent = self._said.seals.keys() - self._part.files
+            for path in self._absent:
+                del self._said.seals[path]
+        #    What a prune entry names may be missing once a checkpoint covers the entry, if the log is signed.
+        self._gone = gone_by(each for each in self._said.prunes if each.entry < covered)
+        there = (*shot.entries, *shot.facts, *shot.payloads)
+        self._account.findings += check_gone(self._gone, self._said, there)
+        self._account.pruned_files = sorted(self._gone.files.keys() - {file.name for file in there})
+        self._account.pruned_before = min([self._gone.before, *(file.first for file in shot.entries)])
         # 3. Forwards: which segments there should be, and which are not there.
         follower = Follower(wanted=self._head[0] - 1 if self._head else -1)
         jobs = self._plan(shot, follower, inf if shot.begins is None else shot.begins)
@@ -213,7 +244,7 @@ class _Log:
         # 7. The head somebody noted down earlier must still be in the log.
         self._account.size = follower.size
         self._account.head = follower.head.hex() if follower.head else None
-        self._account.origin = self._account.origin or follower.origin
+        self._account.origin = self._account.origin or follower.origin or self._gone.origin
         if not follower.size and not self._account.findings:
             self._find(UNREADABLE, "the log holds no entry")
         if self._head is not None:
@@ -246,8 +277,19 @@ class _Log:
         account.checkpoint, account.covered = result.checkpoint, result.covered
         account.signed_by = result.signed_by
         account.findings += result.findings
+        if self._part is not None:
+            account.findings += check_said(self._part.said, self._layout, account.covered)
 
-    def _collect_seals(self, file: SealedFile) -> None:
+    def _take_exported(self, part: Part) -> None:
+        """Take what the records say that an evidence folder holds beside its segments."""
+        self._account.origin, self._account.export = part.origin, part.tell()
+        for each in reversed(part.said):
+            try:
+                self._said.take(each.seq, canonical.parse(each.record, limit=canonical.MAX_RECORD))
+            except LedgerError as error:
+                self._find(BROKEN, str(error), file=EXPORT, entry=each.seq)
+
+    def _collect_said(self, file: SealedFile) -> None:
         seal = self._said.seals.get(file.name)
         try:
             if seal is not None and digest_of(file.path) != seal.sha256:
@@ -256,7 +298,7 @@ class _Log:
                 for group in reversed(range(parquet.num_row_groups)):  # of one path the newest counts
                     # Few groups hold such an entry, and the column `kind` says so in a few bytes.
                     kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)
-                    says = pc.match_substring_regex(kinds["kind"], "^(seal|shred)$")
+                    says = pc.match_substring_regex(kinds["kind"], f"^({'|'.join(SAYING)})$")
                     if not pc.any(says).as_py():
                         continue
                     rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
@@ -281,15 +323,23 @@ class _Log:
         by_segment: dict[tuple[int, int], dict[str, Seal]] = {}
         for seal in self._said.seals.values():
             by_segment.setdefault((seal.segment_first, seal.segment_last), {})[seal.path] = seal
+        pruned = spans_of({*self._gone.files, *self._absent})
         jobs: list[SegmentJob] = []
         for name, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
+            own = self._said.seals.get(name)
+            self._pass_pruned(follower, first)
+            self._pass_unexported(follower, first)
+            if name not in present and last < self._gone.before:
+                follower.size, follower.head = last + 1, bytes.fromhex(own.chain) if own else None
+                if follower.wanted == last:
+                    self._wanted_chain = follower.head
+                continue
             if first > follower.size:
                 what = "no file holds these entries, and no seal entry names one"
                 self._find(INCOMPLETE, what, first=follower.size, last=first - 1)
                 follower.head = None
             elif first < follower.size:
                 self._find(BROKEN, "overlaps the file before", file=name, first=first, last=last)
-            own = self._said.seals.get(name)
             seals = by_segment.get((first, last), {})
             job = SegmentJob(
                 folder=self._layout.folder,
@@ -302,6 +352,7 @@ class _Log:
                 seals=seals,
                 shreds={path: self._said.shreds[path] for path in seals if path in self._said.shreds},
                 wanted=follower.wanted,
+                pruned=pruned.get(name.rpartition("/")[2], frozenset()),
             )
             follower.size = last + 1
             follower.head = bytes.fromhex(own.chain) if own else None
@@ -312,7 +363,26 @@ class _Log:
                 self._find(INCOMPLETE, what, file=name, first=first, last=last, seal=own.entry)
                 if follower.wanted == last:
                     self._wanted_chain = follower.head
+        self._pass_pruned(follower, self._gone.before)
+        self._pass_unexported(follower, self._part.size if self._part else 0)
         return jobs
+
+    def _pass_unexported(self, follower: Follower, first: int) -> None:
+        """Go on to entry `first` of an evidence folder, where that begins a run of entries that it holds."""
+        if self._part is not None and follower.size < first and first in self._part.chains:
+            follower.size, follower.head = first, self._part.chains[first]
+
+    def _pass_pruned(self, follower: Follower, first: int) -> None:
+        """Go on to entry `first`, as far as the files before it are gone by declaration."""
+        gone = self._gone
+        if follower.size < min(first, gone.before):
+            follower.size = min(first, gone.before)
+            follower.head = bytes.fromhex(gone.chain) if follower.size == gone.before else None
+            if follower.wanted == gone.before - 1:
+                self._wanted_chain = bytes.fromhex(gone.chain)
+        elif follower.size == gone.before > 0 and follower.head not in (None, bytes.fromhex(gone.chain)):
+            what = f"prune entry {gone.entry} says another chain value"
+            self._find(BROKEN, what, entry=gone.before - 1)
 
     def _check(self, jobs: list[SegmentJob]) -> list[SegmentResult]:
         linked = all(job.head is not None or job.first == 0 for job in jobs)
@@ -384,6 +454,12 @@ class _Log:
         if follower.size < size:
             what = f"the log has {follower.size} entries; the head demanded says there were {size}"
             self._find(BROKEN, what)
+        elif self._wanted_chain is None and (size < self._account.pruned_before or self._part is not None):
+            why = (
+                "was pruned by declaration" if size < self._account.pruned_before else "is not in this export"
+            )
+            what = f"{why}: its chain value cannot be shown here; a checkpoint kept from then could be"
+            self._find(INCOMPLETE, what, entry=size - 1)
         elif self._wanted_chain != chain:
             have = self._wanted_chain.hex() if self._wanted_chain else "not to be found"
             self._find(

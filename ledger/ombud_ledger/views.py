@@ -21,8 +21,10 @@ from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
 from ombud_ledger.layout import NO_CONTRACT, SealedFile, log_layout
 from ombud_ledger.objects import Objects
+from ombud_ledger.pruned import newest_prune
 from ombud_ledger.snapshot import snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint
+from ombud_ledger.tlog.pub import Pub
 
 _CHUNK: Final = 4_096
 _TYPED: Final = ", ".join(f'"{each.name}"' for each in COLUMNS if each.name not in {"ts", "kind"})
@@ -33,6 +35,8 @@ class Sources:
 
     def __init__(self, objects: Objects) -> None:
         self.paths: list[Path] = []
+        self.begins: dict[str, int] = {}
+        """By log, the number before which all entries were pruned by declaration."""
         self._objects = objects
         self._entries: list[str] = []
         self._facts: dict[str, list[str]] = {}
@@ -45,8 +49,13 @@ class Sources:
             raise LedgerUnreadable(f"{layout.folder}: no such log")
         end = None if checkpoint is None else checkpoint.size
         with snapshot(layout) as shot:
+            first = shot.entries[0].first if shot.entries else shot.begins
+            prune = newest_prune(layout) if first else None
+            if first and prune is not None:
+                self.begins[log] = min(first, prune.before)
             if checkpoint is not None:
-                demand(shot, log, checkpoint)
+                begins = self.begins.get(log, 0)
+                demand(shot, log, checkpoint, Pub(layout.pub), begins)
             self._add_sealed(self._entries, log, _before(end, shot.entries), end)
             sealed_facts = _before(end, shot.facts)
             for contract in sorted({file.path.parent.name for file in sealed_facts}):

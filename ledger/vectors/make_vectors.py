@@ -19,6 +19,7 @@ from typing import Any
 
 ORIGIN = "acme.example/test/r/1"
 SALT = bytes(range(32))
+ENTRIES = "entries/000000000000-000000000002.parquet"
 Line = dict[str, Any]
 
 
@@ -129,9 +130,32 @@ def tampered(at: int, **values: Any) -> list[Line]:
     return lines
 
 
+def pruned(begins: int, *, gone: int | None = None, path: str = ENTRIES, **fields: Any) -> list[Line]:
+    """Return the log with a prune entry, without the entries before `gone`, else before `begins`."""
+    good = log(entries())
+    chain = good[begins - 1]["chain"] if begins else sha256(ORIGIN.encode()).hexdigest()
+    prune = {
+        "kind": "prune",
+        "ts": 1_700_000_000_000_009,
+        "format": 1,
+        "origin": ORIGIN,
+        "before": begins,
+        "chain": chain,
+        "files": [{"path": path, "sha256": "ab" * 32}],
+        "by": "os:tester",
+    }
+    told = {key: value for key, value in (prune | fields).items() if value is not None}
+    return log([*entries(), {"fields": told}])[begins if gone is None else gone :]
+
+
 def logs_valid() -> dict[str, list[Line]]:
     """Return logs that must verify."""
-    return {"five-entries": log(entries()), "genesis-alone": log(entries()[:1])}
+    return {
+        "five-entries": log(entries()),
+        "genesis-alone": log(entries()[:1]),
+        "pruned": pruned(3),
+        "pruned-facts-alone": pruned(0, path="facts/0000000000000000/000000000000-000000000002.parquet"),
+    }
 
 
 def logs_invalid() -> dict[str, list[Line]]:
@@ -185,6 +209,16 @@ def logs_invalid() -> dict[str, list[Line]]:
         "facts-contract-without-commit": changed(2, facts_contract="ab" * 32),
         "seal-without-files": log([*parts, {"fields": seal}]),
         "seal-digest-not-hex": log([*parts, {"fields": seal | {"files": [file | {"sha256": "x"}]}}]),
+        "prune-chain-changed": pruned(3, chain="00" * 32),
+        "prune-digest-not-hex": pruned(3, files=[{"path": ENTRIES, "sha256": "x"}]),
+        "prune-format-unknown": pruned(3, format=2),
+        "prune-of-entries-that-stay": pruned(2),
+        "prune-of-the-future": pruned(0, before=6, path=ENTRIES),
+        "prune-of-another-folder": pruned(3, path="entries/../../000000000000-000000000002.parquet"),
+        "prune-without-files": pruned(3, files=None),
+        "prune-without-origin": pruned(3, origin=None),
+        "pruned-further-than-said": pruned(3, gone=4),
+        "pruned-less-than-said": pruned(3, gone=2),
         "seal-of-the-future": log([*parts, {"fields": seal | {"last": 9, "files": [file]}}]),
     }
 

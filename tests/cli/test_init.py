@@ -20,6 +20,7 @@ from ombud_gateway.identity import Bearer, Principal
 from ombud_gateway.systems import load_systems
 from ombud_policies import Bundle, Engine, Question, Uid
 
+KEEP = ("--keep", "24m", "--keep-reason", "until complaints have lapsed")
 SERVICE = "/inference.GRPCInferenceService/"
 
 
@@ -56,7 +57,7 @@ def drafted(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
     """A drafted gateway and what init said of it."""
     folder = tmp_path / "governed"
     with serving(loans()) as (address, _):
-        done = ombud("init", "--upstream", address, "--model", "Loans-v2", "--dir", folder, "--json")
+        done = ombud("init", "--upstream", address, "--model", "Loans-v2", *KEEP, "--dir", folder, "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     return folder, json.loads(done.stdout)
 
@@ -73,12 +74,38 @@ def test_init_drafts_a_gateway_that_checks(drafted: tuple[Path, dict[str, Any]])
         about["systems"],
         about["tokens"],
     ) == (0, True, ["loans_v2"], 1)
+    assert about["retention"] == [
+        {"system": "loans_v2", "kept": part, "for": "24m", "because": KEEP[3]}
+        for part in ("entries", "facts", "payloads")
+    ]
+    table = ombud("config", "check", folder / "ombud.toml").stdout
+    assert [line.split() for line in table.splitlines() if "payloads" in line] == [
+        ["loans_v2", "payloads", "24m", *KEEP[3].split()]
+    ]
     assert Principal("Agent", "first-agent") == Bearer(folder / "tokens.toml").principal(
         f"Bearer {said['token']}"
     )
     assert {f"{folder}/ombud.toml", f"{folder}/systems/loans_v2.yaml", f"{folder}/tokens.toml"} <= set(
         said["files"]
     )
+
+
+@pytest.mark.parametrize(
+    ("keep", "reason", "wrong"),
+    [
+        ("2 years", "why", "--keep: is '2 years', must be a whole number"),
+        ("2y", " ", "--keep-reason: must say why"),
+    ],
+)
+def test_init_takes_no_default_for_retention(tmp_path: Path, keep: str, reason: str, wrong: str) -> None:
+    """Somebody says how long and why, or nothing is drafted."""
+    with serving(loans()) as (address, _):
+        arguments = ["init", "--upstream", address, "--model", "Loans-v2", "--dir", tmp_path / "new"]
+        left_out = ombud(*arguments)
+        refused = ombud(*arguments, "--keep", keep, "--keep-reason", reason)
+    assert (left_out.exit_code, "--keep" in left_out.stderr) == (2, True)
+    assert wrong in refused.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_drafted_bundle_observes_the_drafted_system(drafted: tuple[Path, dict[str, Any]]) -> None:
@@ -114,7 +141,7 @@ def test_init_never_overwrites(drafted: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = drafted
     before = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     with serving(loans()) as (address, _asked):
-        done = ombud("init", "--upstream", address, "--model", "Loans-v2", "--dir", folder)
+        done = ombud("init", "--upstream", address, "--model", "Loans-v2", *KEEP, "--dir", folder)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"ombud: --dir: {folder}/ombud.toml is there already")
     assert before == {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -124,7 +151,7 @@ def test_init_takes_a_name_and_says_the_token_once(tmp_path: Path) -> None:
     """--name names system and bundle; people get the token on stdout, and it is in no file."""
     with serving(loans()) as (address, _):
         done = ombud(
-            "init", "--upstream", address, "--model", "Loans-v2", "--name", "credit", "--dir", tmp_path
+            "init", "--upstream", address, "--model", "Loans-v2", *KEEP, "--name", "credit", "--dir", tmp_path
         )
     assert done.exit_code == 0
     (token,) = [line for line in done.stdout.splitlines() if line.startswith("ombud_")]
@@ -140,7 +167,7 @@ def test_init_works_without_a_model_configuration(tmp_path: Path) -> None:
     replies = loans()
     del replies[f"{SERVICE}ModelConfig"]
     with serving(replies) as (address, _):
-        done = ombud("init", "--upstream", address, "--model", "Loans-v2", "--dir", tmp_path)
+        done = ombud("init", "--upstream", address, "--model", "Loans-v2", *KEEP, "--dir", tmp_path)
     assert done.exit_code == 0
     assert ombud("config", "check", tmp_path / "ombud.toml").exit_code == 0
 
@@ -151,7 +178,9 @@ def test_init_works_without_a_model_configuration(tmp_path: Path) -> None:
 def test_init_refuses_a_name_no_system_can_have(tmp_path: Path, name: str, expected: str) -> None:
     """A name that no system can have is refused before anything is written."""
     with serving(loans()) as (address, _):
-        done = ombud("init", "--upstream", address, "--model", "Loans-v2", "--name", name, "--dir", tmp_path)
+        done = ombud(
+            "init", "--upstream", address, "--model", "Loans-v2", *KEEP, "--name", name, "--dir", tmp_path
+        )
     assert done.exit_code == 2
     assert expected in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -159,7 +188,7 @@ def test_init_refuses_a_name_no_system_can_have(tmp_path: Path, name: str, expec
 
 def test_init_names_a_server_that_does_not_answer(tmp_path: Path) -> None:
     """Nobody listening is exit code 2, one line, and nothing written."""
-    done = ombud("init", "--upstream", "127.0.0.1:1", "--model", "m", "--dir", tmp_path)
+    done = ombud("init", "--upstream", "127.0.0.1:1", "--model", "m", *KEEP, "--dir", tmp_path)
     assert done.exit_code == 2
     assert done.stderr.startswith("ombud: --upstream: 127.0.0.1:1 cannot be asked: UNAVAILABLE")
     assert list(tmp_path.iterdir()) == []

@@ -70,22 +70,24 @@ def test_serves_and_closes(deployment: Deployment) -> None:
 
 
 def test_a_changed_system_is_declared_again(deployment: Deployment) -> None:
-    """The log has every version of a system that it ran with, and the bytes of each."""
+    """The log has every version of a system that it ran with, what each kept for how long, and its bytes."""
     config = load_config(deployment.config)
     ledger = open_ledger(config, os.urandom)
     file = deployment.folder / "systems/lending.yaml"
     for _ in range(2):
         declare_systems(ledger, load_systems(config.systems))
     first = file.read_bytes()
-    file.write_bytes(first.replace(b"range: [0, 10000]", b"range: [0, 9000]"))
+    changed = first.replace(b"range: [0, 10000]", b"range: [0, 9000]")
+    file.write_bytes(changed.replace(b"entries: {period: 12m", b"entries: {period: 2y"))
     declare_systems(ledger, load_systems(config.systems))
     with query.connect(deployment.ledger) as sql:
         entries = sql.execute(
-            "SELECT record->>'$.digest', record->>'$.contract' FROM entries"
+            "SELECT record->>'$.digest', record->>'$.contract', record->>'$.retention.entries' FROM entries"
             " WHERE kind = 'system' ORDER BY seq"
         ).fetchall()
-    assert [ledger.get_object(digest) for digest, _ in entries] == [first, file.read_bytes()]
-    assert len({contract for _, contract in entries}) == 2
+    assert [ledger.get_object(digest) for digest, _, _ in entries] == [first, file.read_bytes()]
+    assert len({contract for _, contract, _ in entries}) == 2
+    assert [period for _, _, period in entries] == ["12m", "2y"]
     ledger.close()
 
 

@@ -18,7 +18,14 @@ from ombud_gateway.systems import load_systems, parse_system
 
 CASES = sorted((Path(__file__).parent / "cases" / "systems").glob("*.yaml"))
 ROOT = Path(__file__).parents[2]
-GOOD = "system: {0}\npurpose: p\nowner: o\nrisk: limited\nmodels: [{{name: {1}, upstream: u}}]\n"
+KEPT = (
+    "retention: {entries: {period: 2y, reason: r}, facts: {period: 12m, reason: r}, "
+    "payloads: {period: 90d, reason: r}}\n"
+)
+GOOD = (
+    "system: {0}\npurpose: p\nowner: o\nrisk: limited\nmodels: [{{name: {1}, upstream: u}}]\n"
+    + KEPT.replace("{", "{{").replace("}", "}}")
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
@@ -140,6 +147,8 @@ def test_a_draft_types_what_it_can() -> None:
             DeclaredTensor("in", "UINT8", (1,)),
         ],
         outputs=[DeclaredTensor("y", "FP8", (1,))],
+        keep="24m",
+        reason="a trial",
     )
     assert (system.name, [model.name for model in system.models]) == ("my_model_1", ["My Model/1"])
     assert [
@@ -184,6 +193,8 @@ def test_every_draft_is_a_valid_system(
     model: str, inputs: list[DeclaredTensor], outputs: list[DeclaredTensor], batched: bool
 ) -> None:
     """Whatever a server calls its models and tensors, the drafted file reads back as that model's system."""
-    system, text = draft_system(model, "u", inputs=inputs, outputs=outputs, batched=batched)
+    system, text = draft_system(
+        model, "u", inputs=inputs, outputs=outputs, keep="24m", reason=model, batched=batched
+    )
     assert parse_system(text, file="x").contract.digest == system.contract.digest
     assert system.models[0].name == model

@@ -107,11 +107,40 @@ def check_shred(fields: dict[str, Any]) -> None:
     demand(fields["blanks"] > 0, "no blanks")
 
 
+def check_prune(seq: int, fields: dict[str, Any]) -> tuple[int, str]:
+    """Check the form of a prune entry; return which entry comes first, and the chain value before it."""
+    before, files = fields.get("before"), fields.get("files")
+    demand(fields.get("format") == 1 and isinstance(fields.get("origin"), str), "format or origin")
+    demand(
+        type(before) is int and 0 <= before <= seq and is_hash(fields.get("chain")), "prune before or chain"
+    )
+    demand(isinstance(files, list), "prune files")
+    assert isinstance(before, int)
+    for file in files or []:
+        demand(isinstance(file, dict) and is_hash(file.get("sha256")), "prune file")
+        path = re.fullmatch(
+            r"(entries|payloads|facts/[0-9a-f]{16})/(\d{12})-(\d{12})\.parquet",
+            str(file.get("path")),
+            re.ASCII,
+        )
+        demand(path is not None, "prune path")
+        assert path
+        demand(int(path[2]) <= int(path[3]) < seq, "prune range")
+        demand(path[1] != "entries" or int(path[3]) < before, "prune of entries that stay")
+    return before, str(fields["chain"])
+
+
 def check_entries(lines: list[dict[str, Any]]) -> tuple[bytes, list[dict[str, Any]]]:
     """Return the chain's head and the records, or raise Rejected; looks at no facts."""
-    chain, last_ts = b"", -(2**53)
+    chain, last_ts, begins = b"", -(2**53), 0
     records = []
-    for seq, line in enumerate(lines):
+    if lines[0]["seq"] != 0:
+        # Entries before these were pruned: the newest prune entry says so, and the chain value before them.
+        said = [line for line in lines if json.loads(line["record"]).get("kind") == "prune"]
+        demand(said != [], "entries missing")
+        begins, value = check_prune(said[-1]["seq"], json.loads(said[-1]["record"]))
+        chain = bytes.fromhex(value)
+    for seq, line in enumerate(lines, begins):
         record = line["record"].encode()
         fields = read(record, 16_384)
         demand(line["seq"] == seq, "seq")
@@ -128,6 +157,8 @@ def check_entries(lines: list[dict[str, Any]]) -> tuple[bytes, list[dict[str, An
             check_seal(seq, fields)
         if fields["kind"] == "shred":
             check_shred(fields)
+        if fields["kind"] == "prune":
+            check_prune(seq, fields)
         demand("facts_commit" not in fields or is_hash(fields["facts_commit"]), "commitment to facts")
         demand("facts_commit" in fields or "facts_contract" not in fields, "contract without facts")
         commits = [fields[name] for name in ("payload_commit", "payload_key_commit") if name in fields]

@@ -22,8 +22,10 @@ from ombud_ledger.check_payloads import check_payloads
 from ombud_ledger.follow import Follower, check_facts
 from ombud_ledger.hashing import leaf_hash, payload_commit
 from ombud_ledger.hot import PayloadRow
+from ombud_ledger.pruned import gone_by, prune_of
+from ombud_ledger.said import Said
 from ombud_ledger.shapes import Shapes
-from ombud_ledger.shreds import Said, check_shreds, standing
+from ombud_ledger.shreds import check_shreds, standing
 from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from ombud_ledger.tlog.cosignature import cosign, demand_quorum
 from ombud_ledger.tlog.merkle import fold, prove_inclusion, root_of, verify_consistency, verify_inclusion
@@ -66,9 +68,14 @@ def ours(path: Path) -> None:
     if path.suffix == ".json":
         canonical.parse(path.read_bytes(), limit=canonical.MAX_RECORD)
         return
+    lines = read_lines(path)
     follower = Follower()
+    if lines[0]["seq"]:
+        told = [(line["seq"], json.loads(line["record"])) for line in reversed(lines)]
+        pruned = gone_by(prune_of(seq, fields) for seq, fields in told if fields.get("kind") == "prune")
+        follower = Follower(size=pruned.before, head=bytes.fromhex(pruned.chain))
     shapes = Shapes(canonical.MAX_FACTS)
-    for line in read_lines(path):
+    for line in lines:
         record, chain = line["record"].encode(), bytes.fromhex(line["chain"])
         fields = follower.follow(line["seq"], record, chain)
         salt = bytes.fromhex(line["salt"]) if "salt" in line else None

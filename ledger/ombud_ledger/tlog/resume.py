@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable
 from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.layout import LogLayout
+from ombud_ledger.pruned import newest_prune
 from ombud_ledger.records import chain_at, whole_stretch
 from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
 from ombud_ledger.tlog.pub import Pub
@@ -82,9 +83,12 @@ def tree_of(layout: LogLayout, size: int, pub: Pub | None = None) -> Edge:
 
     Raises LedgerUnreadable if one of them is missing.
     """
-    edge = Edge()
+    # What was pruned is in tiles alone; whoever asks compares the root, which shows whether these are true.
+    prune = newest_prune(layout)
+    begins = min(prune.before, size) if prune else 0
+    edge = Edge.load(begins, Pub(layout.pub).tile) if begins else Edge()
     leaves: list[bytes] = []
-    for entry in whole_stretch(layout, 0, size):
+    for entry in whole_stretch(layout, begins, size):
         leaves.append(leaf_hash(entry.record))
         if len(leaves) == _CHUNK or entry.seq == size - 1:
             for tile in edge.extend(leaves):

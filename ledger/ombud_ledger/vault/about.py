@@ -3,6 +3,7 @@
 """Find in stored facts and payloads what is about somebody, by pseudonym."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +43,10 @@ def rows_about(facts: Any, pseudonyms: Iterable[str]) -> list[int]:
 
 
 def facts_about(path: Path, pseudonyms: Iterable[str]) -> Iterator[FactsRow]:
-    """Yield the rows of a facts file that are about one of the pseudonyms. Raises LedgerUnreadable."""
+    """Yield the rows of a facts file that are about one of the pseudonyms. Raises LedgerUnreadable.
+
+    There are none in a file that is not there any more: whoever writes to its log pruned it meanwhile.
+    """
     wanted = frozenset(pseudonyms)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
@@ -50,6 +54,8 @@ def facts_about(path: Path, pseudonyms: Iterable[str]) -> Iterator[FactsRow]:
                 for at in rows_about(batch.column(2), wanted):
                     seq, salt, facts = (column[at].as_py() for column in batch.columns)
                     yield FactsRow(seq, salt, facts.encode())
+    except FileNotFoundError:
+        return
     except (pa.ArrowException, OSError, ValueError) as error:
         raise LedgerUnreadable(f"{path.name}: {error}") from error
 
@@ -76,7 +82,7 @@ def count_payloads(layout: LogLayout, pseudonyms: Iterable[str]) -> int:
     with snapshot(layout) as shot:
         count += sum(row.subject in wanted for row in shot.payload_rows())
         for file in shot.payloads:
-            with pq.ParquetFile(file.path) as parquet:
+            with suppress(FileNotFoundError), pq.ParquetFile(file.path) as parquet:  # pruned meanwhile
                 subjects = parquet.read(columns=["subject"], use_threads=False)["subject"]
-            count += sum(each in wanted for each in subjects.to_pylist())
+                count += sum(each in wanted for each in subjects.to_pylist())
     return count

@@ -62,6 +62,7 @@ class Eraser:
         *,
         append: Callable[[str, Mapping[str, Any]], object],
         seal: Callable[[], object],
+        finish_prunes: Callable[[], object],
         cover: Callable[[], None],
         durable: Durable,
     ) -> None:
@@ -71,6 +72,7 @@ class Eraser:
         self._vault = vault
         self._append = append
         self._seal = seal
+        self._finish_prunes = finish_prunes
         self._cover = cover
         self._durable = durable
 
@@ -95,7 +97,9 @@ class Eraser:
         files: list[str] = []
         rows = 0
         try:
-            # 2. Blank the person's facts in this log. Calls that were under way when it began may still bring
+            # 2. Files that a prune entry names and a crash left go first, with the bytes that it names.
+            self._finish_prunes()
+            # 3. Blank the person's facts in this log. Calls that were under way when it began may still bring
             #    some: again, until the tail has none.
             for _ in range(_ROUNDS):
                 self._seal()
@@ -108,13 +112,13 @@ class Eraser:
                 raise LedgerUnavailable(f"log {self._log}: facts of the person to erase keep coming in")
             self._purge()
             payloads = sum(count_payloads(log_layout(self._root, log), pseudonyms) for log in self._logs())
-            # 3. The other logs of this ledger do so in their own processes. The keys wait for them.
+            # 4. The other logs of this ledger do so in their own processes. The keys wait for them.
             waiting = self._waiting(pseudonyms)
             if not waiting:
-                # 4. Destroy key, identifier, mapping. From here on payloads are dark, and nothing tells whose
+                # 5. Destroy key, identifier, mapping. From here on payloads are dark, and nothing tells whose
                 #    the pseudonyms were. A crash after this leaves the next entry to be written.
                 self._vault.destroy_keys(erasure, self._log)
-                # 5. Say so.
+                # 6. Say so.
                 self._say_destroyed(erasure, len(pseudonyms))
         except OSError as error:
             raise LedgerUnavailable(f"log {self._log}: erasure {erasure}: {error}") from error

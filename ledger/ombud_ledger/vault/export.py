@@ -16,9 +16,9 @@ from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, SubjectUnknown
 from ombud_ledger.hashing import facts_commit
 from ombud_ledger.hot import PayloadRow, Row
 from ombud_ledger.layout import log_layout, log_names
-from ombud_ledger.records import Stored, stretch, whole_stretch
+from ombud_ledger.origin import origin_of
+from ombud_ledger.records import Stored, stretch
 from ombud_ledger.snapshot import Snapshot, snapshot
-from ombud_ledger.tlog.published import Published
 from ombud_ledger.vault.about import FactsRow, facts_about, subject_of
 from ombud_ledger.vault.payload import Payload
 from ombud_ledger.vault.vault import Vault
@@ -120,11 +120,7 @@ class _Reader:
 
     def _origin_of(self) -> str:
         if self._origin is None:
-            try:
-                (genesis,) = whole_stretch(self._layout, 0, 1)
-                self._origin = str(parse(genesis.record, limit=MAX_RECORD)["origin"])
-            except LedgerUnreadable:  # pruned: its checkpoints say whose log it is
-                self._origin = Published(self._layout).checkpoint().checkpoint.origin
+            self._origin = origin_of(self._layout)
         return self._origin
 
 

@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whose log it is: what its genesis entry says or, where that was pruned, its newest prune entry."""
+
+from pathlib import Path
+
+from ombud_ledger.canonical import MAX_RECORD, parse
+from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.layout import LogLayout, log_layout, log_names
+from ombud_ledger.pruned import newest_prune
+from ombud_ledger.records import stretch
+from ombud_ledger.snapshot import snapshot
+
+
+def origin_of(layout: LogLayout) -> str:
+    """Return a log's origin. Raises LedgerUnreadable, LedgerBroken."""
+    with snapshot(layout) as shot:
+        genesis = next(stretch(shot, 0, 1), None)
+    if genesis is not None:
+        return str(parse(genesis.record, limit=MAX_RECORD).get("origin", ""))
+    prune = newest_prune(layout)
+    if prune is None or not prune.before:
+        raise LedgerUnreadable(f"{layout.folder.name}: entry 0 is missing, and no prune entry says why")
+    return prune.origin
+
+
+def origins(root: Path) -> dict[str, str]:
+    """Return the origin of every log of a ledger, by log. Raises LedgerUnreadable, LedgerBroken."""
+    return {name: origin_of(log_layout(Path(root), name)) for name in log_names(Path(root))}
