@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from ombud_cli.failure import Exit, unusable
 from ombud_cli.features import misfits
 from ombud_cli.output import Format, print_fields, print_json, print_rows, printable
+from ombud_gateway.activation import unkept
 from ombud_gateway.config import Config, load_config
 from ombud_gateway.identity import TokenFile, TokenFileInvalid
 from ombud_gateway.problems import ConfigInvalid
@@ -47,12 +49,12 @@ def check_command(
     """
     if not file.is_file():
         raise unusable(f"FILE: is {str(file)!r}, must be a configuration file; `ombud init` drafts one")
-    about, problems = check(file)
+    about, problems, notes = check(file)
     if as_json:
-        print_json({"valid": not problems, **about, "problems": problems})
+        print_json({"valid": not problems, **about, "problems": problems, "notes": notes})
     else:
-        for problem in problems:
-            print(printable(problem))
+        for line in (*problems, *(f"note: {note}" for note in notes)):
+            print(printable(line))
         kept = about.pop("retention", [])
         print_fields(about)
         if kept:
@@ -63,24 +65,28 @@ def check_command(
     raise typer.Exit(Exit.NO if problems else Exit.OK)
 
 
-def check(file: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return what the configuration amounts to, and every problem found, one line each."""
+def check(file: Path) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return what the configuration amounts to; every problem, and what is worth knowing, a line each."""
     problems: list[str] = []
     try:
         config = load_config(file)
     except ConfigInvalid as error:
-        return {}, [str(problem) for problem in error.problems]
+        return {}, [str(problem) for problem in error.problems], []
     systems = _systems(config, problems)
     bundle = _bundle(config, problems)
     if systems is not None and bundle is not None:
         schema = config.policy.bundle / "schema.cedarschema"
         found = (problem for system in systems for problem in misfits(system, bundle))
         problems += [f"{schema}: {problem}" for problem in found]
+    if bundle is not None and (why := unkept(bundle, keeps_payloads=config.vault is not None)):
+        problems.append(f"{file}: vault must be given: {why}")
+    problems += _vault(config)
     about = {
         "listen": config.gateway.listen,
         "tls": config.gateway.tls is not None,
         "upstreams": {name: section.address for name, section in config.upstreams.items()},
         "ledger": str(config.ledger.path),
+        "vault": str(config.vault.folder) if config.vault else None,
         "signed by": _vkeys(config, problems),
         "systems": [system.name for system in systems or ()],
         "retention": [_kept(system, part) for system in systems or () for part in retention.PARTS],
@@ -88,7 +94,24 @@ def check(file: Path) -> tuple[dict[str, Any], list[str]]:
         "policies": len(bundle.policies) if bundle else None,
         "tokens": _tokens(config, problems),
     }
-    return about, problems
+    return about, problems, list(_notes(config, systems))
+
+
+def _vault(config: Config) -> Iterator[str]:
+    for name in ("folder", "keys") if config.vault else ():
+        place = getattr(config.vault, name)
+        if not place.is_dir():
+            yield f"vault.{name}: there is no vault at {place}; `ombud vault init` makes one"
+
+
+def _notes(config: Config, systems: Systems | None) -> Iterator[str]:
+    for system in systems or ():
+        subject = system.contract.subject
+        if config.vault is None and subject is not None:
+            yield (
+                f"system {system.name}: {subject} says whom a call is about, but there is no [vault]: facts"
+                " leave the person out, who can then be neither exported nor erased"
+            )
 
 
 def _kept(system: System, part: str) -> dict[str, str]:
@@ -132,7 +155,8 @@ def _vkeys(config: Config, problems: list[str]) -> list[str]:
         )
     if found.encrypted and section.signing_passphrase_file is None:
         problems.append(
-            f"ledger.signing_key: {section.signing_key} is encrypted; give signing_passphrase_file"
+            f"ledger.signing_key: {section.signing_key} is encrypted, or wants a PIN;"
+            " give signing_passphrase_file"
         )
     return [str(key) for key in found.vkeys]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ombud_cli.failure import Exit, Failure, unusable
 TOKEN_VARIABLE = "OMBUD_TOKEN"  # noqa: S105 - the name of a variable
 _LARGEST_FILE = 1 << 20
 _SECONDS = 30.0
+_LARGEST_REPLY = 320 << 20
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 _ANSWERS = {"PERMISSION_DENIED", "FAILED_PRECONDITION", "NOT_FOUND", "ABORTED", "ALREADY_EXISTS"}
 _DECISION_ID = "ombud-decision-id"
@@ -39,25 +41,36 @@ class Control:
     key: Path | None = None
     plaintext: bool = False
 
-    def ask(self, stub: Any, method: str, request: Any) -> Any:
+    def ask(self, stub: Any, method: str, request: Any, *, seconds: float = _SECONDS) -> Any:
         """Call one method of a generated stub class; raise `Failure` with the gateway's refusal as text."""
         with self._channel() as channel:
-            metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
             try:
-                return getattr(stub(channel), method)(request, timeout=_SECONDS, metadata=metadata)
+                return getattr(stub(channel), method)(request, timeout=seconds, metadata=self._metadata())
             except grpc.RpcError as error:
                 raise refused(self.gateway, error) from error
 
+    def listen(self, stub: Any, method: str, request: Any, *, seconds: float) -> Iterator[Any]:
+        """Yield what one method of a generated stub class answers; raise `Failure` with a refusal as text."""
+        with self._channel() as channel:
+            try:
+                yield from getattr(stub(channel), method)(request, timeout=seconds, metadata=self._metadata())
+            except grpc.RpcError as error:
+                raise refused(self.gateway, error) from error
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
     def _channel(self) -> grpc.Channel:
+        options = [("grpc.max_receive_message_length", _LARGEST_REPLY)]  # all that is kept of a person
         presents_tls = any((self.ca, self.certificate, self.key))
         if self.plaintext and presents_tls:
             raise unusable("--plaintext: excludes --ca, --cert and --key")
         if self.plaintext or (is_local(self.gateway) and not presents_tls):
-            return grpc.insecure_channel(self.gateway)
+            return grpc.insecure_channel(self.gateway, options)
         if (self.certificate is None) != (self.key is None):
             raise unusable("--cert, --key: must be given together")
         parts = (read_bounded(path) if path else None for path in (self.ca, self.key, self.certificate))
-        return grpc.secure_channel(self.gateway, grpc.ssl_channel_credentials(*parts))
+        return grpc.secure_channel(self.gateway, grpc.ssl_channel_credentials(*parts), options)
 
 
 def is_local(address: str) -> bool:

@@ -49,6 +49,11 @@ deployment = {deployment}
 # publish_listen = "127.0.0.1:8090"
 # To have somebody else cosign it: [[ledger.witness]], with url and vkey.
 
+# To erase and export people that calls are about, and for @capture("full"): `ombud vault init`, with
+# [vault]
+# folder = "var/vault"
+# keys = "var/vault-keys"  # better on another volume: a copy of one without the other is dark
+
 [policy]
 bundle = {bundle}
 

@@ -24,6 +24,7 @@ from ombud_cli.ledger_proofs import (
     serve_command,
     verify_receipt_command,
 )
+from ombud_cli.ledger_query import query_command
 from ombud_cli.ledger_retention import (
     HOLD_EPILOG,
     HOLDS_EPILOG,
@@ -190,6 +191,11 @@ app.command(
     epilog="Example: `ombud ledger verify-receipt 019a….tlog-proof --vkey …` **Exit codes**: 0 it holds; "
     "1 it does not; 2 it is no receipt.",
 )(verify_receipt_command)
+app.command(
+    "query",
+    epilog='Example: `ombud ledger query "SELECT verdict, count(*) FROM decisions GROUP BY ALL" -o csv` '
+    "**Exit codes**: 0 all rows; 1 denied; 2 bad SQL, too much asked for, or no gateway.",
+)(query_command)
 app.command("prune", epilog=PRUNE_EPILOG)(prune_command)
 app.command("hold", epilog=HOLD_EPILOG)(hold_command)
 app.command("holds", epilog=HOLDS_EPILOG)(holds_command)

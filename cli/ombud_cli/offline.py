@@ -32,7 +32,7 @@ By = Annotated[str, typer.Option(metavar="TEXT", help="Who does it, as recorded;
 
 @contextmanager
 def offline(
-    path: Path, log: str | None = None, signers: Sequence[keys.SigningKey] = ()
+    path: Path, log: str | None = None, signers: Sequence[keys.Signer] = ()
 ) -> Iterator[list[Ledger]]:
     """Open every log of a ledger, or the one named, and close them in the end; raise `Failure`.
 
@@ -67,7 +67,7 @@ def chosen_logs(path: Path, log: str | None = None) -> dict[str, str]:
     return {name: origin for name, origin in found.items() if log in (None, name)}
 
 
-def signing(path: Path, key: Path | None, passphrase_file: Path | None) -> Sequence[keys.SigningKey]:
+def signing(path: Path, key: Path | None, passphrase_file: Path | None) -> Sequence[keys.Signer]:
     """Return the keys that sign the ledger's logs: those given, else those of the configuration here."""
     if key is None:
         return _configured(path)
@@ -82,7 +82,7 @@ def who(by: str) -> str:
     return by or f"os:{getpass.getuser()}"
 
 
-def _configured(path: Path) -> Sequence[keys.SigningKey]:
+def _configured(path: Path) -> Sequence[keys.Signer]:
     if not CONFIG.is_file():
         return ()
     from ombud_cli.wiring import signing_keys

@@ -38,10 +38,13 @@ def check_command(folder: Folder, as_json: Json = False) -> None:
     except BundleInvalid as error:
         _print_problems(folder, error.problems, as_json=as_json)
         raise typer.Exit(Exit.NO) from error
+    notes = _notes(bundle)
     if as_json:
-        print_json({"valid": True, **_about(bundle), "problems": []})
-    else:
-        print(f"{folder}: holds: {len(bundle.policies)} policies, digest {bundle.digest}")
+        print_json({"valid": True, **_about(bundle), "problems": [], "notes": notes})
+        return
+    for note in notes:
+        print(printable(f"{folder}: note: {note}"))
+    print(f"{folder}: holds: {len(bundle.policies)} policies, digest {bundle.digest}")
 
 
 @app.command("test", epilog="Example: `ombud policy test policies/credit`")
@@ -115,6 +118,18 @@ def _about(bundle: Bundle) -> dict[str, Any]:
         "entities_digest": bundle.entities_digest,
         "policies": list(bundle.policy_ids),
     }
+
+
+def _notes(bundle: Bundle) -> list[str]:
+    """Say what a bundle needs of the gateway that is to put it in force."""
+    full = bundle.full_captures
+    if not full:
+        return []
+    notes = [f'{", ".join(full)}: @capture("full") needs a gateway with a [vault]']
+    redacting = [policy.id for policy in bundle.policies if policy.id in full and policy.obligations.redact]
+    if redacting:
+        notes.append(f"{', '.join(redacting)}: bytes cannot be redacted, so @redact leaves features only")
+    return notes
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

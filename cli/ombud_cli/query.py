@@ -31,6 +31,20 @@ class QueryFormat(StrEnum):
     PARQUET = "parquet"
 
 
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p", "--parameter", metavar="NAME=VALUE", help="Text that $NAME in the SQL stands for. Repeatable."
+    ),
+]
+Output = Annotated[
+    QueryFormat, typer.Option("-o", "--output", help="How to print, or `parquet` to write --out.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="The new file that `-o parquet` writes.")
+]
+
+
 def query_command(
     path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     sql: Annotated[str, typer.Argument(help="One SELECT.")] = "",
@@ -38,15 +52,7 @@ def query_command(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the views and their columns instead.")
     ] = False,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p",
-            "--parameter",
-            metavar="NAME=VALUE",
-            help="Text that $NAME in the SQL stands for. Repeatable.",
-        ),
-    ] = None,
+    parameter: Parameters = None,
     as_of: AsOf = None,
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="Most memory for the data of the statement: 500MB, 2GB, ...")
@@ -57,22 +63,19 @@ def query_command(
             metavar="SECONDS", min=0.001, max=86_400, help="Longest the statement may run, printing included."
         ),
     ] = 300,
-    output: Annotated[
-        QueryFormat, typer.Option("-o", "--output", help="How to print, or `parquet` to write --out.")
-    ] = QueryFormat.TABLE,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="The new file that `-o parquet` writes.")
-    ] = None,
+    output: Output = QueryFormat.TABLE,
+    out: Out = None,
 ) -> None:
     """Ask the ledger in SQL (DuckDB), over sealed and hot entries, read-only.
 
     Views: `decisions`, `intents`, `outcomes`, `reviews`, `policies`, `refused`, ... and `entries` for all;
     `facts` and `facts_<system>` for what policy saw and models answered. `ts` is in UTC.
+
+    Reads the folder itself; `ombud ledger query` asks a running gateway instead.
     """
     if schema == bool(sql):
         raise unusable("SQL: must be given, or --schema, and not both")
-    if (output is QueryFormat.PARQUET) != (out is not None):
-        raise unusable("--out: must be given with -o parquet, and only with it")
+    check_out(output, out)
     if schema and out is not None:
         raise unusable("-o: --schema prints, must be table, json or csv")
     if not _SIZE.fullmatch(memory):
@@ -86,7 +89,7 @@ def query_command(
             shown = _together(described) if output is QueryFormat.TABLE else described
             print_rows(_SCHEMA, shown, Format(output))
             return
-        given = _given(parameter or ())
+        given = given_parameters(parameter or ())
         _check_names(given, ledger.parameters(sql))
         if out is not None:
             written = write_parquet(out, *ledger.batches(sql, given))
@@ -96,7 +99,14 @@ def query_command(
         print_rows(columns, rows, Format(output))
 
 
-def _given(options: Iterable[str]) -> dict[str, str]:
+def check_out(output: QueryFormat, out: Path | None) -> None:
+    """Demand a file where one is written, and only there; raise `Failure`."""
+    if (output is QueryFormat.PARQUET) != (out is not None):
+        raise unusable("--out: must be given with -o parquet, and only with it")
+
+
+def given_parameters(options: Iterable[str]) -> dict[str, str]:
+    """Read what `-p NAME=VALUE` options say; raise `Failure`."""
     given: dict[str, str] = {}
     for option in options:
         name, equals, value = option.partition("=")

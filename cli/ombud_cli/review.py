@@ -37,7 +37,7 @@ _COLUMNS = ("id", "state", "stage", "system", "requester", "resource", "groups",
 def list_command(
     control: Control,
     state: Annotated[
-        str, typer.Option(help="open, approved, rejected, claimed, used, expired; empty for all.")
+        str, typer.Option(help="open, approved, rejected, claimed, used, expired, erased; empty for all.")
     ] = "open",
     system: Annotated[str, typer.Option(help="Only this system's.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, newest first.")] = 100,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ombud_gateway.activation import ActivePolicy
+from ombud_gateway.errors import Invalid
 from ombud_policies import Bundle, BundleInvalid
 
 _LOG = logging.getLogger(__name__)
@@ -43,7 +44,11 @@ async def watch(
         if bundle.digest == policy.engine.bundle.digest:
             continue
         if activate:
-            old, new = await policy.activate(bundle, by="--dev", source="watch")
+            try:
+                old, new = await policy.activate(bundle, by="--dev", source="watch")
+            except Invalid as error:
+                _LOG.error("the changed bundle cannot be in force here: %s", error)
+                continue
             _LOG.warning("bundle %s replaces %s (--dev)", new[:16], old[:16])
         else:
             _LOG.info(

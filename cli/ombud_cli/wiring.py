@@ -15,7 +15,7 @@ from pathlib import Path
 import grpc
 
 from ombud_cli.publishing import published, witnesses
-from ombud_gateway.activation import ActivePolicy, starting_policy
+from ombud_gateway.activation import ActivePolicy, starting_policy, unkept
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
 from ombud_gateway.config import Config, LedgerSection, UpstreamSection
@@ -27,13 +27,17 @@ from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
+from ombud_gateway.replies import Replies
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
+from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
-from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, keys
+from ombud_gateway.upstreams.people import People
+from ombud_gateway.upstreams.queries import Queries
+from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
 
 _LOG = logging.getLogger(__name__)
@@ -65,12 +69,18 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         # 1. What is declared: systems and policies. Nothing is opened if they do not hold.
         systems = load_systems(config.systems, upstreams=config.upstreams)
         bundle = await asyncio.to_thread(Bundle.load, config.policy.bundle)
+        keeps_payloads = config.vault is not None
+        _refuse_without_vault(bundle, keeps_payloads=keeps_payloads)
         # 2. The ledger: locked and recovered; what decisions depend on is kept in it by digest.
         randomness = Randomness()
-        ledger = await asyncio.to_thread(open_ledger, config, randomness)
+        vault = await asyncio.to_thread(open_vault, config)
+        if vault is not None:
+            stack.push_async_callback(asyncio.to_thread, vault.close)
+        ledger = await asyncio.to_thread(open_ledger, config, randomness, vault)
         stack.push_async_callback(asyncio.to_thread, ledger.close)
         await asyncio.to_thread(declare_systems, ledger, systems)
-        policy = await asyncio.to_thread(starting_policy, ledger, bundle)
+        policy = await asyncio.to_thread(starting_policy, ledger, bundle, keeps_payloads=keeps_payloads)
+        _refuse_without_vault(policy.engine.bundle, keeps_payloads=keeps_payloads)
         if policy.engine.bundle.digest != bundle.digest:
             _LOG.warning(
                 "the active bundle is %s; %s holds %s, which `ombud policy activate` would put in force",
@@ -92,18 +102,26 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         admission = Admission(config.limits.in_flight, config.limits.queue)
         telemetry = _telemetry(config, admission, ledger)
         stack.callback(telemetry.close)
-        upstreams: dict[str, Upstream] = {CONTROL: ControlUpstream(reviews, policy, ledger)}
+        pseudonyms = Pseudonyms(vault)
+        people = People(ledger, vault, reviews, pseudonyms, now_us)
+        limits = query_apart.Limits(
+            config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
+        )
+        queries = Queries(ledger, limits, config.limits.queries)
+        control = ControlUpstream(reviews, policy, ledger, people, queries)
+        upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(_channel(section, config), section.timeout_seconds)
             stack.push_async_callback(upstream.close)
             upstreams[name] = upstream
         # 5. The pipeline and its doors.
-        recorder = Recorder(ledger, now_us, lambda: admission.active)
+        recorder = Recorder(ledger, now_us, lambda: admission.active, pseudonyms=pseudonyms)
         pipeline = Pipeline(
             identity=_identity(config),
             engine=lambda: policy.engine,
             reviews=reviews,
             recorder=recorder,
+            replies=Replies(ledger, config.ledger.reply_wait_seconds),
             upstreams=upstreams,
             admission=admission,
             telemetry=telemetry,
@@ -136,7 +154,23 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         yield Gateway(server.port, policy, ledger, systems, publish_port)
 
 
-def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
+def open_vault(config: Config) -> Vault | None:
+    """Open the vault, if one is configured; raise VaultUnusable."""
+    section = config.vault
+    if section is None:
+        return None
+    if not section.folder.is_dir():
+        text, made = str(section.folder), "must be a vault; `ombud vault init` makes one"
+        raise ConfigInvalid([Problem("ombud.toml", "vault.folder", repr(text), made)])
+    return Vault.open(section.folder, section.keys, clock=now_us)
+
+
+def _refuse_without_vault(bundle: Bundle, *, keeps_payloads: bool) -> None:
+    if why := unkept(bundle, keeps_payloads=keeps_payloads):
+        raise ConfigInvalid([Problem("ombud.toml", "vault", "", f"must be given: {why}")])
+
+
+def open_ledger(config: Config, randomness: Callable[[int], bytes], vault: Vault | None = None) -> Ledger:
     """Open the log of this gateway process: one worker of one replica.
 
     Raises LedgerReadOnly, too: a gateway that cannot record must not serve.
@@ -151,6 +185,7 @@ def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
         randomness=randomness,
         signers=signing_keys(section),
         witnesses=witnesses(section),
+        vault=vault,
     )
     if ledger.why:
         ledger.close()
@@ -158,14 +193,16 @@ def open_ledger(config: Config, randomness: Callable[[int], bytes]) -> Ledger:
     return ledger
 
 
-def signing_keys(section: LedgerSection) -> Sequence[keys.SigningKey]:
+def signing_keys(section: LedgerSection) -> Sequence[keys.Signer]:
     """Return the keys that sign the log, none where none is configured. Raises KeyUnusable."""
     if section.signing_key is None:
         return ()
 
     def passphrase() -> bytes:
         if section.signing_passphrase_file is None:
-            raise KeyUnusable(f"{section.signing_key}: is encrypted; give ledger.signing_passphrase_file")
+            raise KeyUnusable(
+                f"{section.signing_key}: is encrypted, or wants a PIN; give ledger.signing_passphrase_file"
+            )
         return keys.read_passphrase(section.signing_passphrase_file)
 
     return keys.read_key_file(section.signing_key).open(passphrase)

@@ -69,7 +69,7 @@ def serve_command(
 
     def passphrase() -> bytes:
         if passphrase_file is None:
-            raise KeyUnusable(f"{key}: is encrypted; give --passphrase-file")
+            raise KeyUnusable(f"{key}: is encrypted, or wants a PIN; give --passphrase-file")
         return keys.read_passphrase(passphrase_file)
 
     with unusable_on(LedgerError):

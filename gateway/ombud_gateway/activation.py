@@ -13,18 +13,25 @@ from ombud_policies import Bundle, BundleInvalid, Engine
 
 
 class ActivePolicy:
-    """Holds the one engine that decides. Reading `engine` is atomic; a call reads it once."""
+    """Holds the one engine that decides. Reading `engine` is atomic; a call reads it once.
 
-    def __init__(self, ledger: Ledger, engine: Engine) -> None:
+    `keeps_payloads` says whether there is a vault for what `@capture("full")` keeps.
+    """
+
+    def __init__(self, ledger: Ledger, engine: Engine, *, keeps_payloads: bool = False) -> None:
         self._ledger = ledger
+        self._keeps_payloads = keeps_payloads
         self._changing = asyncio.Lock()
         self.engine = engine
 
     async def activate(self, bundle: Bundle, *, by: str, source: str, reason: str = "") -> tuple[str, str]:
         """Put a checked bundle in force; return the old and the new digest.
 
-        Whoever reads `engine` decides by the old bundle or by the new one, never by a mix.
+        Whoever reads `engine` decides by the old bundle or by the new one, never by a mix. Raises `Invalid`
+        for a bundle that keeps payloads where there is no vault.
         """
+        if why := unkept(bundle, keeps_payloads=self._keeps_payloads):
+            raise Invalid("BUNDLE", why)
         engine = await asyncio.to_thread(Engine, bundle)
         async with self._changing:
             old = self.engine.bundle.digest
@@ -39,7 +46,17 @@ class ActivePolicy:
         return old, bundle.digest
 
 
-def starting_policy(ledger: Ledger, folder: Bundle) -> ActivePolicy:
+def unkept(bundle: Bundle, *, keeps_payloads: bool) -> str:
+    """Say why a bundle cannot be in force for want of a vault; empty where it can."""
+    if keeps_payloads or not bundle.full_captures:
+        return ""
+    return (
+        f'bundle {bundle.digest[:16]}: {", ".join(bundle.full_captures)} with @capture("full") '
+        "needs a [vault] in ombud.toml, which there is none of"
+    )
+
+
+def starting_policy(ledger: Ledger, folder: Bundle, *, keeps_payloads: bool = False) -> ActivePolicy:
     """Return the policies to start with: those last activated, or on a new log the bundle of the folder.
 
     Blocking. What was activated through the control API outlives a restart, whatever the folder holds then.
@@ -47,11 +64,11 @@ def starting_policy(ledger: Ledger, folder: Bundle) -> ActivePolicy:
     last = ledger.latest("policy", {"event": "activated"})
     if last is not None:
         kept = ledger.get_object(last["object"])
-        return ActivePolicy(ledger, Engine(Bundle.from_bytes(kept)))
+        return ActivePolicy(ledger, Engine(Bundle.from_bytes(kept)), keeps_payloads=keeps_payloads)
     kept_as = ledger.put_object(folder.to_bytes())
     body = _activated(folder, kept_as, old="", by="configuration", source="start")
     ledger.append_blocking("policy", body, None)
-    return ActivePolicy(ledger, Engine(folder))
+    return ActivePolicy(ledger, Engine(folder), keeps_payloads=keeps_payloads)
 
 
 async def checked(files: dict[str, bytes]) -> Bundle:

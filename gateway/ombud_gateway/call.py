@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from ombud_gateway.contract import Tensor
 from ombud_gateway.errors import Refusal
@@ -15,6 +15,11 @@ from ombud_gateway.systems import ModelEntry, System
 from ombud_policies import Uid, Value
 
 Metadata = tuple[tuple[str, str | bytes], ...]
+ReplyWhen = Literal["durable", "signed", "witnessed"]
+"""What the ledger must have reached before a reply leaves."""
+DURABLE: Final = "durable"
+SIGNED: Final = "signed"
+WITNESSED: Final = "witnessed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,9 @@ class Call:
     forwarded as it is; `tensors` is what the contract reads (None where the method carries no typed input).
     `problem` is why the bytes cannot be judged; the caller learns it once it has said who it is. `canonical`
     gives the bytes a review binds to and raises `Invalid` where the request cannot be reviewed.
+
+    A control call can be about a person, too: `subject` is the pseudonym then. `names` says that its bytes
+    name the person, so that nothing of them is kept, not even a digest that could be guessed at.
     """
 
     id: str
@@ -77,9 +85,12 @@ class Call:
     problem: Refusal | None = None
     stream: bool = False
     resume: str = ""
+    reply_when: ReplyWhen = DURABLE
     correlation: Correlation = field(default_factory=Correlation)
     deadline: float | None = None
     metadata: Metadata = ()
+    subject: str = ""
+    names: bool = False
     read_answer: Callable[[bytes], AnswerView] = _no_view
 
 
@@ -102,15 +113,24 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that may leave: recorded under `id` at `position` (log:seq).
+    """An answer that may leave: recorded under `id`, as entry `seq` of `log`.
 
-    `single` says that its model gives one answer a request; decoupled models may give more, or none.
+    `single` says that its model gives one answer a request; decoupled ones may give more, or none. `reached`
+    is how far the ledger had come with the entry; `checkpoint` the size of one that covers it, 0 without one.
     """
 
     id: str
     answer: Answer
-    position: str
+    log: str
+    seq: int
     single: bool = True
+    reached: ReplyWhen = DURABLE
+    checkpoint: int = 0
+
+    @property
+    def position(self) -> str:
+        """Where it is recorded, as its caller is told: log:seq."""
+        return f"{self.log}:{self.seq}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +155,7 @@ class Upstream(Protocol):
     async def forward(self, call: Call, passage: Passage) -> Answer:
         """Send one request; raise `UpstreamFailed` with the upstream's own status."""
 
-    def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+    def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Send one request on a stream of its own and yield its answers; raise `UpstreamFailed`."""
 
     async def describe(self, model: str, version: str) -> Description:

@@ -173,6 +173,7 @@ class LedgerSection(_Section):
     With `publish_listen`, what the signed log publishes is served there over HTTP, its records included. To
     let it be reached from beyond this host takes a flag of its own: nobody authenticates there. A checkpoint
     counts as witnessed once `witness_quorum` of the witnesses cosigned it; all of them, if it is not given.
+    A reply whose caller wants it signed or witnessed waits `reply_wait_seconds` at most.
     """
 
     path: AnyPath
@@ -189,6 +190,7 @@ class LedgerSection(_Section):
     publish_plaintext: bool = False
     witness: list[WitnessSection] = Field(default=[], max_length=16)
     witness_quorum: int | None = Field(default=None, ge=1)
+    reply_wait_seconds: Annotated[float, Field(strict=False, gt=0, le=600, allow_inf_nan=False)] = 10.0
 
     @model_validator(mode="after")
     def _passphrase_of_a_key(self) -> Self:
@@ -230,6 +232,16 @@ class LedgerSection(_Section):
         return f"{self.operator}/{self.deployment}/{self.replica}"
 
 
+class VaultSection(_Section):
+    """The vault: key store in `folder`, epoch keys in `keys`, apart, so that a copy of either alone is dark.
+
+    Made by `ombud vault init`.
+    """
+
+    folder: AnyPath
+    keys: AnyPath
+
+
 class PolicySection(_Section):
     """The bundle that is asked. With `watch`, changes in its folder are validated, not activated."""
 
@@ -255,10 +267,17 @@ class ReviewSection(_Section):
 
 
 class LimitsSection(_Section):
-    """Calls worked on at once, and calls that may wait for their turn; past both, calls are shed."""
+    """Calls worked on at once, and calls that may wait for their turn; past both, calls are shed.
+
+    And `QueryLedger`s at once, with the time, memory and rows that each may take.
+    """
 
     in_flight: int = Field(default=256, ge=1, le=65_536)
     queue: int = Field(default=1_024, ge=0, le=1_048_576)
+    queries: int = Field(default=2, ge=1, le=64)
+    query_seconds: Annotated[float, Field(strict=False, ge=0.1, le=3_600, allow_inf_nan=False)] = 30.0
+    query_memory_mb: int = Field(default=512, ge=64, le=65_536)
+    query_rows: int = Field(default=1_000_000, ge=1, le=1_000_000_000)
 
 
 class TelemetrySection(_Section):
@@ -281,6 +300,7 @@ class Config(_Section):
     identity: IdentitySection = IdentitySection()
     limits: LimitsSection = LimitsSection()
     telemetry: TelemetrySection = TelemetrySection()
+    vault: VaultSection | None = None
 
     @model_validator(mode="after")
     def _metrics_stay_home(self) -> Self:
@@ -290,6 +310,25 @@ class Config(_Section):
                 f"telemetry.prometheus is {page!r}: the page is plaintext; bind it to loopback, "
                 "or set gateway.allow_plaintext = true"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _vault_apart(self) -> Self:
+        """Whoever copies the ledger must not get its keys, nor with one half of the vault the other."""
+        if self.vault is None:
+            return self
+        places = {
+            "ledger.path": self.ledger.path,
+            "vault.folder": self.vault.folder,
+            "vault.keys": self.vault.keys,
+        }
+        resolved = {name: path.resolve() for name, path in places.items()}
+        for inner in ("vault.folder", "vault.keys", "ledger.path"):
+            for outer, place in resolved.items():
+                if outer != inner and resolved[inner].is_relative_to(place):
+                    raise ValueError(
+                        f"{inner} is {str(places[inner])!r}: must not lie in {outer}, {str(places[outer])!r}"
+                    )
         return self
 
 

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ombud_gateway.call import Reply
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,25 @@ class Conflict(Refusal):
     """The review named by `ombud-resume` cannot carry this call: used, expired or for another call."""
 
 
+class NotOffered(Refusal):
+    """Ask for less, or ask another gateway: this one is not configured for what the call demands."""
+
+
+class NotReached(Refusal):
+    """The call was carried out and recorded, but its reply may not leave: do not repeat an effect.
+
+    `reply` says where it is recorded, and how far the ledger had come with that; its answer stays here.
+    """
+
+    def __init__(self, reply: Reply, wanted: str) -> None:
+        super().__init__(
+            f"NOT_{wanted.upper()}",
+            f"carried out, and recorded as {reply.position}, but its record was not {wanted} in time: "
+            "the answer is withheld",
+        )
+        self.reply = reply
+
+
 class Overloaded(Refusal):
     """Back off: the gateway sheds load rather than queue without bound."""
 
@@ -99,6 +122,8 @@ CODES: Mapping[type[Refusal], str] = {
     NotFound: "NOT_FOUND",
     NeedsReview: "FAILED_PRECONDITION",
     Conflict: "FAILED_PRECONDITION",
+    NotOffered: "FAILED_PRECONDITION",
+    NotReached: "DEADLINE_EXCEEDED",
     Overloaded: "RESOURCE_EXHAUSTED",
     TooLarge: "RESOURCE_EXHAUSTED",
     Unavailable: "UNAVAILABLE",

@@ -10,20 +10,25 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from ombud_gateway.call import Call
+from ombud_gateway.call import DURABLE, Call
 from ombud_gateway.contract import Typed
 from ombud_gateway.identity import Principal
 from ombud_gateway.telemetry import Telemetry
-from ombud_ledger import Facts
+from ombud_ledger import Facts, Payload
 from ombud_policies import Engine, Verdict
 
 MOST_POLICIES = 32
 """Determining policies named in a record; their number is always given."""
+_TYPED = frozenset({"features", "full"})
 
 
 @dataclass(slots=True)
 class Judgement:
-    """One call under judgement. Each step writes what it found; nothing is taken back."""
+    """One call under judgement. Each step writes what it found; nothing is taken back.
+
+    `about` is how the caller names the person that the call is about; `subject` is that person's pseudonym,
+    the only one of the two that facts hold.
+    """
 
     call: Call
     telemetry: Telemetry
@@ -31,6 +36,8 @@ class Judgement:
     principal: Principal | None = None
     inputs: Typed | None = None
     outputs: Typed | None = None
+    about: str | None = None
+    subject: str = ""
     verdict: Verdict | None = None
     admitted: Verdict | None = None
     stage: str = ""
@@ -112,26 +119,50 @@ def outcome(judged: Judgement, *, outcome: str, status: str, reason: str = "", *
     return {**body, **_verdict(judged), **_end(judged, outcome, status, reason), **more}
 
 
+def keeps_nothing(judged: Judgement) -> bool:
+    """Whether nothing of the call is kept beside its record."""
+    return judged.call.names or (judged.verdict is not None and judged.verdict.capture == "none")
+
+
 def facts(judged: Judgement, *, answered: bool = True, **extra: Any) -> Facts | None:
     """Erasable facts of a call, as far as the determining permits let them be kept.
 
     Those of an intent leave out the answer, which is its outcome's.
     """
-    capture = judged.verdict.capture if judged.verdict else "features"
-    if capture == "none":
+    if keeps_nothing(judged):
         return None
+    capture = judged.verdict.capture if judged.verdict else "features"
     held: dict[str, Any] = {"request_sha256": hashlib.sha256(judged.call.body).hexdigest(), **extra}
     if answered and judged.response is not None:
         held["response_sha256"] = hashlib.sha256(judged.response).hexdigest()
     values: dict[str, str | int | bool] = {}
-    if capture == "features":
+    if capture in _TYPED:
         redact = judged.verdict.redact if judged.verdict else frozenset()
+        if judged.subject and judged.inputs is not None and judged.call.system is not None:
+            field = judged.call.system.contract.subject
+            if field is not None and field not in redact:
+                values[field] = judged.subject
         for typed in (judged.inputs, judged.outputs if answered else None):
             if typed is None:
                 continue
             values.update({name: value for name, value in typed.facts.items() if name not in redact})
     contract = judged.call.system.contract.digest if judged.call.system and values else None
-    return Facts(contract=contract, values=values, extra=held)
+    return Facts(contract=contract, values=values, extra=held, subject=judged.subject or None)
+
+
+def payload(judged: Judgement, *, asked: bool = True, answered: bool = True) -> Payload | None:
+    """What a call carried, where every determining permit says `full`; the ledger encrypts it.
+
+    Bytes cannot be redacted, so there is none where anything is. An intent has the request and its outcomes
+    have the answers, so each leaves out the other: then the request is empty.
+    """
+    verdict, call = judged.verdict, judged.call
+    if verdict is None or verdict.capture != "full" or verdict.redact or call.names:
+        return None
+    response = judged.response if answered else None
+    if not asked and response is None:
+        return None
+    return Payload(judged.subject or None, call.body if asked else b"", response)
 
 
 def _who_and_what(judged: Judgement) -> dict[str, Any]:
@@ -187,6 +218,8 @@ def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str,
         "added_us": max(total - forwarded, 0),
     }
     _put(body, "reason", reason)
+    if judged.call.reply_when != DURABLE:  # so the record is not all that its reply waited for
+        body["reply_when"] = judged.call.reply_when
     _put(body, "model_version", judged.model_version)
     _put(body, "config_digest", judged.config_digest)
     if judged.response is not None:

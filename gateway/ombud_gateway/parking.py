@@ -39,6 +39,7 @@ async def park(reviews: Reviews, judged: Judgement, answer: bytes | None) -> Ref
         policies=verdict.policies,
         correlation_id=call.correlation.correlation_id,
         facts=_evidence(judged),
+        subject=judged.subject,
         model_version=judged.model_version,
         config_digest=judged.config_digest,
     )
@@ -67,7 +68,10 @@ def _refusal(ticket: ReviewTicket) -> Refusal:
 def _evidence(judged: Judgement) -> str:
     held: dict[str, Any] = {}
     if judged.inputs is not None:
-        held["input"] = judged.inputs.facts
+        held["input"] = dict(judged.inputs.facts)
+        if judged.about is not None and judged.call.system is not None:
+            # A reviewer may need to look the person up. Dropped with the rest once the review is settled.
+            held["input"][judged.call.system.contract.subject] = judged.about
     if judged.outputs is not None:
         held["output"] = judged.outputs.facts
     return json.dumps(held)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
 
 from ombud_gateway import questions
 from ombud_gateway.admission import Admission
-from ombud_gateway.call import Answer, Call, Passage, Reply, Upstream, Withheld
+from ombud_gateway.call import DURABLE, Answer, Call, Passage, Reply, Upstream, Withheld
 from ombud_gateway.contract import Breach
 from ombud_gateway.errors import (
     GRPC_CODES,
@@ -38,6 +38,7 @@ from ombud_gateway.identity import Credentials, Principal
 from ombud_gateway.judgement import Judgement
 from ombud_gateway.parking import digest_of, park, waiting
 from ombud_gateway.recorder import Recorder
+from ombud_gateway.replies import Replies
 from ombud_gateway.reviews import Claimed, Reviews
 from ombud_gateway.telemetry import Telemetry
 from ombud_ledger import LedgerUnavailable
@@ -65,6 +66,7 @@ class Pipeline:
         engine: Callable[[], Engine],
         reviews: Reviews,
         recorder: Recorder,
+        replies: Replies,
         upstreams: Mapping[str, Upstream],
         admission: Admission,
         telemetry: Telemetry,
@@ -73,6 +75,7 @@ class Pipeline:
         self._engine = engine
         self._reviews = reviews
         self._recorder = recorder
+        self._replies = replies
         self._upstreams = upstreams
         self._admission = admission
         self._telemetry = telemetry
@@ -91,10 +94,17 @@ class Pipeline:
                 await self._release(judged, answer)
             # 4. Durable first, then the reply. A crash here loses a reply, never a record.
             position = await self._recorder.end(judged, "answered", "OK")
-            return Reply(call.id, answer, f"{position.log}:{position.seq}")
+            reply = Reply(call.id, answer, position.log, position.seq)
+        # 5. Its caller may want more than durable. Nobody else waits for that: its place is free again.
+        return reply if call.reply_when == DURABLE else await self._replies.reached(call, reply)
 
-    async def stream(self, call: Call) -> AsyncIterator[Reply | Withheld]:
-        """Judge one request of a stream and yield its answers, each recorded before it leaves.
+    def stream(self, call: Call) -> AsyncGenerator[Reply | Withheld, None]:
+        """Judge one request of a stream and yield its answers, each recorded before it leaves."""
+        recorded = self._stream(call)
+        return recorded if call.reply_when == DURABLE else self._replies.in_order(call, recorded)
+
+    async def _stream(self, call: Call) -> AsyncGenerator[Reply | Withheld, None]:
+        """Yield the answers to one request of a stream once they are durable.
 
         How many there will be is not known beforehand: the request has an intent and every answer an outcome,
         the last of them marked final.
@@ -103,25 +113,26 @@ class Pipeline:
             claimed = await self._let_in(judged, intend=True)
             if claimed is not None and claimed.answer is not None:
                 position = await self._recorder.end(judged, "answered", "OK", final=True)
-                yield Reply(call.id, Answer(claimed.answer), f"{position.log}:{position.seq}")
+                yield Reply(call.id, Answer(claimed.answer), position.log, position.seq)
                 return
             single = not (
                 await self._upstreams[call.upstream].describe(call.model, call.model_version)
             ).decoupled
             ended = False
-            async for answer in self._answers(judged):
-                judged.part += 1
-                ended = single
-                try:
-                    await self._release(judged, answer)
-                except Refusal as refusal:
-                    await self._record_refusal(judged, refusal, final=ended)
-                    yield Withheld(call.id, refusal)
-                    continue
-                failed = call.read_answer(answer.body).error
-                outcome, status = ("failed", "UNKNOWN") if failed else ("answered", "OK")
-                position = await self._recorder.end(judged, outcome, status, final=ended)
-                yield Reply(call.id, answer, f"{position.log}:{position.seq}", single)
+            async with aclosing(self._answers(judged)) as answers:
+                async for answer in answers:
+                    judged.part += 1
+                    ended = single
+                    try:
+                        await self._release(judged, answer)
+                    except Refusal as refusal:
+                        await self._record_refusal(judged, refusal, final=ended)
+                        yield Withheld(call.id, refusal)
+                        continue
+                    failed = call.read_answer(answer.body).error
+                    outcome, status = ("failed", "UNKNOWN") if failed else ("answered", "OK")
+                    position = await self._recorder.end(judged, outcome, status, final=ended)
+                    yield Reply(call.id, answer, position.log, position.seq, single)
             if not ended:
                 judged.response = None
                 await self._recorder.end(judged, "ended", "OK", final=True)
@@ -131,7 +142,7 @@ class Pipeline:
         """Open a call's judgement, and see that whatever ends it is recorded or counted."""
         try:
             async with self._admission:
-                judged = Judgement(call, self._telemetry, self._engine())
+                judged = Judgement(call, self._telemetry, self._engine(), subject=call.subject)
                 state = call.correlation
                 with self._telemetry.tracing.call(call.method, state.traceparent, state.tracestate, call.id):
                     try:
@@ -168,9 +179,10 @@ class Pipeline:
         with judged.step("identify"):
             welcome = judged.engine.permits_anonymous
             judged.principal = self._identity.principal(call.credentials, anonymous=welcome)
-        # 2. Is the request well-formed, and within the contract?
+        # 2. Is the request well-formed, within the contract, and can its reply be what is asked for?
         with judged.step("contract"):
             _read_inputs(judged)
+            self._replies.demand(call.reply_when)
         # 3. Policy decides. An approval is locked for this one call before the policies see it, and given
         #    back where they still say no.
         claimed = await self._claim(judged) if call.resume else None
@@ -209,7 +221,7 @@ class Pipeline:
         verdict = engine.decide(question)
         judged.settle(verdict, question.action)
         if verdict.kind == "review" and claimed is None:
-            raise await park(self._reviews, judged, answer=None)
+            raise await self._park(judged, None)
         if verdict.kind != "allow":
             raise _refused(verdict)
         if call.shared_memory:
@@ -244,16 +256,16 @@ class Pipeline:
         judged.response = answer.body
         return answer
 
-    async def _answers(self, judged: Judgement) -> AsyncIterator[Answer]:
+    async def _answers(self, judged: Judgement) -> AsyncGenerator[Answer, None]:
         call = judged.call
-        answers = self._upstreams[call.upstream].stream(call, self._passage(judged))
-        while True:
-            with judged.step("forward"):
-                answer = await anext(answers, None)
-            if answer is None:
-                return
-            judged.response = answer.body
-            yield answer
+        async with aclosing(self._upstreams[call.upstream].stream(call, self._passage(judged))) as answers:
+            while True:
+                with judged.step("forward"):
+                    answer = await anext(answers, None)
+                if answer is None:
+                    return
+                judged.response = answer.body
+                yield answer
 
     async def _release(self, judged: Judgement, answer: Answer) -> None:
         if judged.call.action != "infer":
@@ -267,9 +279,13 @@ class Pipeline:
             verdict = judged.engine.decide(questions.about_release(judged, None))
             judged.settle(verdict, "release")
             if verdict.kind == "review":
-                raise await park(self._reviews, judged, answer=answer.body)
+                raise await self._park(judged, answer.body)
             if verdict.kind != "allow":
                 raise _refused(verdict)
+
+    async def _park(self, judged: Judgement, answer: bytes | None) -> Refusal:
+        await self._recorder.name(judged)  # whoever is erased takes along what waits
+        return await park(self._reviews, judged, answer)
 
     def _passage(self, judged: Judgement) -> Passage:
         call, state = judged.call, judged.call.correlation
@@ -287,7 +303,7 @@ class Pipeline:
             outcome = "refused"
         if isinstance(refusal, Invalid | BadAnswer) and refusal.breach:
             more["breach"] = dict(refusal.breach)
-        if isinstance(refusal, Breach):
+        if isinstance(refusal, Breach) and not _breaches_subject(judged, refusal):
             # What is breached may be a metadata entry, whose name is no key of a record.
             more["offending"] = {refusal.field.replace("-", "_"): refusal.value}
         if isinstance(refusal, NeedsReview):
@@ -302,12 +318,23 @@ def _read_inputs(judged: Judgement) -> None:
     if call.system is None or call.tensors is None:
         return
     contract = call.system.contract
-    judged.inputs = contract.inputs(call.tensors)
+    try:
+        judged.inputs = contract.inputs(call.tensors)
+    except Breach:
+        judged.about = contract.subject_of(call.tensors)  # so that erasure reaches what is kept of the breach
+        raise
+    judged.about = judged.inputs.subject
     missing = contract.required_outputs - call.requested_outputs if call.requested_outputs else ()
     for name in missing:
         raise Breach("outputs", ", ".join(sorted(call.requested_outputs)), f"a list that includes {name!r}")
     if call.shared_memory and not call.declared_digest:
         raise Breach("ombud-declared-digest", "missing", "the SHA-256 of what is passed by shared memory")
+
+
+def _breaches_subject(judged: Judgement, breach: Breach) -> bool:
+    """Whether the offending value should have identified a person: facts keep nothing like it."""
+    system = judged.call.system
+    return system is not None and breach.field == system.contract.subject
 
 
 def _read_outputs(judged: Judgement, answer: Answer) -> None:

@@ -13,13 +13,19 @@ from typing import Any
 from ombud_gateway import judgement
 from ombud_gateway.errors import Unavailable
 from ombud_gateway.judgement import Judgement
-from ombud_ledger import Facts, Ledger, LedgerError, Position
+from ombud_gateway.subjects import Pseudonyms
+from ombud_ledger import Facts, Ledger, LedgerError, Payload, Position, SubjectErased
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 1.0
 """Seconds between two `refused` entries: a flood must not fill the disk."""
 _LINGER = 0.008
 """Seconds that a record may wait for the commit of others."""
+_Kept = tuple[Facts | None, Payload | None]
+
+
+def _nothing() -> _Kept:
+    return None, None
 
 
 class Recorder:
@@ -31,21 +37,30 @@ class Recorder:
         clock: Callable[[], int],
         in_flight: Callable[[], int] = lambda: 1,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._in_flight = in_flight
         self._pause = pause
+        self._pseudonyms = pseudonyms or Pseudonyms(None)
         self._refused: Counter[str] = Counter()
         self._since = 0
         self._background: set[asyncio.Task[Any]] = set()
 
     async def intent(self, judged: Judgement) -> Position:
         """Make an intent durable; after this an effect may happen."""
-        body, facts = judgement.intent(judged), judgement.facts(judged, answered=False)
+        if judged.about is not None and not judgement.keeps_nothing(judged):
+            await self.name(judged)
+        body = judgement.intent(judged)
         # A caller that leaves while this is written must find an outcome recorded, not a second decision.
         judged.intended = True
-        return await self._append("intent", body, facts, judged)
+        return await self._append(
+            "intent",
+            body,
+            lambda: (judgement.facts(judged, answered=False), judgement.payload(judged, answered=False)),
+            judged,
+        )
 
     async def end(
         self, judged: Judgement, outcome: str, status: str, reason: str = "", **more: Any
@@ -53,14 +68,29 @@ class Recorder:
         """Make the end of a call durable; after this its reply may leave."""
         offending = more.pop("offending", None)
         extra = {"offending": offending} if offending else {}
-        body_of = judgement.outcome if judged.intended else judgement.decision
+        if judged.about is not None and not judgement.keeps_nothing(judged):
+            await self.name(judged)
+        intended = judged.intended
+        body_of = judgement.outcome if intended else judgement.decision
         body = body_of(judged, outcome=outcome, status=status, reason=reason, **more)
         judged.telemetry.count(
             body["action"], body.get("verdict", "none"), outcome, body["steps"], body["added_us"]
         )
         return await self._append(
-            "outcome" if judged.intended else "decision", body, judgement.facts(judged, **extra), judged
+            "outcome" if intended else "decision",
+            body,
+            lambda: (judgement.facts(judged, **extra), judgement.payload(judged, asked=not intended)),
+            judged,
         )
+
+    async def name(self, judged: Judgement, *, afresh: bool = False) -> None:
+        """Find the pseudonym of the person that a call is about, if it names one."""
+        if judged.about is None:
+            return
+        try:
+            judged.subject = await self._pseudonyms.of(judged.about, afresh=afresh)
+        except LedgerError as error:
+            raise _unrecordable(judged.call.id, error) from error
 
     def count(self, reason: str) -> None:
         """Count a call that was refused before it had a principal or a place."""
@@ -89,7 +119,7 @@ class Recorder:
         counts, self._refused, since = self._refused, Counter(), self._since
         body = {"counts": dict(counts), "from_ts": since, "to_ts": self._clock()}
         try:
-            await self._append("refused", body, None)
+            await self._append("refused", body, _nothing)
         except Unavailable:
             self._refused.update(counts)  # they are told once the ledger works again
             self._since = since
@@ -107,16 +137,32 @@ class Recorder:
         await self.flush_refused()
 
     async def _append(
-        self, kind: str, body: dict[str, Any], facts: Facts | None, judged: Judgement | None = None
+        self,
+        kind: str,
+        body: dict[str, Any],
+        kept: Callable[[], _Kept],
+        judged: Judgement | None = None,
+        *,
+        again: bool = False,
     ) -> Position:
         # A busy gateway pays for each commit with calls it could have judged: as long as there are others to
         # work on, their records share one. A gateway that waits for its upstream gains nothing by it.
         calls = self._in_flight()
         linger = _LINGER if judged is not None and calls > 1 and judged.busy() else 0.0
         try:
-            return await self._ledger.append(kind, body, facts, linger=linger, company=calls)
+            facts, payload = kept()
+            return await self._ledger.append(kind, body, facts, payload=payload, linger=linger, company=calls)
+        except SubjectErased as error:
+            if judged is None or again:
+                raise _unrecordable(body.get("id", "-"), error) from error
         except LedgerError as error:
-            _LOG.error("record of call %s failed: %s", body.get("id", "-"), error)
-            raise Unavailable(
-                "LEDGER_UNAVAILABLE", "the call could not be recorded, so it is refused"
-            ) from error
+            raise _unrecordable(body.get("id", "-"), error) from error
+        # The person was erased while the call was under way, and nothing was stored. A call that names the
+        # person is kept as that of somebody new; what was said of the old review of one is not kept at all.
+        await self.name(judged, afresh=True)
+        return await self._append(kind, body, _nothing if judged.about is None else kept, judged, again=True)
+
+
+def _unrecordable(call: str, error: LedgerError) -> Unavailable:
+    _LOG.error("record of call %s failed: %s", call, error)
+    return Unavailable("LEDGER_UNAVAILABLE", "the call could not be recorded, so it is refused")

@@ -26,6 +26,7 @@ from ombud_ledger.errors import (
     ObjectMissing,
     OriginMismatch,
     QueryRefused,
+    QueryStopped,
     RecordInvalid,
     SubjectErased,
     SubjectHeld,
@@ -40,7 +41,7 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import export, pruning, query, sample, transparency
+    from ombud_ledger import export, pruning, query, query_apart, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
@@ -75,6 +76,7 @@ __all__ = [
     "Payload",
     "Position",
     "QueryRefused",
+    "QueryStopped",
     "RecordInvalid",
     "Rotation",
     "Sealed",
@@ -93,6 +95,7 @@ __all__ = [
     "origins",
     "pruning",
     "query",
+    "query_apart",
     "retention",
     "sample",
     "transparency",
@@ -105,6 +108,7 @@ _MODULES = {
     "keys": "ombud_ledger.tlog.keyfile",
     "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",
+    "query_apart": "ombud_ledger.query_apart",
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
 }

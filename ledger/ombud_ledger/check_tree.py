@@ -3,10 +3,10 @@
 """Check the Merkle tree: entries against tiles, tiles and entries against every checkpoint there is."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice, pairwise
-from typing import Any, Final
+from typing import Any
 
 from ombud_ledger.account import BROKEN, INCOMPLETE, Finding
 from ombud_ledger.errors import LedgerUnreadable, NotProven
@@ -17,9 +17,11 @@ from ombud_ledger.snapshot import Snapshot
 from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
 from ombud_ledger.tlog.note import VerifierKey
 from ombud_ledger.tlog.pub import Pub
-from ombud_ledger.tlog.tiles import WIDTH, Edge, Tile, split_tile, tile_of
+from ombud_ledger.tlog.tiles import WIDTH, Edge, split_tile, tile_of
+from ombud_ledger.tree_block import BLOCK, OWN_LEVELS, BlockJob, BlockResult, compare, walk, walk_sealed
 
-_AT_ONCE: Final = 4_096  # leaves
+Workers = Callable[[Callable[[BlockJob], BlockResult], BlockJob], "Future[BlockResult]"]
+"""Has something done by another process."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class TreeCheck:
         self._origin = ""
         self._size = 0
         self._published = 0
+        self._progress: Callable[[int], None] = _nobody
         # 1. Which checkpoints the log has: the published one, and those kept.
         self._claims = [*self._read_published(), *self._read_kept()]
 
@@ -78,19 +81,20 @@ class TreeCheck:
         size: int,
         demanded: Sequence[Signed],
         progress: Callable[[int], None],
+        workers: Workers | None = None,
     ) -> TreeResult:
         """Check the tree of the log of `size` entries and return the account of it.
 
-        `demanded` are checkpoints that the caller holds.
+        `demanded` are checkpoints that the caller holds; `workers` runs work in other processes.
         """
-        self._origin, self._size = origin, size
+        self._origin, self._size, self._progress = origin, size, progress
         claims = [*self._claims, *(_Claim(one, "demanded", None) for one in demanded)]
         # 2. Each names this log, and no more entries than it has. With keys given, one of them signed the
         #    published and the demanded ones. (Those kept may be of a key that is retired.)
         claims = [claim for claim in claims if self._admits(claim)]
         # 3. Along the entries: each tile has the hashes of what it covers, each checkpoint the root.
         if claims or self._pub.folder.is_dir():
-            self._walk(shot, claims, progress)
+            self._walk(shot, claims, workers)
         return self.result
 
     def _read_published(self) -> Iterator[_Claim]:
@@ -138,43 +142,88 @@ class TreeCheck:
             self.result.covered = self._published = checkpoint.size
         return True
 
-    def _walk(self, shot: Snapshot, claims: list[_Claim], progress: Callable[[int], None]) -> None:
+    def _walk(self, shot: Snapshot, claims: list[_Claim], workers: Workers | None) -> None:
         by_size: dict[int, list[_Claim]] = {}
         for claim in claims:
             by_size.setdefault(claim.signed.checkpoint.size, []).append(claim)
-        edge = Edge()
-        stops = sorted({0, *by_size, self._size})
-        try:
-            leaves = self._leaves(shot)
-            for here, there in pairwise([0, *stops]):
-                for start in range(here, there, _AT_ONCE):
-                    count = min(_AT_ONCE, there - start)
-                    for tile in edge.extend(list(islice(leaves, count))):
-                        self._compare(tile, needed=(tile.id.number + 1) * WIDTH <= self._published)
-                    progress(count)
-                if edge.size == self._published:
-                    for tile in edge.partial():
-                        self._compare(tile, needed=True)
-                root = edge.root()
-                for claim in by_size.get(there, []):
-                    if claim.signed.checkpoint.root != root:
-                        what = (
-                            f"the checkpoint {claim.whose}, of size {there}, has root"
-                            f" {claim.signed.checkpoint.root.hex()}; the log's first {there} entries have"
-                            f" {root.hex()}"
-                        )
-                        self._find(BROKEN, what, file=claim.file)
-        except LedgerUnreadable as error:
-            self._find(INCOMPLETE, f"the tree cannot be computed further than entry {edge.size}: {error}")
+        self._meet(Edge(), by_size)
+        above = Edge()  # the tree above the blocks, of which each is a leaf
+        stops = sorted(by_size.keys() | {self._size})
+        jobs = [
+            BlockJob(
+                self._pub,
+                first,
+                end := min(first + BLOCK, self._size),
+                [stop for stop in stops if first < stop < end],
+                self._published,
+                [file for file in shot.entries if file.last >= first and file.first < end],
+            )
+            for first in range(0, self._size, BLOCK)
+        ]
+        for job, result in zip(jobs, self._blocks(shot, jobs, workers), strict=False):
+            self.result.findings += result.findings
+            for stop, own in result.edges.items():
+                if stop < job.end or result.whole is None:
+                    self._meet(Edge(stop, [*own, *above.levels]), by_size)
+            if result.why:
+                what = f"the tree cannot be computed further than entry {result.size}: {result.why}"
+                self._find(INCOMPLETE, what)
+                return
+            if result.whole is not None:
+                for tile in above.extend([result.whole]):
+                    placed = tile._replace(id=tile.id._replace(level=tile.id.level + OWN_LEVELS))
+                    compare(self._pub, placed, self._published, self.result.findings)
+                self._meet(Edge(job.end, [*([[]] * OWN_LEVELS), *above.levels]), by_size)
 
-    def _leaves(self, shot: Snapshot) -> Iterator[bytes]:
-        """Yield the leaf hash of every entry; where one is missing, the one that its tile holds."""
-        at = 0
-        for entry in stretch(shot, 0, self._size):
+    def _meet(self, edge: Edge, by_size: dict[int, list[_Claim]]) -> None:
+        """Hold the tree of one size to the checkpoints of that size."""
+        if edge.size == self._published:
+            for tile in edge.partial():
+                compare(self._pub, tile, self._published, self.result.findings)
+        for claim in by_size.get(edge.size, []):
+            root = edge.root()
+            if claim.signed.checkpoint.root != root:
+                what = (
+                    f"the checkpoint {claim.whose}, of size {edge.size}, has root"
+                    f" {claim.signed.checkpoint.root.hex()}; the log's first {edge.size} entries have"
+                    f" {root.hex()}"
+                )
+                self._find(BROKEN, what, file=claim.file)
+
+    def _blocks(self, shot: Snapshot, jobs: list[BlockJob], workers: Workers | None) -> Iterator[BlockResult]:
+        """Yield the blocks' results in order; the other processes take sealed ones, this one the rest."""
+        sealed = shot.entries[-1].last + 1 if shot.entries else 0
+        apart = [job for job in jobs if workers is not None and job.end <= sealed]
+        futures = {job.first: workers(walk_sealed, job) for job in apart} if workers is not None else {}
+        here: dict[int, BlockResult] = {}
+        for job in reversed(apart):  # what none has begun, from the end
+            if futures[job.first].cancel():
+                here[job.first] = walk(job, self._leaves(shot, job.first, job.end), self._progress)
+        leaves: Iterator[bytes] | None = None
+        for job in jobs:
+            result = here.get(job.first)
+            if result is None and job.first in futures:
+                done = futures[job.first].result()
+                if not done.why:  # else an entry is missing, and its tile may tell the leaf
+                    self._progress(job.end - job.first)
+                    result = done
+            if result is None:
+                leaves = leaves or self._leaves(shot, job.first, self._size)
+                result = walk(job, leaves, self._progress)
+            else:
+                leaves = None
+            yield result
+            if result.why:
+                return
+
+    def _leaves(self, shot: Snapshot, first: int, end: int) -> Iterator[bytes]:
+        """Yield the leaf hash of each entry; where one is missing, the one that its tile holds."""
+        at = first
+        for entry in stretch(shot, first, end):
             yield from self._from_tiles(at, entry.seq)
             yield sha256(LEAF + entry.record).digest()
             at = entry.seq + 1
-        yield from self._from_tiles(at, self._size)
+        yield from self._from_tiles(at, end)
 
     def _from_tiles(self, first: int, end: int) -> Iterator[bytes]:
         while first < end:
@@ -188,28 +237,9 @@ class TreeCheck:
             yield from part
             first += len(part)
 
-    def _compare(self, tile: Tile, *, needed: bool) -> None:
-        full = self._pub.folder / tile.id._replace(width=WIDTH).path
-        found = False
-        # The full one last: where a live log drops the partial ones, it is there.
-        for path in [*sorted(full.with_name(f"{full.name}.p").glob("*")), full]:
-            width = WIDTH if path is full else int(path.name) if path.name.isdecimal() else 0
-            if not width or not path.is_file():
-                continue
-            name = f"pub/{path.relative_to(self._pub.folder)}"
-            try:
-                data = path.read_bytes()
-            except FileNotFoundError:  # a live log drops partial tiles
-                continue
-            found = found or width in (WIDTH, tile.id.width)
-            count = min(width, tile.id.width)
-            if len(data) != width * 32 or data[: count * 32] != tile.data[: count * 32]:
-                span = WIDTH ** (tile.id.level)
-                first = tile.id.number * WIDTH * span
-                what = "its hashes are not those of the entries it covers"
-                self._find(BROKEN, what, file=name, first=first, last=first + tile.id.width * span - 1)
-        if needed and not found:
-            self._find(INCOMPLETE, "the tile is missing", file=f"pub/{tile.id.path}")
-
     def _find(self, level: str, what: str, **where: Any) -> None:
         self.result.findings.append(Finding(level, what, **where))
+
+
+def _nobody(_entries: int) -> None:
+    """Tell nobody."""

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from itertools import compress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ombud_ledger import canonical
 from ombud_ledger.canonical import JSON
@@ -69,6 +69,18 @@ class Pending(NamedTuple):
     payload: Dark | None = None
 
 
+class Waits(Protocol):
+    """Whoever waits: an asyncio future of `loop`, or a thread's future."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop to wake, None for a thread."""
+
+    @property
+    def future(self) -> "asyncio.Future[Any] | Future[Any]":
+        """What it waits for."""
+
+
 def check_body(kind: str, body: Mapping[str, JSON]) -> None:
     """Raise RecordInvalid for a kind or key that a caller may not write."""
     if kind not in KINDS:
@@ -103,7 +115,7 @@ def is_substantive(kind: str) -> bool:
     return kind not in HOUSEKEEPING
 
 
-def settle(pending: Sequence[Pending], results: Sequence[Position | Exception]) -> None:
+def settle(pending: Sequence[Waits], results: Sequence[Any]) -> None:
     """Wake all waiters: each event loop once for all of its own, each thread by its future."""
     for loop in {each.loop for each in pending}:
         mine = [each.loop is loop for each in pending]
@@ -115,7 +127,7 @@ def settle(pending: Sequence[Pending], results: Sequence[Position | Exception]) 
                 loop.call_soon_threadsafe(_wake, futures, list(compress(results, mine)))
 
 
-def _wake(futures: Sequence[Any], results: Sequence[Position | Exception]) -> None:
+def _wake(futures: Sequence[Any], results: Sequence[Any]) -> None:
     for future, result in zip(futures, results, strict=True):
         if future.done():  # The waiter was cancelled; its entry is stored all the same.
             continue

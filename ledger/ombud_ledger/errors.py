@@ -76,7 +76,11 @@ class SubjectKeyMissing(LedgerError):
 
 
 class QueryRefused(LedgerError):
-    """The statement is not a single read-only SELECT."""
+    """The statement is not a single read-only SELECT, or none that can be run: mend it."""
+
+
+class QueryStopped(LedgerError):
+    """The statement took more than it may, of "seconds", "memory" or "rows": ask for less."""
 
 
 class EntryBroken(LedgerBroken):

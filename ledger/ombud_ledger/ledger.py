@@ -18,7 +18,14 @@ from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Dark, Head, Held, Position, check_body
-from ombud_ledger.errors import KeyUnusable, LedgerError, LedgerUnavailable, ObjectMissing, RecordInvalid
+from ombud_ledger.errors import (
+    KeyUnusable,
+    LedgerError,
+    LedgerReadOnly,
+    LedgerUnavailable,
+    ObjectMissing,
+    RecordInvalid,
+)
 from ombud_ledger.facts import Facts, contract_columns
 from ombud_ledger.hashing import SALT_BYTES
 from ombud_ledger.kinds import FORMAT
@@ -27,12 +34,14 @@ from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.pace import Pace
+from ombud_ledger.records import whole_stretch
 from ombud_ledger.recover import recover
 from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
 from ombud_ledger.segment import Progress
 from ombud_ledger.writer import Writer
 
 if TYPE_CHECKING:
+    from ombud_ledger.covering import Reached
     from ombud_ledger.prune import Pruned, Pruner
     from ombud_ledger.tlog.note import Signer
     from ombud_ledger.tlog.publisher import Publisher
@@ -211,6 +220,11 @@ class Ledger:
         """Return this log's newest record of `kind` whose fields equal `where`, or None."""
         return latest(self._layout, kind, where or {})
 
+    def entry(self, seq: int) -> tuple[int, bytes, bytes]:
+        """Return a durable entry as it is stored: number, record, chain value. Raises LedgerUnreadable."""
+        (found,) = whole_stretch(self._layout, seq, seq + 1)
+        return found
+
     async def seal(self, progress: Progress | None = None) -> Sealed | None:
         """Seal the hot tail; None if it holds nothing but housekeeping. Raises LedgerUnavailable."""
         return await asyncio.to_thread(self.seal_blocking, progress)
@@ -224,9 +238,11 @@ class Ledger:
         """Erase a person, by their own identifier: blank their facts, destroy their key; blocking.
 
         What was not finished, after a crash too, is finished when the log is opened, or by calling again.
-        Raises SubjectHeld, SubjectUnknown, KeyUnusable for a signed log that is open without its key (nothing
-        was done), LedgerUnavailable, VaultUnusable (try again).
+        Raises SubjectHeld, SubjectUnknown, LedgerReadOnly, KeyUnusable for a signed log that is open without
+        its key (nothing was done); LedgerUnavailable, VaultUnusable (try again).
         """
+        if self.state == "read-only":
+            raise LedgerReadOnly(f"log {self.log} is read-only, so nobody can be erased in it: {self.why}")
         self.demand_key()
         with self._seal_lock:
             return self._with_vault(self._eraser).erase(subject, progress)
@@ -294,6 +310,21 @@ class Ledger:
         if self._witnessing is not None:
             self._witnessing.round()
 
+    async def covered(self, seq: int, *, witnessed: bool = False) -> int:
+        """Return the size of a published checkpoint that covers entry `seq`, once there is one.
+
+        With `witnessed`, of one that enough witnesses cosigned. The publisher hurries; nobody else is held
+        up. Bound the wait: it lasts for as long as signing, or a witness that is needed, fails. Raises
+        LedgerUnavailable where none will come: the log is not signed, has no witnesses, or is closed.
+        """
+        reached = self._reached(witnessed)
+        if reached is None or self._publisher is None:
+            lacks = "is not signed" if self._publisher is None else "has no witnesses"
+            raise LedgerUnavailable(f"log {self.log} {lacks}: no such checkpoint will cover entry {seq}")
+        if reached.size <= seq:
+            self._publisher.hurry()
+        return await reached.covers(seq)
+
     @property
     def state(self) -> str:
         """Either "serving", "recovering" or "read-only" (appends are refused), or "closed"."""
@@ -310,6 +341,16 @@ class Ledger:
         return self._publisher is not None
 
     @property
+    def witnessed(self) -> bool:
+        """Whether witnesses are asked to cosign checkpoints."""
+        return self._witnessing is not None
+
+    @property
+    def signed_size(self) -> int:
+        """Entries under a checkpoint that was published since the log was opened."""
+        return self._publisher.reached.size if self._publisher is not None else 0
+
+    @property
     def publish_error(self) -> Exception | None:
         """What keeps the newest entries from being covered by a checkpoint; None if nothing does."""
         return self._publisher.error if self._publisher else None
@@ -317,7 +358,8 @@ class Ledger:
     @property
     def witness_lag(self) -> int:
         """Durable entries that no checkpoint covers which enough witnesses cosigned."""
-        return self.size - (self._witnessing.size if self._witnessing is not None else 0)
+        reached = self._reached(witnessed=True)
+        return self.size - (reached.size if reached is not None else 0)
 
     @property
     def size(self) -> int:
@@ -448,6 +490,7 @@ class Ledger:
             durable=parts.durable,
             clock=parts.clock,
             pace=self._options.publish_seconds,
+            hurried=self._options.publish_hurried,
             on_broken=self._forbid,
             witnesses=parts.witnesses,
         )
@@ -499,9 +542,16 @@ class Ledger:
             self._witnessing.stop(self._options.close_timeout)
         if self._publisher is not None:
             self._publisher.stop(self._options.close_timeout)
+        for reached in (self._reached(witnessed=False), self._reached(witnessed=True)):
+            if reached is not None:
+                reached.end(f"log {self.log} is closed")
         if self._heads is not None:
             self._heads.close()
         self._lock.release()
+
+    def _reached(self, witnessed: bool) -> "Reached | None":
+        keeper = self._witnessing if witnessed else self._publisher
+        return keeper.reached if keeper is not None else None
 
     def _say_state(self, state: str) -> None:
         if self.on_state is not None:

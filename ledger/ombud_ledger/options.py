@@ -22,6 +22,7 @@ class Options:
     beat_seconds: int = 3_600  # without any entry, and there is one that says so; kept by what seals
     publish_automatically: bool = True
     publish_seconds: float = 1.0  # between two checkpoints, at least
+    publish_hurried: float = 0.2  # the same, while somebody waits for one
     backoff_first: float = 0.05
     backoff_most: float = 5.0
     software: str = ""

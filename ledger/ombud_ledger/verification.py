@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from math import inf
@@ -61,13 +61,13 @@ def verify(
 
     `head` is (size, chain value of entry size - 1) noted down earlier: the log must still hold it. With
     several logs it needs `log`. `progress` is called with ("verify", entries done, entries in all).
-    `processes` is how many check segments at the same time, this one among them; by default one per core
-    where a log has enough sealed entries to repay their start. With `vkeys`, one of them must have signed
-    each log's published checkpoint. `checkpoints` are notes kept from earlier: each must be of a log here,
-    and that log must still have the same first entries. With the `vault`, payloads whose keys it has must
-    open under the keys that records commit to. Raises VaultUnusable; ValueError for arguments that make no
-    sense, KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files cause is
-    in the account.
+    `processes` is how many check segments, then the tree, at the same time, this one among them; by default
+    one per core where a log has enough sealed entries to repay their start. With `vkeys`, one of them must
+    have signed each log's published checkpoint. `checkpoints` are notes kept from earlier: each must be of a
+    log here, and that log must still have the same first entries. With the `vault`, payloads whose keys it
+    has must open under the keys that records commit to. Raises VaultUnusable; ValueError for arguments that
+    make no sense, KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files
+    cause is in the account.
     """
     root = Path(root)
     names = log_names(root) if log is None else [log]
@@ -87,9 +87,17 @@ def verify(
         account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
     with _rare_collections():
         for name in names:
-            part = parts.get(name)
-            log_ = _Log(name, root, head, demands, progress, processes=processes, vault=vault, part=part)
-            account.logs.append(log_.verify())
+
+            def check(name: str = name) -> _Log:
+                part = parts.get(name)
+                return _Log(name, root, head, demands, progress, processes=processes, vault=vault, part=part)
+
+            one = check()
+            found = one.verify()
+            if found.findings and one.erased_since():
+                # Somebody was erased while it was read: a file may be newer than what was read of the log.
+                found = check().verify()
+            account.logs.append(found)
     for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
         what = f"no log here is {origin[:80]!r}, of which a checkpoint was given"
         account.findings.append(Finding(BROKEN, what))
@@ -155,11 +163,13 @@ class _Log:
         self._done = 0
         self._total = 0
         self._wanted_chain: bytes | None = None
+        self._stack = ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
 
     def verify(self) -> LogAccount:
         try:
             tree = TreeCheck(self._layout, self._demands.vkeys)
-            with snapshot(self._layout) as shot:
+            with self._stack, snapshot(self._layout) as shot:
                 self._verify(shot, inf if tree.published_size is None else tree.published_size)
                 # 8. The tree: tiles, published checkpoints, and those the caller kept.
                 self._check_tree(shot, tree)
@@ -174,6 +184,24 @@ class _Log:
         except LedgerUnreadable as error:
             self._find(UNREADABLE, str(error))
         return self._account
+
+    def erased_since(self) -> bool:
+        """Say whether the log has shred entries that were not there when it was read."""
+        with suppress(LedgerUnreadable), snapshot(self._layout) as shot:
+            _, said = said_in(shot.rows(self._account.size))
+            return any(fields.get("kind") == "shred" for _, fields in said)
+        return False
+
+    def _workers(self, entries: int) -> ProcessPoolExecutor | None:
+        """Return the other processes, None if so few entries do not repay their start."""
+        processes = self._processes
+        if processes is None:
+            processes = _cores() if entries >= _MANY_ENTRIES else 1
+        if processes > 1 and self._pool is None:
+            self._pool = self._stack.enter_context(
+                ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn"), initializer=begin_worker)
+            )
+        return self._pool
 
     def _verify(self, shot: Snapshot, covered: float) -> None:
         # 1. Go through the hot tail for what it says of files. It holds the seal of the last segment.
@@ -236,7 +264,16 @@ class _Log:
                 self._progress("tree", done, account.size)
 
         demanded = self._demands.of(account.origin)
-        result = tree.check(shot, origin=account.origin, size=account.size, demanded=demanded, progress=tell)
+        sealed = shot.entries[-1].last + 1 if shot.entries else 0
+        pool = self._workers(sealed)
+        result = tree.check(
+            shot,
+            origin=account.origin,
+            size=account.size,
+            demanded=demanded,
+            progress=tell,
+            workers=pool.submit if pool is not None else None,
+        )
         account.checkpoint, account.covered = result.checkpoint, result.covered
         account.signed_by = result.signed_by
         account.findings += result.findings
@@ -349,11 +386,9 @@ class _Log:
 
     def _check(self, jobs: list[SegmentJob]) -> list[SegmentResult]:
         linked = all(job.head is not None or job.first == 0 for job in jobs)
-        processes = self._processes
-        if processes is None:
-            processes = _cores() if self._total >= _MANY_ENTRIES else 1
-        if processes > 1 and len(jobs) > 1 and linked:
-            return self._check_together(jobs, min(processes, len(jobs)))
+        pool = self._workers(self._total) if len(jobs) > 1 and linked else None
+        if pool is not None:
+            return self._check_together(jobs, pool)
         results = []
         before: SegmentResult | None = None
         for at, job in enumerate(jobs):
@@ -365,20 +400,18 @@ class _Log:
             results.append(before)
         return results
 
-    def _check_together(self, jobs: list[SegmentJob], processes: int) -> list[SegmentResult]:
+    def _check_together(self, jobs: list[SegmentJob], pool: ProcessPoolExecutor) -> list[SegmentResult]:
         # The others begin with the first segments. This process takes what none has begun from the end, so
         # that it works while they start.
         results: dict[int, SegmentResult] = {}
-        pool = ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn"), initializer=begin_worker)
-        with pool:
-            futures = [pool.submit(check_segment, job) for job in jobs]
-            for at in reversed(range(len(jobs))):
-                if futures[at].cancel():
-                    results[at] = check_segment(jobs[at], self._tell)
-            for at, future in enumerate(futures):
-                if at not in results:
-                    results[at] = future.result()
-                    self._tell(jobs[at].last - jobs[at].first + 1)
+        futures = [pool.submit(check_segment, job) for job in jobs]
+        for at in reversed(range(len(jobs))):
+            if futures[at].cancel():
+                results[at] = check_segment(jobs[at], self._tell)
+        for at, future in enumerate(futures):
+            if at not in results:
+                results[at] = future.result()
+                self._tell(jobs[at].last - jobs[at].first + 1)
         return [results[at] for at in range(len(jobs))]
 
     def _take(self, job: SegmentJob, result: SegmentResult, follower: Follower) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ombud_policies.question import CAPTURES, Capture
+from ombud_policies.question import CAPTURES, DEFAULT_CAPTURE, Capture
 
 KNOWN = ("capture", "description", "id", "redact", "review")
 
@@ -22,7 +22,10 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Obligations:
-    """What one policy's annotations ask: who may cure it, and what its permit lets the record keep."""
+    """What one policy's annotations ask: who may cure it, and what its permit lets the record keep.
+
+    `capture` is None for a forbid, which lets nothing be kept and so has no say in it.
+    """
 
     groups: tuple[str, ...] = ()
     capture: Capture | None = None
@@ -69,12 +72,9 @@ def _names(
 def _capture(effect: str, annotations: Mapping[str, str], report: Callable[[str], None]) -> Capture | None:
     text = annotations.get("capture")
     if text is None:
-        return None
+        return DEFAULT_CAPTURE if effect == "permit" else None
     if effect != "permit":
         report("@capture belongs on a permit; remove it from this forbid")
-        return None
-    if text == "full":
-        report('@capture("full") needs a payload vault, which there is none of yet; use @capture("features")')
         return None
     if text not in CAPTURES:
         report(f"@capture {text!r} must be one of {', '.join(CAPTURES)}")

@@ -82,6 +82,11 @@ class Bundle:
         return tuple(sorted(policy.id for policy in self.policies))
 
     @cached_property
+    def full_captures(self) -> tuple[str, ...]:
+        """The @ids of permits with `@capture("full")`, sorted: without a vault they cannot be in force."""
+        return tuple(sorted(policy.id for policy in self.policies if policy.obligations.capture == "full"))
+
+    @cached_property
     def permits_anonymous(self) -> bool:
         """Whether some permit names the entity type Anonymous in its principal scope."""
         return any(_names_anonymous(policy.tree) for policy in self.policies)

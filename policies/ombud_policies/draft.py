@@ -28,6 +28,7 @@ entity Model in [System];
 entity Upstream;
 entity Gateway;
 entity Review;
+entity Vault;
 
 type Approval = { review: String, groups: Set<String>, approvers: Long };
 // One of these is there: an attribute has one type in Cedar, and a requester may be of any.
@@ -58,12 +59,12 @@ action release appliesTo {
 };
 action read appliesTo {
   principal: [Agent, Workflow, Service, User, Anonymous],
-  resource: [Model, Upstream, Gateway],
+  resource: [Model, Upstream, Gateway, Vault],
   context: { system: String, method: String, approval?: Approval },
 };
 action administer appliesTo {
   principal: [Agent, Workflow, Service, User, Anonymous],
-  resource: [Model, Upstream, Gateway],
+  resource: [Model, Upstream, Gateway, Vault],
   context: { system: String, method: String, declared_digest?: String, approval?: Approval },
 };
 action approve appliesTo {
@@ -78,8 +79,14 @@ action activate appliesTo {
   resource: [Gateway],
   context: { system: String, method: String, old: String, new: String },
 };
+// Of people: what is kept of one is read from, held in and erased from the vault.
+action erase appliesTo {
+  principal: [User, Service],
+  resource: [Vault],
+  context: { system: String, method: String },
+};
 // Nothing applies to these yet.
-action invoke, stop, erase;
+action invoke, stop;
 """
 
 

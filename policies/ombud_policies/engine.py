@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from cedarpy import Decision, PolicySet, is_authorized
 
 from ombud_policies.errors import ContextInvalid
-from ombud_policies.question import Capture, Kind, Question, Uid, Verdict
+from ombud_policies.question import DEFAULT_CAPTURE, Capture, Kind, Question, Uid, Verdict
 from ombud_policies.schema import EntityType
-from ombud_policies.slices import DEFAULT_CAPTURE, Index, Slice, build_slice, strictest
+from ombud_policies.slices import Index, Slice, build_slice, strictest
 
 if TYPE_CHECKING:
     from ombud_policies.bundle import Bundle

@@ -11,9 +11,11 @@ from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
 
 Kind: TypeAlias = Literal["allow", "deny", "review"]
-Capture: TypeAlias = Literal["none", "digest", "features"]
+Capture: TypeAlias = Literal["none", "digest", "features", "full"]
 CAPTURES: tuple[Capture, ...] = get_args(Capture)
 """Strictest first."""
+DEFAULT_CAPTURE: Capture = "features"
+"""What a permit without `@capture` lets the record keep."""
 
 _UID = re.compile(r'([A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z_][A-Za-z0-9_]*)*)::"((?:[^"\\]|\\["\\])*)"')
 

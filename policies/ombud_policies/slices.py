@@ -19,13 +19,11 @@ from cedarpy import PolicySet, pst
 from ombud_policies.annotations import Obligations
 from ombud_policies.context import Encode, compile_context
 from ombud_policies.hierarchy import Hierarchy
-from ombud_policies.question import CAPTURES, Capture, Uid
+from ombud_policies.question import CAPTURES, DEFAULT_CAPTURE, Capture, Uid
 from ombud_policies.reach import context_reach
 from ombud_policies.scaling import scalable, scale
 from ombud_policies.schema import ActionType, RecordType
 from ombud_policies.source import Policy
-
-DEFAULT_CAPTURE: Capture = "features"
 
 _Key: TypeAlias = tuple[Uid | None, Uid | None]
 

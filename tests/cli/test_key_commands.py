@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from governed import deploy
+from ledger.tokens import MODULE, PIN, Token, needs_softhsm
 from ombud_cli.config import check
 from ombud_cli.main import app
 from ombud_cli.wiring import open_ledger, serving
@@ -113,7 +114,7 @@ def test_a_gateway_signs(tmp_path: Path, secret: Path) -> None:
     text = deployment.config.read_text()
     passphrase = f'signing_passphrase_file = "{secret}"\n'
     deployment.config.write_text(text.replace("[ledger]\n", f"[ledger]\n{passphrase}"))
-    about, problems = check(deployment.config)
+    about, problems, _ = check(deployment.config)
     assert (problems, about["signed by"]) == ([], [made.stdout.strip()])
 
     async def run() -> None:
@@ -142,3 +143,60 @@ def test_a_gateway_does_not_serve_a_log_that_is_not_what_was_signed(tmp_path: Pa
     db.close()
     with pytest.raises(LedgerReadOnly, match="entries are missing"):
         open_ledger(config, bytes)
+
+
+@needs_softhsm
+def test_a_gateway_signs_with_a_key_in_a_token(tmp_path: Path) -> None:
+    """Init makes it there and prints the vkey; the gateway opens it with the PIN in its passphrase file."""
+    deployment = deploy(tmp_path / "gateway", port=0, upstream=9)
+    file, pin = deployment.folder / "signing.key", tmp_path / "pin"
+    pin.write_text(f"{PIN}\n")
+    uri = Token("gateway").uri()
+    text = deployment.config.read_text()
+    lines = f'signing_key = "signing.key"\nsigning_passphrase_file = "{pin}"\n'
+    deployment.config.write_text(text.replace("[ledger]\n", f"[ledger]\n{lines}"))
+    init = ("key", "init", file, "--config", deployment.config, "--pkcs11", uri, "--passphrase-file", pin)
+    made = ombud(*init)
+    assert made.exit_code == 0, made.stderr
+    assert "made in the token, just now" in made.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (PIN in file.read_text(), "PRIVATE" in file.read_text()) == (False, False)
+    assert check(deployment.config)[1] == []
+
+    async def run() -> None:
+        async with serving(load_config(deployment.config)):
+            pass
+
+    asyncio.run(run())
+    account = verify(deployment.ledger, vkeys=[made.stdout.strip()])
+    assert (account.exit_code, [log.covered for log in account.logs]) == (0, [account.logs[0].size])
+    assert "no key is overwritten" in ombud(*init).stderr
+
+
+@needs_softhsm
+def test_a_key_in_a_file_gives_way_to_one_in_a_token(tmp_path: Path, secret: Path) -> None:
+    """Rotate adds the token's, whose PIN has a file of its own; both sign until the old one is retired."""
+    file, pin = tmp_path / "signing.key", tmp_path / "pin"
+    pin.write_text(PIN)
+    old = ombud("key", "init", file, "--origin", ORIGIN, "--passphrase-file", secret).stdout.strip()
+    uri = Token("rotated").uri("key", f"&pin-source={pin}")
+    rotated = ombud("key", "rotate", file, "--passphrase-file", secret, "--pkcs11", uri)
+    assert rotated.exit_code == 0, rotated.stderr
+    signers = keys.read_key_file(file).open(lambda: b"correct horse")
+    assert [str(signer.key) for signer in signers] == [old, rotated.stdout.strip()]
+    assert ombud("key", "retire", file, old.split("+")[1]).exit_code == 0
+    assert not keys.read_key_file(file).encrypted
+
+
+def test_what_cannot_be_a_token_s_key_is_said(tmp_path: Path, secret: Path) -> None:
+    """A PIN in the URI, two ways to give it, a key that is stored readably as well: each is named."""
+    file, uri = tmp_path / "signing.key", f"pkcs11:token=a;object=b?module-path={MODULE}"
+    for arguments, why in (
+        (("--pkcs11", f"{uri}&pin-value={PIN}"), "must hold no PIN"),
+        (("--pkcs11", f"{uri}&pin-source=/pin", "--passphrase-file", secret), "has a pin-source"),
+        (("--pkcs11", uri, "--unencrypted"), "the key stays in its token"),
+        (("--pkcs11", uri), "--passphrase-file: must be given"),
+    ):
+        done = ombud("key", "init", file, "--origin", ORIGIN, *arguments)
+        assert (done.exit_code, why in done.stderr) == (2, True), done.stderr
+    assert not file.exists()

@@ -71,3 +71,20 @@ def test_all_cases_pass(bundle: Path) -> None:
 def test_a_missing_folder_is_bad_input(tmp_path: Path) -> None:
     """There being no folder is no verdict on a bundle: exit code 2."""
     assert [policy(verb, tmp_path / "no").exit_code for verb in ("check", "test", "activate")] == [2, 2, 2]
+
+
+def test_a_bundle_that_keeps_payloads_is_told_to_need_a_vault(bundle: Path) -> None:
+    """It holds, with a note; bytes cannot be redacted, which is told too."""
+    (bundle / "full.cedar").write_text(
+        '@id("keep") @capture("full") @redact("name")\n'
+        'permit (principal == User::"operator", action == Action::"infer", resource);\n'
+    )
+    done = policy("check", bundle, "--json")
+    assert (done.exit_code, json.loads(done.stdout)["notes"]) == (
+        0,
+        [
+            'keep: @capture("full") needs a gateway with a [vault]',
+            "keep: bytes cannot be redacted, so @redact leaves features only",
+        ],
+    )
+    assert "note: keep" in policy("check", bundle).stdout

@@ -169,6 +169,12 @@ def test_watching(deployment: Deployment, activate: bool, caplog: pytest.LogCapt
         told = len(caplog.records)
         await look_again()
         assert len(caplog.records) == told
+        full = bundle_files(POLICIES.replace('@capture("features")', '@capture("full")'))
+        (folder / "policies.cedar").write_bytes(full["policies.cedar"])
+        before = policy.engine.bundle.digest
+        await look_again()
+        assert ("cannot be in force here" in caplog.text) is activate, "there is no vault"
+        assert policy.engine.bundle.digest == before
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         ledger.close()

@@ -9,7 +9,7 @@ import itertools
 import json
 import struct
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,10 +27,13 @@ from ombud_gateway.errors import NeedsReview, Refusal, Unauthenticated
 from ombud_gateway.identity import Credentials, Principal, parse_principal
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.recorder import Recorder
+from ombud_gateway.replies import Replies
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore
+from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import System, parse_system
 from ombud_gateway.telemetry import Telemetry, Tracing
-from ombud_ledger import Ledger, Options, query
+from ombud_gateway.upstreams.people import People
+from ombud_ledger import Ledger, Options, Vault, query
 from ombud_policies import Bundle, Engine, Question, Uid, Verdict
 
 START: Final = 1_700_000_000_000_000
@@ -128,7 +131,7 @@ class Models:
         self.seen.append((call, passage))
         return Answer(await self.answer(call), (("initial", "1"),), (("trailing", "2"),))
 
-    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+    async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Yield the prepared answers."""
         self._events.append("forward")
         self.seen.append((call, passage))
@@ -157,6 +160,8 @@ class Scene:
     admission: Admission
     engine: Watched
     now: list[int]
+    people: People
+    vault: Vault | None
     pipeline: Pipeline = field(init=False)
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -170,6 +175,7 @@ class Scene:
             engine=engine,
             reviews=self.reviews,
             recorder=self.recorder,
+            replies=Replies(self.ledger, 10.0),
             upstreams={"models": self.models},
             admission=self.admission,
             telemetry=self.telemetry,
@@ -254,7 +260,13 @@ def _view(body: bytes) -> AnswerView:
 
 @asynccontextmanager
 async def scene(
-    folder: Path, *, in_flight: int = 4, queue: int = 4, telemetry: Telemetry | None = None
+    folder: Path,
+    *,
+    in_flight: int = 4,
+    queue: int = 4,
+    telemetry: Telemetry | None = None,
+    vault: bool = False,
+    policies: Bundle | None = None,
 ) -> AsyncIterator[Scene]:
     """Set a scene up, and close what it opened; its ledger can still be read afterwards."""
     events: list[str] = []
@@ -264,6 +276,7 @@ async def scene(
     def clock() -> int:
         return now[0]
 
+    kept = Vault.create(folder / "vault", folder / "vault-keys") if vault else None
     ledger = Ledger.open(
         folder / "ledger",
         log="r0-0",
@@ -271,10 +284,12 @@ async def scene(
         options=Options(seal_automatically=False, backoff_first=0.001, backoff_most=0.01, queue_entries=64),
         clock=clock,
         durable=disk,
+        vault=kept,
     )
     ledger.put_object(system().contract.to_bytes())
     store = ReviewStore(f"sqlite:///{folder / 'reviews.sqlite'}")
     reviews = Reviews(store, ParkedAnswers(b"k" * 32), ledger, lifetime_us=LIFETIME, clock=clock)
+    pseudonyms = Pseudonyms(kept)
     events.clear()
     one = Scene(
         root=folder / "ledger",
@@ -284,11 +299,13 @@ async def scene(
         ledger=ledger,
         store=store,
         reviews=reviews,
-        recorder=Recorder(ledger, clock),
+        recorder=Recorder(ledger, clock, pseudonyms=pseudonyms),
         telemetry=telemetry or Telemetry(Tracing()),
         admission=Admission(in_flight, queue),
-        engine=Watched(Engine(bundle()), events),
+        engine=Watched(Engine(policies or bundle()), events),
         now=now,
+        people=People(ledger, kept, reviews, pseudonyms, clock),
+        vault=kept,
     )
     try:
         yield one
@@ -298,6 +315,8 @@ async def scene(
         await one.recorder.drain()
         await asyncio.to_thread(ledger.close)
         store.close()
+        if kept is not None:
+            kept.close()
 
 
 async def until(met: Callable[[], bool]) -> None:

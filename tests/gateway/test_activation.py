@@ -65,6 +65,24 @@ def test_activation_outlives_a_restart(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_payloads_need_a_vault(tmp_path: Path) -> None:
+    """A bundle that keeps payloads comes into force only where there is a vault; else nothing is recorded."""
+    full = Bundle.from_files(bundle_files(POLICIES.replace('@capture("features")', '@capture("full")')))
+
+    async def run() -> None:
+        async with scene(tmp_path) as one:
+            policy = await asyncio.to_thread(starting_policy, one.ledger, bundle())
+            with pytest.raises(Invalid, match=r'agents-ask with @capture\("full"\) needs a \[vault\]'):
+                await policy.activate(full, by='User::"petra"', source="control")
+            assert policy.engine.bundle.digest == bundle().digest
+            assert len(one.records("policy")) == 1
+            policy = await asyncio.to_thread(starting_policy, one.ledger, bundle(), keeps_payloads=True)
+            await policy.activate(full, by='User::"petra"', source="control")
+            assert policy.engine.bundle.digest == full.digest
+
+    asyncio.run(run())
+
+
 def test_not_recorded_not_in_force(tmp_path: Path) -> None:
     """A bundle whose activation cannot be recorded does not decide a single call."""
 

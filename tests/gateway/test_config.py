@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,29 @@ def test_the_file_is_read_from_disk(folder: Path) -> None:
     path.write_text(MINIMAL + "#" * (1 << 20))
     with pytest.raises(ConfigInvalid, match="must be at most"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        (("ledger/vault", "keys"), "vault.folder is '{0}/ledger/vault': must not lie in ledger.path"),
+        (("vault", "ledger/keys"), "vault.keys is '{0}/ledger/keys': must not lie in ledger.path"),
+        (("vault", "vault/keys"), "vault.keys is '{0}/vault/keys': must not lie in vault.folder"),
+        (("keys/vault", "keys"), "vault.folder is '{0}/keys/vault': must not lie in vault.keys"),
+        (("vault", "other/../vault"), "must not lie in"),
+        ((".", "keys"), "must not lie in vault.folder"),
+    ],
+)
+def test_key_store_and_keys_and_ledger_lie_apart(
+    folder: Path, places: tuple[str, str], expected: str
+) -> None:
+    """Whoever gets a copy of one must not get another with it."""
+    section = '\n[vault]\nfolder = "{}"\nkeys = "{}"\n'
+    with pytest.raises(ConfigInvalid, match=re.escape(expected.format(folder))):
+        parse(folder, MINIMAL + section.format(*places))
+    config = parse(folder, MINIMAL + section.format("vault", "vault-keys"))
+    assert config.vault is not None
+    assert (config.vault.folder, config.vault.keys) == (folder / "vault", folder / "vault-keys")
 
 
 @pytest.mark.parametrize(

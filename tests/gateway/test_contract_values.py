@@ -218,7 +218,7 @@ def test_positions_count_elements_of_the_row() -> None:
 
 
 def test_roles_decide_what_policy_sees() -> None:
-    """Subject and protected fields are facts and never context; the subject is told apart."""
+    """Protected fields are facts and never context; the subject is neither, and told apart."""
     made = contract(
         {"name": "amount", "type": "decimal", "digits": 2},
         {"name": "applicant", "type": "integer", "role": "subject"},
@@ -232,9 +232,7 @@ def test_roles_decide_what_policy_sees() -> None:
             typed_tensor("unknown", INT64, (9,), tuple(range(9))),
         ]
     )
-    assert seen == Typed(
-        {"amount": Decimal("12.50")}, {"amount": "12.5", "applicant": 77, "sex": "female"}, "77"
-    )
+    assert seen == Typed({"amount": Decimal("12.50")}, {"amount": "12.5", "sex": "female"}, "77")
 
 
 def test_optional_fields_may_be_absent() -> None:

@@ -108,7 +108,7 @@ def test_allowed(tmp_path: Path) -> None:
             ]
             assert one.facts() == [
                 {
-                    "values": {"amount": "100.0", "applicant": "p-1", "score": "0.75"},
+                    "values": {"amount": "100.0", "score": "0.75"},
                     "request_sha256": sha256(call.body),
                     "response_sha256": sha256(infer_response(SURE).SerializeToString()),
                 }
@@ -412,7 +412,7 @@ def test_only_a_busy_gateway_lets_records_wait(
     class Log:
         """A ledger that keeps how long an entry may wait."""
 
-        async def append(self, *_: Any, linger: float, company: int) -> Position:
+        async def append(self, *_: Any, payload: None, linger: float, company: int) -> Position:
             asked.append((linger, company))
             return Position("r0-0", 1, 1, b"", b"")
 

@@ -241,6 +241,52 @@ def test_locked_database_is_unavailable(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_person_is_erased_from_every_review(store: ReviewStore, tmp_path: Path) -> None:
+    """Open or settled, each is closed as erased; the files beside keep nothing, and others' reviews all."""
+    name = '{"input": {"applicant": "anna-4711"}}'
+    about = replace(NEW, subject="7" * 32, facts=name, held=b"sealed-for-anna")
+    store.open(about)
+    store.open(replace(about, id="r-2", digest="e" * 64))
+    store.reject("r-2", NOW)
+    other = replace(NEW, id="r-3", digest="f" * 64, subject="b" * 32)
+    store.open(other)
+    assert sorted(review.id for review in store.of_subject("7" * 32)) == ["r-1", "r-2"]
+
+    store.erase("7" * 32)
+
+    nothing = replace(about, digest="", answer_sha256="", held=None, facts="", subject="")
+    assert store.get("r-1") == as_review(nothing, state="erased")
+    second = store.get("r-2")
+    assert second is not None
+    assert (second.state, second.digest) == ("erased", "")
+    assert store.get("r-3") == as_review(other)
+    assert store.of_subject("7" * 32) == []
+    assert store.open(replace(about, id="r-4"))[1], "the same call can be reviewed anew"
+    store.erase("7" * 32)
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    for gone in (b"anna", b"7" * 32, b"d" * 64, b"e" * 64):
+        assert gone not in kept
+
+
+def test_a_store_of_an_earlier_release_is_gone_on_with(tmp_path: Path) -> None:
+    """Its reviews are about nobody that is known, and can be settled as ever."""
+    url = f"sqlite:///{tmp_path / 'reviews.sqlite'}"
+    earlier = ReviewStore(url)
+    earlier.open(NEW)
+    earlier.close()
+    with sqlite3.connect(tmp_path / "reviews.sqlite") as before:
+        before.execute("DROP INDEX reviews_by_subject")
+        before.execute("ALTER TABLE reviews DROP COLUMN subject")
+    before.close()
+    for _ in range(2):
+        store = ReviewStore(url)
+        assert store.get("r-1") == as_review(NEW)
+        store.close()
+    store = ReviewStore(url)
+    assert store.approve("r-1", "officers", OLGA, NOW) is not None
+    store.close()
+
+
 class Reviewing(RuleBasedStateMachine):
     """One call's reviews, moved about at random, against a model of a dozen lines."""
 

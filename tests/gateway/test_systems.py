@@ -125,7 +125,7 @@ def test_contract_bytes_are_canonical() -> None:
         b'{"columns":[{"name":"amount","type":"double"},{"name":"who","type":"varchar"},'
         b'{"name":"sex","type":"bigint"},{"name":"ok","type":"boolean"}],"format":"ombud-contract/1",'
         b'"inputs":[{"digits":2,"name":"amount","optional":false,"range":["0","0.5"],"role":"feature",'
-        b'"tensor":"amount","type":"decimal","unit":"EUR"},{"max_bytes":4096,"name":"who","optional":false,'
+        b'"tensor":"amount","type":"decimal","unit":"EUR"},{"max_bytes":1024,"name":"who","optional":false,'
         b'"role":"subject","tensor":"who","type":"string"},{"name":"sex","optional":false,"role":"protected",'
         b'"tensor":"sex","type":"integer","values":["1","2"]}],"outputs":[{"name":"ok","optional":false,'
         b'"role":"label","tensor":"OK","type":"boolean"}]}'

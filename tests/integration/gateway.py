@@ -70,10 +70,12 @@ PRINCIPALS: Final = {
     "stranger": 'Agent::"stranger"',
     "operator": 'User::"operator"',
     "owner": 'User::"owner"',
+    "privacy": 'User::"privacy"',
     "reviewer": 'User::"reviewer"',
     "senior": 'User::"senior"',
 }
-"""Who holds a token. No policy of the bundle `trial` knows the stranger."""
+"""Who holds a token. No policy of the bundle `trial` knows the stranger,
+nor privacy, who answers people where a test says so."""
 
 _SERVICE = "inference.GRPCInferenceService"
 _VOLATILE = frozenset(

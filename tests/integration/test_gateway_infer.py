@@ -42,6 +42,7 @@ def test_allowed_call_is_answered_as_by_triton_itself(agent: Caller, triton: Mod
     assert answer.trailing == {
         "ombud-decision-id": entry.record["id"],
         "ombud-position": f"r0-0:{entry.seq}",
+        "ombud-ledger": "durable",
     }
     assert plain(entry) == agent.judged("echo") | ANSWERED | {
         "kind": "decision",
@@ -62,7 +63,6 @@ def test_allowed_call_is_answered_as_by_triton_itself(agent: Caller, triton: Mod
         "values": {
             "amount": "100.5",
             "certainty": "0.75",
-            "applicant": "anna",
             "origin": "north",
             "answer": "100.5",
             "confidence": "0.75",

@@ -77,6 +77,7 @@ def test_reflection_lists_the_services(gateway: Gateway) -> None:
         "ombud.v1.LedgerService",
         "ombud.v1.PolicyService",
         "ombud.v1.ReviewService",
+        "ombud.v1.SubjectService",
     ]
     assert found.file_descriptor_response.file_descriptor_proto
 

@@ -127,6 +127,7 @@ def test_metadata_of_the_answer_passes_but_cannot_forge_ombud_s(caller: Caller) 
         "x-bytes-bin": b"\0\1",
         "ombud-decision-id": entry.record["id"],
         "ombud-position": f"r0-0:{entry.seq}",
+        "ombud-ledger": "durable",
     }
 
 

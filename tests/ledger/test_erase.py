@@ -4,6 +4,7 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +23,7 @@ from ombud_ledger import (
     Facts,
     Ledger,
     LedgerError,
+    LedgerReadOnly,
     Payload,
     RecordInvalid,
     SubjectErased,
@@ -346,6 +348,69 @@ def test_payloads_survive_recovery(tmp_path: Path, vault: Vault) -> None:
     assert verify(root, vault=vault).exit_code == 0
 
 
+def test_payloads_in_the_tail_are_checked(tmp_path: Path, vault: Vault) -> None:
+    """A changed, missing or surplus payload in the hot tail is broken; one of another type unreadable."""
+    root = tmp_path / "ledger"
+    ledger = samples.open_log(root, vault=vault)
+    samples.about(ledger, vault, ANN, 1, "note")
+    ledger.close()
+    (file,) = log_layout(root, "r-0").hot_files()
+    with closing(sqlite3.connect(file.path, isolation_level=None)) as db:
+        kept = db.execute("SELECT * FROM payloads").fetchall()
+        for change, code in (
+            ("UPDATE payloads SET ciphertext = x'00'", 1),
+            ("UPDATE payloads SET salt = zeroblob(32)", 1),
+            ("UPDATE payloads SET seq = 0", 1),
+            ("UPDATE payloads SET ciphertext = 'text'", 2),
+            ("UPDATE payloads SET salt = 'text'", 2),
+            ("UPDATE payloads SET subject = x'00'", 2),
+            ("INSERT INTO payloads SELECT 0, subject, salt, ciphertext FROM payloads", 1),
+            ("DELETE FROM payloads", 1),
+            ("DROP TABLE payloads", 1),
+        ):
+            db.execute("BEGIN")
+            db.execute(change)
+            db.execute("COMMIT")
+            assert verify(root).exit_code == code, change
+            with pytest.raises(LedgerError):
+                samples.open_log(root, vault=vault)
+            db.execute("BEGIN")
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS payloads (seq INTEGER PRIMARY KEY, subject, salt, ciphertext)"
+            )
+            db.execute("DELETE FROM payloads")
+            db.executemany("INSERT INTO payloads VALUES (?,?,?,?)", kept)
+            db.execute("COMMIT")
+            samples.assert_sound(root)
+
+
+def test_a_tail_without_payloads_table(tmp_path: Path) -> None:
+    """A hot file from before there were payloads is read, verified, recovered, and takes payloads then."""
+    ledger = samples.open_log(tmp_path / "ledger")
+    samples.fill(ledger, 3)
+    ledger.close()
+    (file,) = log_layout(tmp_path / "ledger", "r-0").hot_files()
+    with closing(sqlite3.connect(file.path)) as db:
+        db.execute("DROP TABLE payloads")
+    samples.assert_sound(tmp_path / "ledger")
+    with closing(Vault.create(tmp_path / "store", tmp_path / "keys")) as vault:
+        ledger = samples.open_log(tmp_path / "ledger", vault=vault)
+        samples.about(ledger, vault, ANN, 1, "note")
+        ledger.close()
+    samples.assert_sound(tmp_path / "ledger")
+
+
+def test_a_read_only_log(tmp_path: Path, vault: Vault) -> None:
+    """In a log that takes no entries nobody's erasure begins: it could not be finished."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    ledger._forbid("a test says so")
+    with pytest.raises(LedgerReadOnly, match="a test says so"):
+        ledger.erase(ANN)
+    assert vault.pending_erasures("r-0") == {}
+    ledger.close()
+
+
 def sealed(tmp_path: Path, vault: Vault) -> tuple[Path, Path]:
     """Return a closed, sealed ledger with an erasure in it, and its newest facts file with blanks."""
     root = tmp_path / "ledger"
@@ -440,6 +505,22 @@ def test_the_old_file_put_back(tmp_path: Path, vault: Vault) -> None:
     assert findings(root) == [
         ("incomplete", "an erasure was logged but not carried out: the file is the one before")
     ]
+
+
+def test_erased_while_it_is_verified(tmp_path: Path, vault: Vault) -> None:
+    """An erasure that comes between reading the log and hashing its files is no false alarm."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    ledger.seal_blocking()
+    told: list[bool] = []
+
+    def progress(*_: object) -> None:
+        if not told:
+            told.append(ledger.erase(ANN).complete)
+
+    account = verify(root, progress=progress)
+    assert (told, account.exit_code, account.logs[0].erased) == ([True], 0, 4), account.all_findings()
+    ledger.close()
 
 
 def test_blank_without_shred(tmp_path: Path, vault: Vault) -> None:

@@ -5,13 +5,14 @@
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger import samples
-from ombud_ledger import verify
+from ombud_ledger import Vault, verify
 from ombud_ledger.layout import log_layout
 
 STRIDE = int(os.environ.get("OMBUD_MUTATION_STRIDE", "1"))
@@ -28,6 +29,19 @@ def test_every_byte_of_sealed_files_of_a_signed_log(tmp_path: Path) -> None:
     """A signed log, whose tree is checked over the same files, is broken likewise."""
     samples.build(tmp_path, sealed=(4,), hot=1, signers=[samples.KEY])
     mutate_every_byte(tmp_path, stride=max(STRIDE, 11))
+
+
+def test_every_byte_of_sealed_files_with_an_erasure(tmp_path: Path) -> None:
+    """With payloads, and facts of which some are erased, each byte counts likewise."""
+    root = tmp_path / "ledger"
+    with closing(Vault.create(tmp_path / "store", tmp_path / "keys")) as vault:
+        ledger = samples.open_log(root, vault=vault)
+        for number, subject in enumerate(("ann", "bob", "ann")):
+            samples.about(ledger, vault, subject, number, "note")
+        ledger.seal_blocking()
+        ledger.erase("ann")
+        ledger.close()
+    mutate_every_byte(root, stride=max(STRIDE, 29))
 
 
 def mutate_every_byte(tmp_path: Path, stride: int = STRIDE) -> None:

@@ -191,7 +191,11 @@ def _policy(draw: st.DrawFn) -> str:
     guard = draw(st.sampled_from(_GUARDS))
     clauses = [f"{draw(st.sampled_from(['when', 'unless']))} {{ {guard} && {draw(_condition)} }}"]
     if effect == "permit":
-        capture = draw(st.sampled_from(["", '@capture("none") ', '@capture("digest") @redact("d,e") ']))
+        capture = draw(
+            st.sampled_from(
+                ["", '@capture("none") ', '@capture("digest") @redact("d,e") ', '@capture("full") ']
+            )
+        )
         return capture + scope + " " + draw(st.sampled_from(["", *clauses]))
     if draw(st.booleans()):
         groups = draw(st.sampled_from(["r1", "r2", "r1, r2"]))
@@ -391,8 +395,14 @@ def _reasons(result: AuthzResult) -> tuple[str, ...]:
 
 def _kept(texts: list[str], permits: tuple[str, ...]) -> tuple[str, frozenset[str]]:
     """The strictest of what the generator writes on permits."""
-    annotations = " ".join(texts[int(name[1:])].split("permit")[0] for name in permits)
-    capture = "none" if '"none"' in annotations else "digest" if '"digest"' in annotations else "features"
+    heads = [texts[int(name[1:])].split("permit")[0] for name in permits]
+    annotations = " ".join(heads)
+    if '"none"' in annotations:
+        capture = "none"
+    elif '"digest"' in annotations:
+        capture = "digest"
+    else:  # one permit that says nothing keeps the others from more than features
+        capture = "full" if heads and all('"full"' in head for head in heads) else "features"
     return capture, frozenset({"d", "e"} if "@redact" in annotations else ())
 
 

@@ -110,8 +110,7 @@ def test_damaged_packed_forms_are_refused(spoil: object) -> None:
         ('@id("q") @revue("g") forbid (principal, action, resource);', 1, "q", "unknown annotation @revue"),
         ('@id("q") @review("g") permit (principal, action, resource);', 1, "q", "belongs on a forbid"),
         ('@id("q") @capture("none") forbid (principal, action, resource);', 1, "q", "belongs on a permit"),
-        ('@id("q") @capture("full") permit (principal, action, resource);', 1, "q", "payload vault"),
-        ('@id("q") @capture("some") permit (principal, action, resource);', 1, "q", "none, digest, features"),
+        ('@id("q") @capture("some") permit (principal, action, resource);', 1, "q", "features, full"),
         ('@id("q") @redact("a,,b") permit (principal, action, resource);', 1, "q", "separated by commas"),
         ('@id("q") @review("") forbid (principal, action, resource);', 1, "q", "separated by commas"),
         ('@id("q q") permit (principal, action, resource);', 1, "q q", "1 to 64"),
@@ -243,3 +242,10 @@ def test_a_drafted_observe_bundle_loads() -> None:
     """A newcomer's features, odd names among them, give a sound bundle."""
     files = draft_observe({"amount": "decimal", "odd name": "Long?", "if": "String"}, {"ok": "Bool"})
     assert Bundle.from_files(files).policy_ids == Bundle.load(starter_bundle("observe")).policy_ids
+
+
+def test_a_bundle_names_its_permits_that_keep_payloads() -> None:
+    """It loads; whether there is a vault to keep them in is the gateway's to know."""
+    full = '@id("f") @capture("full") permit (principal, action, resource);'
+    assert Bundle.from_files(_files(PERMIT + full)).full_captures == ("f",)
+    assert Bundle.from_files(_files()).full_captures == ()

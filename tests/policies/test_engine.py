@@ -138,6 +138,14 @@ def test_the_strictest_obligation_holds() -> None:
     assert _engine(PERMIT).decide(_infer()).capture == "features"
 
 
+def test_payloads_are_kept_only_where_every_determining_permit_says_full() -> None:
+    """A permit that says nothing keeps features, so beside it `full` is too much."""
+    full = '@id("a") @capture("full") permit (principal, action, resource);'
+    forbid = '@id("f") forbid (principal is User, action, resource);'
+    assert _engine(full + forbid).decide(_infer()).capture == "full"
+    assert _engine(full + PERMIT).decide(_infer()).capture == "features"
+
+
 def test_a_denied_call_keeps_no_more_than_a_permitted_one() -> None:
     """What any permit of the action and resource would not keep is not kept of a refusal either."""
     cedar = (

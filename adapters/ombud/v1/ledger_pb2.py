@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ombud/v1/ledger.proto\x12\x08ombud.v1\"\x10\n\x0eGetHeadRequest\";\n\x0fGetHeadResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\x13\n\x11SealLedgerRequest\"O\n\x12SealLedgerResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\r\n\x05\x63hain\x18\x04 \x01(\x0c\"\x16\n\x14GetCheckpointRequest\"8\n\x15GetCheckpointResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"&\n\x15ProveInclusionRequest\x12\r\n\x05\x65ntry\x18\x01 \x01(\x03\"6\n\x16ProveInclusionResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"=\n\x17ProveConsistencyRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"o\n\x18ProveConsistencyResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x10\n\x08new_size\x18\x03 \x01(\x03\x12\x0e\n\x06hashes\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\x32\x9a\x03\n\rLedgerService\x12>\n\x07GetHead\x12\x18.ombud.v1.GetHeadRequest\x1a\x19.ombud.v1.GetHeadResponse\x12G\n\nSealLedger\x12\x1b.ombud.v1.SealLedgerRequest\x1a\x1c.ombud.v1.SealLedgerResponse\x12P\n\rGetCheckpoint\x12\x1e.ombud.v1.GetCheckpointRequest\x1a\x1f.ombud.v1.GetCheckpointResponse\x12S\n\x0eProveInclusion\x12\x1f.ombud.v1.ProveInclusionRequest\x1a .ombud.v1.ProveInclusionResponse\x12Y\n\x10ProveConsistency\x12!.ombud.v1.ProveConsistencyRequest\x1a\".ombud.v1.ProveConsistencyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ombud/v1/ledger.proto\x12\x08ombud.v1\"\x10\n\x0eGetHeadRequest\";\n\x0fGetHeadResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\x13\n\x11SealLedgerRequest\"O\n\x12SealLedgerResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\r\n\x05\x63hain\x18\x04 \x01(\x0c\"\x16\n\x14GetCheckpointRequest\"8\n\x15GetCheckpointResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"&\n\x15ProveInclusionRequest\x12\r\n\x05\x65ntry\x18\x01 \x01(\x03\"6\n\x16ProveInclusionResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"=\n\x17ProveConsistencyRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"o\n\x18ProveConsistencyResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x10\n\x08new_size\x18\x03 \x01(\x03\x12\x0e\n\x06hashes\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"<\n\x0fGetEntryRequest\x12\x0f\n\x05\x65ntry\x18\x01 \x01(\x03H\x00\x12\x12\n\x08\x64\x65\x63ision\x18\x02 \x01(\tH\x00\x42\x04\n\x02\x62y\"A\n\x10GetEntryResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12 \n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x0f.ombud.v1.Entry\"3\n\x05\x45ntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0e\n\x06record\x18\x02 \x01(\x0c\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\xa5\x01\n\x12QueryLedgerRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x03(\x0b\x32,.ombud.v1.QueryLedgerRequest.ParametersEntry\x12\r\n\x05\x61s_of\x18\x03 \x03(\x0c\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"$\n\x13QueryLedgerResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x32\xab\x04\n\rLedgerService\x12>\n\x07GetHead\x12\x18.ombud.v1.GetHeadRequest\x1a\x19.ombud.v1.GetHeadResponse\x12G\n\nSealLedger\x12\x1b.ombud.v1.SealLedgerRequest\x1a\x1c.ombud.v1.SealLedgerResponse\x12P\n\rGetCheckpoint\x12\x1e.ombud.v1.GetCheckpointRequest\x1a\x1f.ombud.v1.GetCheckpointResponse\x12S\n\x0eProveInclusion\x12\x1f.ombud.v1.ProveInclusionRequest\x1a .ombud.v1.ProveInclusionResponse\x12Y\n\x10ProveConsistency\x12!.ombud.v1.ProveConsistencyRequest\x1a\".ombud.v1.ProveConsistencyResponse\x12\x41\n\x08GetEntry\x12\x19.ombud.v1.GetEntryRequest\x1a\x1a.ombud.v1.GetEntryResponse\x12L\n\x0bQueryLedger\x12\x1c.ombud.v1.QueryLedgerRequest\x1a\x1d.ombud.v1.QueryLedgerResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ombud.v1.ledger_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_QUERYLEDGERREQUEST_PARAMETERSENTRY']._loaded_options = None
+  _globals['_QUERYLEDGERREQUEST_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_GETHEADREQUEST']._serialized_start=35
   _globals['_GETHEADREQUEST']._serialized_end=51
   _globals['_GETHEADRESPONSE']._serialized_start=53
@@ -51,6 +53,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVECONSISTENCYREQUEST']._serialized_end=455
   _globals['_PROVECONSISTENCYRESPONSE']._serialized_start=457
   _globals['_PROVECONSISTENCYRESPONSE']._serialized_end=568
-  _globals['_LEDGERSERVICE']._serialized_start=571
-  _globals['_LEDGERSERVICE']._serialized_end=981
+  _globals['_GETENTRYREQUEST']._serialized_start=570
+  _globals['_GETENTRYREQUEST']._serialized_end=630
+  _globals['_GETENTRYRESPONSE']._serialized_start=632
+  _globals['_GETENTRYRESPONSE']._serialized_end=697
+  _globals['_ENTRY']._serialized_start=699
+  _globals['_ENTRY']._serialized_end=750
+  _globals['_QUERYLEDGERREQUEST']._serialized_start=753
+  _globals['_QUERYLEDGERREQUEST']._serialized_end=918
+  _globals['_QUERYLEDGERREQUEST_PARAMETERSENTRY']._serialized_start=869
+  _globals['_QUERYLEDGERREQUEST_PARAMETERSENTRY']._serialized_end=918
+  _globals['_QUERYLEDGERRESPONSE']._serialized_start=920
+  _globals['_QUERYLEDGERRESPONSE']._serialized_end=956
+  _globals['_LEDGERSERVICE']._serialized_start=959
+  _globals['_LEDGERSERVICE']._serialized_end=1514
 # @@protoc_insertion_point(module_scope)

@@ -1,8 +1,8 @@
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable
-from typing import ClassVar as _ClassVar, Optional as _Optional
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -83,3 +83,52 @@ class ProveConsistencyResponse(_message.Message):
     hashes: _containers.RepeatedScalarFieldContainer[bytes]
     checkpoint: bytes
     def __init__(self, log: _Optional[str] = ..., old_size: _Optional[int] = ..., new_size: _Optional[int] = ..., hashes: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[bytes] = ...) -> None: ...
+
+class GetEntryRequest(_message.Message):
+    __slots__ = ("entry", "decision")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    entry: int
+    decision: str
+    def __init__(self, entry: _Optional[int] = ..., decision: _Optional[str] = ...) -> None: ...
+
+class GetEntryResponse(_message.Message):
+    __slots__ = ("log", "entries")
+    LOG_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    log: str
+    entries: _containers.RepeatedCompositeFieldContainer[Entry]
+    def __init__(self, log: _Optional[str] = ..., entries: _Optional[_Iterable[_Union[Entry, _Mapping]]] = ...) -> None: ...
+
+class Entry(_message.Message):
+    __slots__ = ("seq", "record", "chain")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    record: bytes
+    chain: bytes
+    def __init__(self, seq: _Optional[int] = ..., record: _Optional[bytes] = ..., chain: _Optional[bytes] = ...) -> None: ...
+
+class QueryLedgerRequest(_message.Message):
+    __slots__ = ("sql", "parameters", "as_of")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SQL_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    sql: str
+    parameters: _containers.ScalarMap[str, str]
+    as_of: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, sql: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., as_of: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class QueryLedgerResponse(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...

@@ -60,6 +60,16 @@ class LedgerServiceStub:
                 request_serializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyRequest.SerializeToString,
                 response_deserializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyResponse.FromString,
                 _registered_method=True)
+        self.GetEntry = channel.unary_unary(
+                '/ombud.v1.LedgerService/GetEntry',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.GetEntryRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.GetEntryResponse.FromString,
+                _registered_method=True)
+        self.QueryLedger = channel.unary_stream(
+                '/ombud.v1.LedgerService/QueryLedger',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -101,6 +111,23 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEntry(self, request, context):
+        """Gives entries as they are stored. Cedar: read on Gateway::"ombud".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QueryLedger(self, request, context):
+        """Runs one SELECT over the ledger's views. Cedar: read on Gateway::"ombud".
+
+        An intent is recorded before it runs, and an outcome before each chunk leaves. Only a stream that ends
+        with OK is a whole answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +155,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.ProveConsistency,
                     request_deserializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyRequest.FromString,
                     response_serializer=ombud_dot_v1_dot_ledger__pb2.ProveConsistencyResponse.SerializeToString,
+            ),
+            'GetEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEntry,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.GetEntryRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.GetEntryResponse.SerializeToString,
+            ),
+            'QueryLedger': grpc.unary_stream_rpc_method_handler(
+                    servicer.QueryLedger,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +303,60 @@ class LedgerService:
             '/ombud.v1.LedgerService/ProveConsistency',
             ombud_dot_v1_dot_ledger__pb2.ProveConsistencyRequest.SerializeToString,
             ombud_dot_v1_dot_ledger__pb2.ProveConsistencyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ombud.v1.LedgerService/GetEntry',
+            ombud_dot_v1_dot_ledger__pb2.GetEntryRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.GetEntryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ombud.v1.LedgerService/QueryLedger',
+            ombud_dot_v1_dot_ledger__pb2.QueryLedgerRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.QueryLedgerResponse.FromString,
             options,
             channel_credentials,
             insecure,

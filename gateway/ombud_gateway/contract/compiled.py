@@ -16,6 +16,7 @@ from ombud_gateway.contract.plan import plan, refuse_absence
 from ombud_gateway.contract.spec import ContractSpec, FieldSpec
 from ombud_gateway.contract.tensor import Tensor
 from ombud_gateway.contract.values import ContextValue, FactValue
+from ombud_gateway.errors import Invalid
 
 _COLUMNS = {"decimal": "double", "integer": "bigint", "boolean": "boolean", "string": "varchar"}
 _FORMAT = "ombud-contract/1"
@@ -27,8 +28,9 @@ _MOST_ROWS = 64
 class Typed:
     """One side of a call as its contract types it.
 
-    `context` is for policy, without subject and protected fields; `facts` has every field, exactly. Fields of
-    tensors in shared memory are in neither.
+    `context` is for policy, without subject and protected fields; `facts` has every field, exactly, but the
+    subject, who stands apart: as text, None where the call names nobody. Fields of tensors in shared memory
+    are in neither.
     """
 
     context: Mapping[str, ContextValue]
@@ -43,7 +45,10 @@ class Contract:
         self.spec = spec
         self._inputs = _Side(spec.inputs)
         self._outputs = _Side(spec.outputs)
-        self._subject = next((field.name for field in spec.inputs if field.role == "subject"), None)
+        subject = next((field for field in spec.inputs if field.role == "subject"), None)
+        self.subject = subject.name if subject else None
+        """Name of the field that says whom a call is about, if there is one."""
+        self._only_subject = _Side([subject] if subject else [])
         self._bytes = _to_bytes(spec)
         self.digest = hashlib.sha256(self._bytes).hexdigest()
         self.required_outputs = frozenset(field.source for field in spec.outputs if not field.optional)
@@ -51,8 +56,20 @@ class Contract:
     def inputs(self, tensors: Iterable[Tensor]) -> Typed:
         """Type a request's tensors; raise `Breach`, or `TensorInvalid` where bytes contradict themselves."""
         context, facts = self._inputs.read(tensors)
-        subject = None if self._subject is None else facts.get(self._subject)
-        return Typed(context, facts, None if subject is None else str(subject))
+        return Typed(context, facts, None if self.subject is None else self._taken_from(facts))
+
+    def subject_of(self, tensors: Iterable[Tensor]) -> str | None:
+        """Return whom a request is about that breaches the contract elsewhere; None if that is unclear."""
+        if self.subject is None:
+            return None
+        try:
+            return self._taken_from(self._only_subject.read(tensors)[1])
+        except Invalid:
+            return None
+
+    def _taken_from(self, facts: dict[str, FactValue]) -> str | None:
+        found = facts.pop(self.subject or "", "")
+        return str(found) if found != "" else None
 
     def outputs(self, tensors: Iterable[Tensor]) -> Typed:
         """Type an answer's tensors; raise as `inputs` does."""
@@ -104,7 +121,9 @@ def _to_bytes(spec: ContractSpec) -> bytes:
     body = {
         "format": _FORMAT,
         "columns": [
-            {"name": field.name, "type": _COLUMNS[field.type]} for field in (*spec.inputs, *spec.outputs)
+            # Of the subject, facts keep a pseudonym, whatever the type of the identifier.
+            {"name": field.name, "type": _COLUMNS["string" if field.role == "subject" else field.type]}
+            for field in (*spec.inputs, *spec.outputs)
         ],
         "inputs": [_declared(field) for field in spec.inputs],
         "outputs": [_declared(field) for field in spec.outputs],

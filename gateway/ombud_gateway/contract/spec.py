@@ -34,6 +34,9 @@ _LEDGER_WORDS = {
 RESERVED_NAMES = frozenset(_CEDAR_WORDS | _LEDGER_WORDS)
 """Names that no field can have."""
 
+LONGEST_SUBJECT = 1_024
+"""Most UTF-8 bytes of what identifies a person; a vault takes no more."""
+
 # Escaped in canonical JSON, text can double; the ledger keeps at most 256 KiB of facts.
 _MOST_TEXT = 96 * 1024
 
@@ -73,7 +76,9 @@ class FieldSpec(BaseModel):
     @property
     def text_bytes(self) -> int:
         """Most UTF-8 bytes of a string field; 0 for other types."""
-        return (self.max_bytes or 4_096) if self.type == "string" else 0
+        if self.type != "string":
+            return 0
+        return self.max_bytes or (LONGEST_SUBJECT if self.role == "subject" else 4_096)
 
     @field_validator("name")
     @classmethod
@@ -114,6 +119,10 @@ class FieldSpec(BaseModel):
             (
                 self.role == "subject" and kind not in ("string", "integer"),
                 "subject must be a string or an integer",
+            ),
+            (
+                self.role == "subject" and self.text_bytes > LONGEST_SUBJECT,
+                f"max_bytes of a subject is at most {LONGEST_SUBJECT}",
             ),
         ]
         for holds, message in wrong:

@@ -5,19 +5,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
-from ombud_gateway.call import Call, Correlation
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
+from ombud_gateway.call import DURABLE, Call, Correlation, ReplyWhen
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.methods import canonical
-from ombud_gateway.doors.unary import answer
-from ombud_gateway.errors import Invalid, Refusal
+from ombud_gateway.doors.unary import answer, answers
+from ombud_gateway.errors import Invalid, NotFound, Refusal
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.reviews import Reviews
@@ -26,18 +28,35 @@ from ombud_policies import Uid, Value, bundle_digest
 CONTROL = "control"
 """Name of the upstream that carries control calls out."""
 GATEWAY = Uid("Gateway", "ombud")
+VAULT = Uid("Vault", "ombud")
 Context = Mapping[str, Value]
+
+
+class _About(NamedTuple):
+    """What a call is about: Cedar resource, context, and the pseudonym of a person."""
+
+    resource: Uid
+    context: Context = MappingProxyType({})
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
+    """`about` finds out what one request is about; without it all are about `resource`.
+
+    `names` says that requests hold a person's identifier.
+    """
+
     request: type[Message]
     action: str
-    about: Callable[[ControlDoor, Any], Awaitable[tuple[Uid, Context]]] | None = None
+    about: Callable[[ControlDoor, Any], Awaitable[_About]] | None = None
+    resource: Uid = GATEWAY
+    names: bool = False
+    streams: bool = False
 
 
 class ControlDoor(grpc.GenericRpcHandler):
-    """Serves ReviewService, PolicyService and LedgerService through the pipeline."""
+    """Serves ReviewService, PolicyService, LedgerService and SubjectService through the pipeline."""
 
     def __init__(
         self, pipeline: Pipeline, reviews: Reviews, active: Callable[[], str], ids: Ids, *, tls: bool
@@ -48,7 +67,7 @@ class ControlDoor(grpc.GenericRpcHandler):
         self._ids = ids
         self._tls = tls
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            f"/ombud.v1.{name}": grpc.unary_unary_rpc_method_handler(self._unary(name.replace("/", "."), one))
+            f"/ombud.v1.{name}": self._handler(name.replace("/", "."), one)
             for name, one in OPERATIONS.items()
         }
 
@@ -58,12 +77,30 @@ class ControlDoor(grpc.GenericRpcHandler):
         """Return the handler of a method; None for other services."""
         return self._handlers.get(handler_call_details.method)
 
+    def _handler(self, name: str, operation: _Operation) -> grpc.RpcMethodHandler[bytes, bytes]:
+        if operation.streams:
+            return grpc.unary_stream_rpc_method_handler(self._streamed(name, operation))
+        return grpc.unary_unary_rpc_method_handler(self._unary(name, operation))
+
     def _unary(
         self, name: str, operation: _Operation
     ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
         async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             call = await self._call(name, operation, body, context, self._ids.new())
             return await answer(self._pipeline, call, context)
+
+        return handle
+
+    def _streamed(
+        self, name: str, operation: _Operation
+    ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], AsyncIterator[bytes]]:
+        async def handle(
+            body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
+        ) -> AsyncIterator[bytes]:
+            call = await self._call(name, operation, body, context, self._ids.new())
+            async with aclosing(answers(self._pipeline, call, context)) as messages:
+                async for message in messages:
+                    yield message
 
         return handle
 
@@ -78,15 +115,16 @@ class ControlDoor(grpc.GenericRpcHandler):
         decision, received = drawn
         metadata = dict(context.invocation_metadata() or ())
         problem: Refusal | None = None
-        resource, about, state, resume = GATEWAY, dict[str, Value](), Correlation(), ""
+        about, state, resume = _About(operation.resource), Correlation(), ""
+        reply_when: ReplyWhen = DURABLE
         request = operation.request()
         try:
             state = md.correlation(metadata)
             resume = md.text(metadata, "ombud-resume")
+            reply_when = md.reply_when(metadata)
             request = operation.request.FromString(body)
             if operation.about is not None:
-                resource, found = await operation.about(self, request)
-                about.update(found)
+                about = await operation.about(self, request)
         except DecodeError:
             problem = Invalid("MALFORMED", f"request bytes are no {operation.request.DESCRIPTOR.full_name}")
         except Refusal as refusal:
@@ -98,38 +136,54 @@ class ControlDoor(grpc.GenericRpcHandler):
             door="control-grpc",
             method=name,
             action=operation.action,
-            resource=resource,
+            resource=about.resource,
             upstream=CONTROL,
             body=body,
             credentials=md.credentials(metadata, context, tls=self._tls),
-            canonical=lambda: canonical(request),
-            context=about,
+            canonical=_unreviewable if operation.names else lambda: canonical(request),
+            context=about.context,
             problem=problem,
             resume=resume,
+            reply_when=reply_when,
             correlation=state,
             deadline=None if remaining is None else time.monotonic() + remaining,
+            subject=about.subject,
+            names=operation.names,
         )
 
-    async def about_verdict(self, request: Any) -> tuple[Uid, Context]:
+    async def about_review(self, request: Any) -> _About:
+        """Whom a look at a review is about; one that is not there is told by who looks it up."""
+        try:
+            return _About(GATEWAY, subject=(await self._reviews.get(request.id)).subject)
+        except NotFound:
+            return _About(GATEWAY)
+
+    async def about_verdict(self, request: Any) -> _About:
         """What policy sees of an approval or a rejection."""
         review = await self._reviews.get(request.id)
         rejects = isinstance(request, review_pb2.RejectReviewRequest)
-        return Uid("Review", review.id), {
+        context: dict[str, Value] = {
             "system": review.system,
             "group": review.group(request.group),
             "requester": Uid.parse(review.principal),
             "stage": review.stage,
             "decision": "reject" if rejects else "approve",
         }
+        return _About(Uid("Review", review.id), context, review.subject)
 
-    async def about_activation(self, request: Any) -> tuple[Uid, Context]:
+    async def about_activation(self, request: Any) -> _About:
         """What policy sees of an activation: which bundle would give way to which."""
-        return GATEWAY, {"old": self._active(), "new": bundle_digest(dict(request.files))}
+        return _About(GATEWAY, {"old": self._active(), "new": bundle_digest(dict(request.files))})
+
+
+def _unreviewable() -> bytes:
+    """A review would keep a digest of the request, from which the person could be guessed."""
+    raise Invalid("UNREVIEWABLE", "a call that names a person cannot wait for a review")
 
 
 OPERATIONS = {
     "ReviewService/ListReviews": _Operation(review_pb2.ListReviewsRequest, "read"),
-    "ReviewService/GetReview": _Operation(review_pb2.GetReviewRequest, "read"),
+    "ReviewService/GetReview": _Operation(review_pb2.GetReviewRequest, "read", ControlDoor.about_review),
     "ReviewService/ApproveReview": _Operation(
         review_pb2.ApproveReviewRequest, "approve", ControlDoor.about_verdict
     ),
@@ -145,4 +199,21 @@ OPERATIONS = {
     "LedgerService/GetCheckpoint": _Operation(ledger_pb2.GetCheckpointRequest, "read"),
     "LedgerService/ProveInclusion": _Operation(ledger_pb2.ProveInclusionRequest, "read"),
     "LedgerService/ProveConsistency": _Operation(ledger_pb2.ProveConsistencyRequest, "read"),
+    "SubjectService/ExportSubject": _Operation(
+        subject_pb2.ExportSubjectRequest, "read", resource=VAULT, names=True
+    ),
+    "SubjectService/EraseSubject": _Operation(
+        subject_pb2.EraseSubjectRequest, "erase", resource=VAULT, names=True
+    ),
+    "SubjectService/HoldSubject": _Operation(
+        subject_pb2.HoldSubjectRequest, "administer", resource=VAULT, names=True
+    ),
+    "SubjectService/ReleaseHold": _Operation(
+        subject_pb2.ReleaseHoldRequest, "administer", resource=VAULT, names=True
+    ),
+    "SubjectService/ListHolds": _Operation(
+        subject_pb2.ListHoldsRequest, "administer", resource=VAULT, names=True
+    ),
+    "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
+    "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True),
 }

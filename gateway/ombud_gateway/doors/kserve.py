@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2 as wire
 
-from ombud_gateway.call import AnswerView, Call, Correlation
+from ombud_gateway.call import DURABLE, AnswerView, Call, Correlation, ReplyWhen
 from ombud_gateway.contract import Packed, Tensor, TensorInvalid
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.answers import AnswerReader
@@ -99,10 +99,12 @@ class KServeDoor(grpc.GenericRpcHandler):
         problem: Refusal | None = None
         request: Any = None
         state, resume, digest = Correlation(), "", ""
+        reply_when: ReplyWhen = DURABLE
         try:
             state = md.correlation(metadata)
             resume = md.text(metadata, "ombud-resume")
             digest = md.text(metadata, "ombud-declared-digest")
+            reply_when = md.reply_when(metadata)
             if len(body) > self._most:
                 raise TooLarge("TOO_LARGE", f"request has {len(body)} bytes, at most {self._most} are taken")
             request = method.parse(body)
@@ -145,6 +147,7 @@ class KServeDoor(grpc.GenericRpcHandler):
             entry=entry,
             problem=problem,
             resume=resume,
+            reply_when=reply_when,
             correlation=state,
             deadline=None if remaining is None else time.monotonic() + remaining,
             metadata=passed_on(entries),

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as wire
 
 from ombud_gateway.call import Call, Reply
+from ombud_gateway.doors.metadata import recorded
 from ombud_gateway.doors.status import pass_failure, refuse, text_of
 from ombud_gateway.errors import Refusal, UpstreamFailed
 from ombud_gateway.pipeline import Pipeline
@@ -52,6 +53,8 @@ async def converse(
             else:
                 await pass_failure(context, item.error, item.decision)
         await reading
+        if talk.last is not None:
+            context.set_trailing_metadata(recorded(talk.last))
     finally:
         reading.cancel()
         await talk.stop()
@@ -83,6 +86,7 @@ class _Conversation:
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_of: dict[str, asyncio.Task[None]] = {}
         self._decoupled: set[str] = set()
+        self.last: Reply | None = None
         self.ready: asyncio.Queue[bytes | _Failed | None] = asyncio.Queue(MOST_UNDER_WAY)
 
     async def read(self, requests: AsyncIterator[bytes]) -> None:
@@ -120,9 +124,11 @@ class _Conversation:
                 if isinstance(item, Reply) and not item.single:
                     self._decoupled.add(call.model)
                 await self._in_turn(call, before)
-                await self.ready.put(
-                    item.answer.body if isinstance(item, Reply) else _Failed(item.id, request, item.refusal)
-                )
+                if isinstance(item, Reply):
+                    self.last = item
+                    await self.ready.put(item.answer.body)
+                else:
+                    await self.ready.put(_Failed(item.id, request, item.refusal))
         except (Refusal, UpstreamFailed) as error:
             await self._in_turn(call, before)
             await self.ready.put(_Failed(call.id, request, error))

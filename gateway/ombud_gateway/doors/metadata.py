@@ -8,10 +8,15 @@ from collections.abc import Mapping
 
 import grpc
 
-from ombud_gateway.call import Correlation
+from ombud_gateway.call import DURABLE, SIGNED, WITNESSED, Correlation, Metadata, Reply, ReplyWhen
 from ombud_gateway.errors import Invalid
 from ombud_gateway.identity import Credentials
 
+DECISION_ID = "ombud-decision-id"
+POSITION = "ombud-position"
+LEDGER = "ombud-ledger"
+"""In a request, what its reply is to wait for; in a reply, what was reached."""
+CHECKPOINT = "ombud-checkpoint"
 LONGEST = 256
 """Bytes of any text a client may put into a record (DESIGN: Record)."""
 
@@ -39,6 +44,25 @@ def correlation(metadata: Mapping[str, str | bytes]) -> Correlation:
         text(metadata, "traceparent"),
         text(metadata, "tracestate", longest=512),
     )
+
+
+def reply_when(metadata: Mapping[str, str | bytes]) -> ReplyWhen:
+    """Read what the reply is to wait for; raise `Invalid` naming the entry."""
+    match metadata.get(LEDGER, DURABLE):
+        case "durable":
+            return DURABLE
+        case "signed":
+            return SIGNED
+        case "witnessed":
+            return WITNESSED
+        case other:
+            raise _invalid(f"metadata {LEDGER} is {other[:80]!a}, must be durable, signed or witnessed")
+
+
+def recorded(reply: Reply) -> Metadata:
+    """Tell where a reply is recorded, and how far the ledger had come with that."""
+    told = ((DECISION_ID, reply.id), (POSITION, reply.position), (LEDGER, reply.reached))
+    return (*told, (CHECKPOINT, str(reply.checkpoint))) if reply.checkpoint else told
 
 
 def text(metadata: Mapping[str, str | bytes], key: str, longest: int = LONGEST) -> str:

@@ -11,9 +11,9 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from ombud_gateway.call import Metadata
-from ombud_gateway.errors import NeedsReview, Refusal, UpstreamFailed, code_of
+from ombud_gateway.doors.metadata import DECISION_ID, recorded
+from ombud_gateway.errors import NeedsReview, NotReached, Refusal, UpstreamFailed, code_of
 
-DECISION_ID = "ombud-decision-id"
 DOMAIN = "ombud"
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -35,11 +35,14 @@ async def refuse(
         about["groups"] = ",".join(refusal.ticket.groups)
         about["state"] = refusal.ticket.state
         about["expires_us"] = str(refusal.ticket.expires)
+    trailing: Metadata = ((DECISION_ID, decision),)
+    if isinstance(refusal, NotReached):
+        about["position"] = refusal.reply.position
+        trailing = recorded(refusal.reply)
     detail = any_pb2.Any()
     detail.Pack(error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=about))
     status = status_pb2.Status(code=code.value[0], message=message, details=[detail])
-    trailing = ((DECISION_ID, decision), ("grpc-status-details-bin", status.SerializeToString()))
-    await context.abort(code, message, trailing)
+    await context.abort(code, message, (*trailing, ("grpc-status-details-bin", status.SerializeToString())))
     raise AssertionError("abort always raises")
 
 

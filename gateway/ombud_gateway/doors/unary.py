@@ -1,17 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""One unary call through the pipeline, and its reply or refusal in gRPC's words."""
+"""One request through the pipeline, and its reply, or replies, or refusal in gRPC's words."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import grpc
 
-from ombud_gateway.call import Call
-from ombud_gateway.doors.status import DECISION_ID, pass_failure, refuse
+from ombud_gateway.call import Call, Withheld
+from ombud_gateway.doors.metadata import recorded
+from ombud_gateway.doors.status import pass_failure, refuse
 from ombud_gateway.errors import Refusal, UpstreamFailed
 from ombud_gateway.pipeline import Pipeline
-
-POSITION = "ombud-position"
 
 
 async def answer(pipeline: Pipeline, call: Call, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
@@ -24,7 +26,22 @@ async def answer(pipeline: Pipeline, call: Call, context: grpc.aio.ServicerConte
         await pass_failure(context, failure, call.id)
     if reply.answer.initial:
         await context.send_initial_metadata(reply.answer.initial)
-    context.set_trailing_metadata(
-        (*reply.answer.trailing, (DECISION_ID, reply.id), (POSITION, reply.position))
-    )
+    context.set_trailing_metadata((*reply.answer.trailing, *recorded(reply)))
     return reply.answer.body
+
+
+async def answers(
+    pipeline: Pipeline, call: Call, context: grpc.aio.ServicerContext[bytes, bytes]
+) -> AsyncGenerator[bytes, None]:
+    """Have a call judged that one request makes and many answers end; the first refusal ends the RPC."""
+    try:
+        async with aclosing(pipeline.stream(call)) as items:
+            async for item in items:
+                if isinstance(item, Withheld):
+                    raise item.refusal
+                context.set_trailing_metadata(recorded(item))
+                yield item.answer.body
+    except Refusal as refusal:
+        await refuse(context, refusal, call.id)
+    except UpstreamFailed as failure:
+        await pass_failure(context, failure, call.id)

@@ -108,6 +108,8 @@ class Reviews:
         review = await asyncio.to_thread(self._store.get, review_id)
         if review is None or review.principal != principal:
             raise NotFound("REVIEW_UNKNOWN", "no review of this id is open to this caller")
+        if review.state == "erased":
+            raise Conflict("REVIEW_ERASED", "what the review was about has been erased")
         if review.digest != digest:
             raise Conflict("REVIEW_MISMATCH", "the call differs from the one that was reviewed")
         if review.expires <= self._clock() and review.state in {"open", "approved"}:
@@ -199,7 +201,28 @@ class Reviews:
         """Expire what is past its time and record it."""
         for review in await asyncio.to_thread(self._store.expire, self._clock()):
             await self._note(review, "expired")
-        # Forget the digests for which nothing waits any more; those added meanwhile stay.
+        await self._forget_held()
+
+    async def of_subject(self, subject: str) -> list[Review]:
+        """Return every review of a person, by pseudonym, newest first."""
+        return await asyncio.to_thread(self._store.of_subject, subject)
+
+    async def erase(self, subject: str) -> int:
+        """Close every review of a person, by pseudonym, and drop what it holds; return how many there were.
+
+        The entries come first: a crash after one leaves a review that the next attempt closes, and records
+        again.
+        """
+        async with self._settling:
+            found = await self.of_subject(subject)
+            for review in found:
+                await self._note(review, "erased")
+            await asyncio.to_thread(self._store.erase, subject)
+        await self._forget_held()
+        return len(found)
+
+    async def _forget_held(self) -> None:
+        """Forget the digests for which nothing waits any more; those added meanwhile stay."""
         known = set(self._held)
         self._held -= known - await asyncio.to_thread(self._store.blocking_digests, "release")
 
@@ -222,7 +245,11 @@ class Reviews:
         body.update({key: value for key, value in (("group", group), ("approver", approver)) if value})
         if review.correlation_id:
             body["correlation_id"] = review.correlation_id
-        facts = Facts(contract=None, values={}, extra={"reason": reason}) if reason else None
+        # What a human wrote of a call is about whom the call is about, and goes with that person.
+        said = {"reason": reason}
+        facts = (
+            Facts(contract=None, values={}, extra=said, subject=review.subject or None) if reason else None
+        )
         try:
             await self._ledger.append("review", body, facts)
         except LedgerError as error:

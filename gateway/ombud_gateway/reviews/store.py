@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reviews at rest: SQLAlchemy Core over SQLite, or any database it knows.
 
-States: open -> approved -> claimed -> used; open -> rejected; open or approved -> expired. Each move is one
-conditional UPDATE, so two processes cannot both make it. `open_key` is unique and holds the call's digest
-while a retry of the same call must find this review: so many blind retries open one review.
+States: open -> approved -> claimed -> used; open -> rejected; open or approved -> expired; any -> erased,
+with the person it was about. Each move is one conditional UPDATE, so two processes cannot both make it.
+`open_key` is unique and holds the call's digest while a retry of the same call must find this review: so many
+blind retries open one review.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _REVIEWS = sa.Table(
     sa.Column("model_version", sa.String(256), nullable=False, default=""),
     sa.Column("config_digest", sa.String(64), nullable=False, default=""),
     sa.Column("claim", sa.String(64), nullable=False, default=""),
+    sa.Column("subject", sa.String(32), nullable=False, default="", server_default=""),
     sa.Index("reviews_by_state", "state", "opened"),
     sa.Index("reviews_by_digest", "digest"),
 )
@@ -55,13 +57,18 @@ _APPROVALS = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
 )
 
+_BY_SUBJECT = sa.Index("reviews_by_subject", _REVIEWS.c.subject)
+
 _EMPTY: dict[str, object] = {"held": None, "facts": ""}
 """What a settled review keeps of the person it was about: nothing; the ledger's facts have it, erasable."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewReview:
-    """What opens a review. Times in microseconds UTC; `held` is an encrypted answer (stage release)."""
+    """What opens a review. Times in microseconds UTC; `held` is an encrypted answer (stage release).
+
+    `subject` is the pseudonym of the person that the call is about, empty where there is none.
+    """
 
     id: str
     digest: str
@@ -81,6 +88,7 @@ class NewReview:
     answer_sha256: str = ""
     model_version: str = ""
     config_digest: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,7 @@ class ReviewStore:
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _make_sqlite_durable)
         _META.create_all(self._engine)
+        _add_subject(self._engine)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -229,6 +238,28 @@ class ReviewStore:
             )
         return gone
 
+    def of_subject(self, subject: str) -> list[Review]:
+        """Return every review of a person, by pseudonym, whatever its state."""
+        return self._read(_REVIEWS.c.subject == subject, limit=None)
+
+    def erase(self, subject: str) -> None:
+        """Drop what is held of a person in every review: evidence, held answer, digests, and the tie itself.
+
+        Afterwards neither the file nor its write-ahead log has it. Raises Unavailable where a reader is in
+        the way for long; doing it again goes on.
+        """
+        with self._working() as connection:
+            connection.execute(
+                _REVIEWS.update()
+                .where(_REVIEWS.c.subject == subject)
+                .values(state="erased", open_key=None, digest="", answer_sha256="", subject="", **_EMPTY)
+            )
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+            if busy:
+                raise Unavailable("REVIEWS_UNAVAILABLE", "the store of reviews is busy; erase again")
+
     @contextmanager
     def _working(self) -> Iterator[sa.Connection]:
         """One transaction; a database that cannot work now is told as such."""
@@ -294,10 +325,23 @@ def _review(row: sa.Row[tuple[object, ...]], given: list[sa.Row[tuple[object, ..
     )
 
 
+def _add_subject(engine: sa.Engine) -> None:
+    """Give a store made by an earlier release its newest column."""
+    names = {column["name"] for column in sa.inspect(engine).get_columns("reviews")}
+    if "subject" not in names:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "ALTER TABLE reviews ADD COLUMN subject VARCHAR(32) DEFAULT '' NOT NULL"
+            )
+    _BY_SUBJECT.create(engine, checkfirst=True)
+
+
 def _make_sqlite_durable(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # What is dropped of a person is overwritten, not left in a page that happens to be free.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()

@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.message import Message
 
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2
+from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
+from ombud_gateway.errors import Invalid
 from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.proofs import Proofs
+from ombud_gateway.upstreams.queries import Queries
 from ombud_ledger import Ledger
 
 _MOST_LISTED = 1000
@@ -21,13 +25,17 @@ _LISTED = 100
 
 
 class ControlUpstream:
-    """Reviews, policies and the ledger, as targets of judged calls."""
+    """Reviews, policies, people and the ledger, as targets of judged calls."""
 
-    def __init__(self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger) -> None:
+    def __init__(
+        self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger, people: People, queries: Queries
+    ) -> None:
         self._reviews = reviews
         self._policy = policy
         self._ledger = ledger
         self._proofs = Proofs(ledger)
+        self._people = people
+        self._queries = queries
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
             "ReviewService.ListReviews": self._list,
             "ReviewService.GetReview": self._get,
@@ -40,6 +48,12 @@ class ControlUpstream:
             "LedgerService.GetCheckpoint": self._checkpoint,
             "LedgerService.ProveInclusion": self._prove_inclusion,
             "LedgerService.ProveConsistency": self._prove_consistency,
+            "SubjectService.ExportSubject": self._export,
+            "SubjectService.EraseSubject": self._erase,
+            "SubjectService.HoldSubject": self._hold,
+            "SubjectService.ReleaseHold": self._release,
+            "SubjectService.ListHolds": self._holds,
+            "LedgerService.GetEntry": self._entry,
         }
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
@@ -47,13 +61,17 @@ class ControlUpstream:
         message = await self._operations[call.method](call.body, str(passage.principal))
         return Answer(message.SerializeToString())
 
-    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
-        """Yield the one answer; control calls do not stream."""
-        yield await self.forward(call, passage)
+    async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
+        """Yield the answers of `QueryLedger`, the one control call that streams."""
+        request = ledger_pb2.QueryLedgerRequest.FromString(call.body)
+        rows = self._queries.rows(request.sql, dict(request.parameters), request.as_of)
+        async with aclosing(rows) as pieces:
+            async for piece in pieces:
+                yield Answer(ledger_pb2.QueryLedgerResponse(chunk=piece).SerializeToString())
 
     async def describe(self, model: str, version: str) -> Description:
-        """Say that there is no model here."""
-        return Description("not supplied", decoupled=False)
+        """Say that there is no model here, and of a call that streams, that its answers are not counted."""
+        return Description("not supplied", decoupled=True)
 
     async def _list(self, body: bytes, _by: str) -> Message:
         request = review_pb2.ListReviewsRequest.FromString(body)
@@ -125,6 +143,53 @@ class ControlUpstream:
             hashes=found.hashes,
             checkpoint=found.checkpoint,
         )
+
+    async def _export(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.ExportSubjectRequest.FromString(body)
+        return subject_pb2.ExportSubjectResponse(document=await self._people.export(request.subject))
+
+    async def _erase(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.EraseSubjectRequest.FromString(body)
+        erased = await self._people.erase(request.subject)
+        ledger = erased.ledger
+        return subject_pb2.EraseSubjectResponse(
+            erasure=ledger.id,
+            files=len(ledger.files),
+            rows=ledger.rows,
+            payloads=ledger.payloads,
+            reviews=erased.reviews,
+            remains=ledger.remains,
+            complete=ledger.complete,
+        )
+
+    async def _hold(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.HoldSubjectRequest.FromString(body)
+        return subject_pb2.HoldSubjectResponse(hold=await self._people.hold(request.subject, request.reason))
+
+    async def _release(self, body: bytes, _by: str) -> Message:
+        request = subject_pb2.ReleaseHoldRequest.FromString(body)
+        await self._people.release(request.hold)
+        return subject_pb2.ReleaseHoldResponse()
+
+    async def _holds(self, _body: bytes, _by: str) -> Message:
+        found = await self._people.holds()
+        holds = [
+            subject_pb2.Hold(id=hold.id, subject=hold.subject, reason=hold.reason, since_us=hold.since)
+            for hold in found
+        ]
+        return subject_pb2.ListHoldsResponse(holds=holds)
+
+    async def _entry(self, body: bytes, _by: str) -> Message:
+        request = ledger_pb2.GetEntryRequest.FromString(body)
+        by = request.WhichOneof("by")
+        if by is None:
+            raise Invalid("MALFORMED", "neither entry nor decision is given: one must be")
+        if by == "entry":
+            found = await self._queries.entry(request.entry)
+        else:
+            found = await self._queries.entries(request.decision)
+        entries = [ledger_pb2.Entry(seq=each.seq, record=each.record, chain=each.chain) for each in found]
+        return ledger_pb2.GetEntryResponse(log=self._ledger.log, entries=entries)
 
 
 def _message(review: Review, *, facts: bool = False) -> review_pb2.Review:

@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import grpc
@@ -58,7 +58,7 @@ class KServeUpstream:
         except grpc.aio.AioRpcError as error:
             raise _failed(error) from error
 
-    async def stream(self, call: Call, passage: Passage) -> AsyncIterator[Answer]:
+    async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Send one request on a stream of its own and yield its answers as they come."""
         rpc: Any = self._channel.stream_stream(_SERVICE + call.method)
         under_way = rpc(timeout=self._left(call), metadata=passage.metadata)

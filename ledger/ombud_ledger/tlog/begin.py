@@ -37,6 +37,7 @@ def begin(
     durable: Durable,
     clock: Callable[[], int],
     pace: float,
+    hurried: float,
     on_broken: Callable[[str], None],
     witnesses: Witnesses | None = None,
 ) -> Begun:
@@ -79,6 +80,7 @@ def begin(
         pub=pub,
         clock=clock,
         pace=pace,
+        hurried=hurried,
         on_broken=on_broken,
     )
     # 4. Witnesses hear of what it publishes.

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing keys in a file: made, read, rotated. Private keys are PKCS#8 PEM, encrypted unless told otherwise.
 
+Or they are in a token, and the file holds but a PKCS#11 URI.
+
 A file holds the keys of one name, newest last; all of them sign, so that readers who know only the old one
 or only the new one are both served while a key is rotated. The vkeys stand in it readably.
 """
@@ -25,14 +27,16 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ombud_ledger.durable import act_now, store
 from ombud_ledger.errors import KeyUnusable
-from ombud_ledger.tlog.note import COSIGNATURE, ED25519, VerifierKey, parse_vkey
+from ombud_ledger.tlog.note import COSIGNATURE, ED25519, Signer, VerifierKey, parse_vkey
+from ombud_ledger.tlog.token_uri import SCHEME, TokenUri, parse_token_uri
 
 MOST_BYTES: Final = 64 * 1024
 MOST_KEYS: Final = 8
 MOST_PASSPHRASE: Final = 1_023  # bytes; OpenSSL takes no more
 _MAGIC: Final = "ombud signing keys v1\n"
 _BLOCK: Final = re.compile(
-    r"vkey ([^\n]+)\n(-----BEGIN ((?:ENCRYPTED )?PRIVATE KEY)-----\n[A-Za-z0-9+/=\n]+-----END \3-----\n)"
+    r"vkey ([^\n]+)\n(-----BEGIN ((?:ENCRYPTED )?PRIVATE KEY)-----\n[A-Za-z0-9+/=\n]+-----END \3-----\n"
+    r"|pkcs11:[!-~]+\n)"
 )
 _OTHERS: Final = 0o077
 
@@ -40,13 +44,17 @@ __all__ = [
     "COSIGNATURE",
     "ED25519",
     "KeyFile",
+    "Signer",
     "SigningKey",
+    "TokenUri",
     "active_keys",
     "create_key_file",
     "new_key_file",
+    "parse_token_uri",
     "read_key_file",
     "read_passphrase",
     "replace_key_file",
+    "token_key_file",
 ]
 
 Passphrase = Callable[[], bytes]
@@ -74,7 +82,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """A key file as it was read: vkeys, each with the PEM block of its private key."""
+    """A key file as it was read: vkeys, each with the PEM block of its private key, or its URI in a token."""
 
     blocks: tuple[tuple[VerifierKey, str], ...]
 
@@ -85,17 +93,20 @@ class KeyFile:
 
     @property
     def encrypted(self) -> bool:
-        """Whether a passphrase is needed to open it."""
-        return any("ENCRYPTED" in pem for _, pem in self.blocks)
+        """Whether a passphrase is needed to open it, or a PIN that has no file of its own."""
+        return any(_needs_secret(block) for _, block in self.blocks)
 
-    def open(self, passphrase: Passphrase) -> tuple[SigningKey, ...]:
-        """Return the private keys. Raises KeyUnusable, for a wrong passphrase too."""
+    def open(self, passphrase: Passphrase) -> tuple[Signer, ...]:
+        """Return the private keys. Raises KeyUnusable, for a wrong passphrase or PIN too."""
         secret: bytes | None = None
-        keys = []
+        keys: list[Signer] = []
         for vkey, pem in self.blocks:
-            encrypted = "ENCRYPTED" in pem
+            encrypted = _needs_secret(pem)
             if encrypted and secret is None:
                 secret = passphrase()
+            if pem.startswith(SCHEME):
+                keys.append(_open_token(vkey, pem, secret))
+                continue
             try:
                 private = load_pem_private_key(pem.encode(), secret if encrypted else None)
             except (ValueError, TypeError) as error:
@@ -114,6 +125,16 @@ class KeyFile:
         if len(self.blocks) >= MOST_KEYS:
             raise KeyUnusable(f"the file holds {MOST_KEYS} keys, the most: retire one first")
         return KeyFile((*self.blocks, made))
+
+    def with_token(self, uri: TokenUri, pin: bytes | None) -> tuple["KeyFile", bool]:
+        """Return the file with one more key, like `token_key_file`. Raises KeyUnusable."""
+        first = self.blocks[0][0]
+        if len(self.blocks) >= MOST_KEYS:
+            raise KeyUnusable(f"the file holds {MOST_KEYS} keys, the most: retire one first")
+        added, made = token_key_file(first.name, uri, pin, kind=first.kind)
+        if added.vkeys[0] in self.vkeys:
+            raise KeyUnusable(f"{uri}: that key is in the file already")
+        return KeyFile((*self.blocks, *added.blocks)), made
 
     def without(self, key_id: bytes) -> "KeyFile":
         """Return the file without a key. Raises KeyUnusable if it is not there, or the only one."""
@@ -134,6 +155,16 @@ def new_key_file(
 ) -> KeyFile:
     """Return a file with one new key, a log's or a witness's. Raises KeyUnusable for an impossible name."""
     return KeyFile((_make(name, passphrase, randomness, kind),))
+
+
+def token_key_file(
+    name: str, uri: TokenUri, pin: bytes | None, *, kind: int = ED25519
+) -> tuple[KeyFile, bool]:
+    """Return a file with one key that a token holds, and whether it was made just now. Raises KeyUnusable."""
+    from ombud_ledger.tlog.token_key import adopt_or_make  # here: few have a token, and its package
+
+    key, made = adopt_or_make(uri, _pin(uri, pin), lambda public: VerifierKey(name, public, kind))
+    return KeyFile(((key, f"{uri}\n"),)), made
 
 
 def read_key_file(path: Path) -> KeyFile:
@@ -158,7 +189,7 @@ def read_key_file(path: Path) -> KeyFile:
     found = tuple((parse_vkey(match[1], kind=None), match[2]) for match in _BLOCK.finditer(text))
     file_read = KeyFile(found)
     if file_read.to_text() != text or not found or len(found) > MOST_KEYS:
-        raise KeyUnusable(f"{path}: must hold 1 to {MOST_KEYS} keys, each a vkey line and a PEM block")
+        raise KeyUnusable(f"{path}: must hold 1 to {MOST_KEYS} keys, each a vkey line and a PEM block or URI")
     # 3. One name, and one kind.
     if len({(key.name, key.kind) for key in file_read.vkeys}) > 1 or len(set(file_read.vkeys)) < len(found):
         raise KeyUnusable(f"{path}: its keys must have one name and kind, and be different")
@@ -190,6 +221,27 @@ def create_key_file(path: Path, content: KeyFile) -> None:
 def replace_key_file(path: Path, content: KeyFile) -> None:
     """Put other keys into a key file, whole or not at all."""
     store(path, content.to_text().encode(), act_now, "key")
+
+
+def _needs_secret(block: str) -> bool:
+    if block.startswith(SCHEME):
+        return parse_token_uri(block.rstrip("\n")).pin_source is None
+    return "ENCRYPTED" in block
+
+
+def _open_token(vkey: VerifierKey, block: str, secret: bytes | None) -> Signer:
+    from ombud_ledger.tlog.token_key import TokenKey
+
+    uri = parse_token_uri(block.rstrip("\n"))
+    return TokenKey(vkey, uri, _pin(uri, secret))
+
+
+def _pin(uri: TokenUri, given: bytes | None) -> bytes:
+    if uri.pin_source is not None:
+        return read_passphrase(uri.pin_source)
+    if given is None:
+        raise KeyUnusable(f"{uri}: its PIN must be given, or be named by pin-source=")
+    return given
 
 
 def _make(name: str, passphrase: bytes | None, randomness: Randomness, kind: int) -> tuple[VerifierKey, str]:

@@ -41,7 +41,7 @@ class Signer(Protocol):
         ...
 
     def sign(self, message: bytes) -> bytes:
-        """Return the signature of the message, 64 bytes. Raises KeyUnusable."""
+        """Return the signature of the message, 64 bytes. Raises KeyUnusable; another try may do."""
         ...
 
 

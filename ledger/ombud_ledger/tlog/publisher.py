@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ombud_ledger.covering import Reached
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnavailable
 from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.layout import LogLayout
@@ -45,10 +46,12 @@ class Publisher:
         pub: Pub,
         clock: Callable[[], int],
         pace: float,
+        hurried: float,
         on_broken: Callable[[str], None],
     ) -> None:
         self.error: Exception | None = None
         self.on_published: Callable[[], None] = _nobody
+        self.reached = Reached()
         self._layout = layout
         self._origin = origin
         self._signers = tuple(signers)
@@ -58,6 +61,7 @@ class Publisher:
         self._pub = pub
         self._clock = clock
         self._pace = pace
+        self._hurried = min(hurried, pace)
         self._on_broken = on_broken
         self._handed: deque[tuple[int, Sequence[bytes], bytes]] = deque(maxlen=_HELD)
         self._unwritten: list[Tile] = []  # full tiles of the edge that are not durable yet
@@ -65,6 +69,7 @@ class Publisher:
         self._kept_hour = -1
         self._lock = threading.Lock()
         self._changed = threading.Event()
+        self._awaited = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"ledger-publish-{layout.folder.name}", daemon=True
@@ -93,6 +98,7 @@ class Publisher:
                 note = self._publish(keep)
             except LedgerBroken as error:
                 self.error = error
+                self.reached.end(str(error))
                 self._on_broken(str(error))
                 raise
             except (LedgerError, OSError, sqlite3.Error) as error:
@@ -101,6 +107,10 @@ class Publisher:
                 raise LedgerUnavailable(what) from error
             self.error = None
             return note
+
+    def hurry(self) -> None:
+        """Publish sooner than at the pace, but not too soon: somebody waits for what is durable by now."""
+        self._awaited.set()
 
     def cover(self) -> None:
         """Publish a checkpoint that covers all that is durable by now, and keep it; raises as `publish`."""
@@ -133,6 +143,7 @@ class Publisher:
         """End the thread. `publish` may still be called."""
         self._closing.set()
         self._changed.set()
+        self._awaited.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
@@ -156,6 +167,7 @@ class Publisher:
         if self._pub.checkpoint() != head.note:
             self._pub.put_checkpoint(head.note)
             self.on_published()
+        self.reached.tell(head.size)
         # 6. The partial forms of tiles that are full now have served. (A crash leaves some: they do no harm.)
         while self._filled:
             self._pub.drop_partial(self._filled.pop())
@@ -205,7 +217,7 @@ class Publisher:
         self._kept_hour = hour
 
     def _run(self) -> None:
-        delay = self._pace
+        delay = self._pace  # after a failure
         while not self._closing.is_set():
             self._changed.wait()
             if self._closing.is_set():
@@ -214,6 +226,7 @@ class Publisher:
             try:
                 self.publish()
                 delay = self._pace
+                self._rest()
             except LedgerBroken as error:
                 _LOG.critical("log %s: publishes nothing more: %s", self._layout.folder.name, error)
                 return
@@ -221,7 +234,13 @@ class Publisher:
                 self._changed.set()
                 delay = min(max(delay, 0.1) * 2, _BACKOFF_MOST)
                 _LOG.warning("%s; next try in %.1f s", error, delay)
-            self._closing.wait(delay)
+                self._closing.wait(delay)
+
+    def _rest(self) -> None:
+        # What is awaited was durable before, so the next checkpoint covers it: forget who asked just before.
+        if not self._closing.wait(self._hurried):
+            self._awaited.wait(self._pace - self._hurried)
+        self._awaited.clear()
 
 
 def _nobody() -> None:

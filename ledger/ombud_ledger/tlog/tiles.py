@@ -140,6 +140,11 @@ class Edge:
             levels.append(hashes)
         return cls(size, levels)
 
+    @property
+    def levels(self) -> list[list[bytes]]:
+        """The hashes of each level's last tile while that is partial, the lowest level first."""
+        return [list(level) for level in self._levels]
+
     def extend(self, leaves: Sequence[bytes]) -> list[Tile]:
         """Add leaf hashes; return the tiles that became full, lower levels first."""
         full: list[Tile] = []

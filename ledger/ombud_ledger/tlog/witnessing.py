@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from ombud_ledger.covering import Reached
 from ombud_ledger.errors import KeyUnusable, LedgerError
 from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
 from ombud_ledger.tlog.cosignature import cosigners
@@ -79,7 +80,7 @@ class Witnessing:
         self._quorum = witnesses.quorum
         self._republish = republish
         self._monotonic = monotonic
-        self.size = self._witnessed()
+        self.reached = Reached(self._witnessed())
         self._note = Note("", ())
         self._merging = threading.Lock()
         self._round = threading.Lock()
@@ -196,7 +197,7 @@ class Witnessing:
             return
         if self._pub.cosigned() != self._note.to_bytes():
             self._pub.put_cosigned(self._note.to_bytes())
-        self.size = size
+        self.reached.tell(size)
 
     def _prove(self, old: int, new: int) -> list[bytes]:
         return prove_consistency(old, new, subtrees(new, self._pub.tile)) if old else []

@@ -34,9 +34,7 @@ _OTHERS: Final = (
     "facts of other people that name this one in free text, and facts that were recorded without a subject:"
     " nothing tells whom they are about"
 )
-_OUTSIDE: Final = (
-    "what lies outside the ledger: open reviews, reports and exports, copies and backups of the ledger"
-)
+_OUTSIDE: Final = "what lies outside the ledger: reports and exports, copies and backups of the ledger"
 _BACKUPS: Final = "backups of the key store: they stay readable until its epoch key is rotated (Vault.rotate)"
 
 

@@ -199,6 +199,13 @@ class KeyStore:
             [(row.lookup, row.identifier, row.key, row.pseudonym) for row in rows],
         )
 
+    def counts(self) -> dict[str, int]:
+        """Return how many pseudonyms there are in each state; that of nobody is not counted."""
+        rows = self._db.execute(
+            "SELECT state, count(*) FROM subjects WHERE lookup IS NOT NULL OR state != 'live' GROUP BY state"
+        )
+        return dict(rows.fetchall())
+
     def holds(self, lookup: bytes | None = None) -> list[HoldRow]:
         """Return all holds, or those on one subject."""
         where, values = ("", ()) if lookup is None else ("WHERE lookup = ?", (lookup,))

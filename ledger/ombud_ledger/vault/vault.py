@@ -64,6 +64,17 @@ class Hold:
     since: int  # microseconds UTC
 
 
+@dataclass(frozen=True, slots=True)
+class VaultAccount:
+    """How many people a vault knows, erases, has erased and holds, and its epoch."""
+
+    epoch: int
+    subjects: int
+    erasing: int
+    erased: int
+    holds: int
+
+
 def _microseconds() -> int:
     return time_ns() // 1_000
 
@@ -85,6 +96,7 @@ class Vault:
         self._lock = threading.RLock()
         self._pseudonyms: Remembered[str, str] = Remembered(clock, CACHED_MICROSECONDS)
         self._keys: Remembered[bytes, bytes] = Remembered(clock, CACHED_MICROSECONDS)
+        self._living: Remembered[str, bool] = Remembered(clock, CACHED_MICROSECONDS)
         self._looked = self._changed = 0
         self._epoch: EpochKey | None = None
         self._epochs = EpochKeys(keys, durable, randomness)
@@ -148,9 +160,10 @@ class Vault:
                 epoch = self._current()
                 rows = self._store.found(epoch.lookup(subject), LIVE)
                 pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
-                if not rows:
-                    self._add(epoch, pseudonym, subject)
-            return self._pseudonyms.put(subject, pseudonym.hex())
+                key = None if rows else self._add(epoch, pseudonym, subject)
+            if key is not None:
+                self._keys.put(pseudonym, key)
+            return self._met(subject, pseudonym.hex())
 
     def find(self, subject: str) -> str | None:
         """Return the subject's pseudonym, None where there is none. Raises as `pseudonym`."""
@@ -162,7 +175,7 @@ class Vault:
             _check_text("subject", subject, LONGEST_SUBJECT)
             with self._store.transaction():
                 rows = self._store.found(self._current().lookup(subject), LIVE)
-            return self._pseudonyms.put(subject, rows[0].pseudonym.hex()) if rows else None
+            return self._met(subject, rows[0].pseudonym.hex()) if rows else None
 
     def hold(self, subject: str, reason: str) -> str:
         """Put a subject under a legal hold; return its id. Raises RecordInvalid, VaultUnusable."""
@@ -199,6 +212,18 @@ class Vault:
                 found.append(Hold(row.id.hex(), told["subject"], told["reason"], told["since"]))
         return sorted(found, key=lambda hold: (hold.since, hold.id))
 
+    def account(self) -> VaultAccount:
+        """Count whom the vault knows; nothing in it tells who they are. Raises VaultUnusable."""
+        with self._lock, _usable(self._folder), self._store.transaction():
+            states = self._store.counts()
+            return VaultAccount(
+                epoch=self._store.epoch()[0],
+                subjects=states.get(LIVE, 0),
+                erasing=states.get(ERASING, 0),
+                erased=states.get(ERASED, 0),
+                holds=len(self._store.holds()),
+            )
+
     def rotate(self) -> Rotation:
         """Move every subject that is left to a new epoch key, and destroy the old one.
 
@@ -212,6 +237,7 @@ class Vault:
         with self._lock:
             self._pseudonyms.clear()
             self._keys.clear()
+            self._living.clear()
             self._store.close()
 
     def seal_payload(self, payload: Payload, origin: str, call: str) -> Dark:
@@ -243,13 +269,18 @@ class Vault:
 
         Raises SubjectErased, SubjectKeyMissing, VaultUnusable.
         """
+        # Without the lock, which whoever makes a pseudonym holds for as long as the disk takes: this is asked
+        # on the event loop, which must not stand still meanwhile.
+        if self._looked_just_now() and self._living.get(pseudonym):
+            return
         with self._lock, _usable(self._folder):
             self._look()
-            if self._keys.get(bytes.fromhex(pseudonym)) is None:
-                with self._store.transaction():
-                    row = self._store.subject(bytes.fromhex(pseudonym))
-                if row is None or row.state == ERASED:
-                    raise _gone(row)
+            with self._store.transaction():
+                row = self._store.subject(bytes.fromhex(pseudonym))
+            if row is None or row.state == ERASED:
+                raise _gone(row)
+            if row.state == LIVE:
+                self._living.put(pseudonym, True)
 
     def begin_erasure(self, subject: str) -> tuple[str, list[str]]:
         """Mark a subject as being erased; return the erasure's id, and the pseudonyms.
@@ -275,6 +306,7 @@ class Vault:
             self._pseudonyms.forget(subject)
             for row in rows:
                 self._keys.forget(row.pseudonym)
+                self._living.forget(row.pseudonym.hex())
             return erasure, [row.pseudonym.hex() for row in rows]
 
     def pending_erasures(self, log: str) -> dict[str, tuple[str, list[str]]]:
@@ -290,6 +322,7 @@ class Vault:
         """Destroy key, identifier and mapping of an erasure's pseudonyms, to be logged in `log`."""
         with self._lock, _usable(self._folder):
             self._keys.clear()
+            self._living.clear()
             with self._store.transaction("vault.erase"):
                 self._store.destroy(erasure, self._clock(), log)
             self._store.truncate()
@@ -333,21 +366,33 @@ class Vault:
             self._epoch = epoch
         return self._epoch
 
+    def _met(self, subject: str, pseudonym: str) -> str:
+        self._living.put(pseudonym, True)
+        return self._pseudonyms.put(subject, pseudonym)
+
     def _look(self) -> None:
         # Another process may have erased someone: what is remembered of it is forgotten within a second.
-        now = self._clock()
-        if 0 <= now - self._looked < LOOK_MICROSECONDS:
+        if self._looked_just_now():
             return
+        now = self._clock()
         changed = self._store.changed()
         if changed != self._changed:
             self._pseudonyms.clear()
             self._keys.clear()
+            self._living.clear()
         self._looked, self._changed = now, changed
+
+    def _looked_just_now(self) -> bool:
+        return 0 <= self._clock() - self._looked < LOOK_MICROSECONDS
 
     def _key_of(self, subject: str | None) -> bytes:
         if subject is not None and not PSEUDONYM.fullmatch(subject):
             raise _gone(None)
         pseudonym = _NOBODY if subject is None else bytes.fromhex(subject)
+        # Without the lock, as in `demand_known`.
+        cached = self._keys.get(pseudonym) if self._looked_just_now() else None
+        if cached is not None:
+            return cached
         with self._lock, _usable(self._folder):
             self._look()
             cached = self._keys.get(pseudonym)
@@ -361,15 +406,17 @@ class Vault:
             key = epoch.unwrap(row.key, pseudonym, KEY)
             return self._keys.put(pseudonym, key)
 
-    def _add(self, epoch: EpochKey, pseudonym: bytes, subject: str | None) -> None:
+    def _add(self, epoch: EpochKey, pseudonym: bytes, subject: str | None) -> bytes:
         def wrap(plain: bytes, use: bytes) -> bytes:
             return epoch.wrap(plain, pseudonym, use, self._randomness(NONCE_BYTES))
 
         lookup = identifier = None
         if subject is not None:
             lookup, identifier = epoch.lookup(subject), wrap(subject.encode(), IDENTIFIER)
-        key = wrap(self._randomness(KEY_BYTES), KEY)
-        self._store.add(SubjectRow(pseudonym, LIVE, None, lookup, identifier, key, None, None))
+        key = self._randomness(KEY_BYTES)
+        row = SubjectRow(pseudonym, LIVE, None, lookup, identifier, wrap(key, KEY), None, None)
+        self._store.add(row)
+        return key
 
 
 def _apart(folder: Path, keys: Path) -> tuple[Path, Path]:

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""SQL of others, in a process apart: whatever it does, it ends by itself or is killed, alone."""
+
+import asyncio
+import json
+import sys
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ombud_ledger.errors import (
+    LedgerError,
+    LedgerUnavailable,
+    LedgerUnreadable,
+    NotProven,
+    QueryRefused,
+    QueryStopped,
+)
+
+_GRACE: Final = 5.0  # seconds to start, and to stop by itself, before it is killed
+_MOST_SAID: Final = 65_536
+_ERRORS: Final = {kind.__name__: kind for kind in (LedgerUnreadable, NotProven, QueryRefused, QueryStopped)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one statement may take; `seconds` includes the reading of its rows."""
+
+    seconds: float = 30.0
+    memory_mb: int = 512
+    rows: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One SELECT, texts for its `$name` parameters, and checkpoints to read the logs as of (see `query`)."""
+
+    sql: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    as_of: Sequence[bytes] = ()
+
+
+async def answer(
+    root: Path, question: Question, limits: Limits, *, log: str | None = None, chunk: int = 1 << 20
+) -> AsyncGenerator[bytes, None]:
+    """Run a SELECT and yield its rows: an Arrow IPC stream, in pieces of at most `chunk` bytes.
+
+    Only if the iterator ends by itself is the answer whole. Raises QueryRefused, QueryStopped, NotProven,
+    LedgerUnreadable, LedgerUnavailable, before the first piece or after any.
+    """
+    child = await _start(chunk)
+    # It bounds itself; the timer is for what does not notice. Its end closes the pipes read below.
+    timer = asyncio.get_running_loop().call_later(limits.seconds + _GRACE, _kill, child)
+    assert child.stdin and child.stdout and child.stderr  # noqa: S101, PT018 - pipes were asked for
+    saying = asyncio.ensure_future(child.stderr.read(_MOST_SAID))
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended: what it said is read below
+            child.stdin.write(_job(root, question, limits, log))
+            await child.stdin.drain()
+            child.stdin.close()
+        while piece := await _read(child.stdout, chunk):
+            yield piece
+        said, code = await saying, await child.wait()
+    finally:
+        timer.cancel()
+        _kill(child)
+        saying.cancel()
+        while await child.stdout.read(chunk):  # what is left in the pipe would keep it open
+            pass
+        await child.wait()
+    if code:
+        raise _why(code, said)
+
+
+async def _start(chunk: int) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "ombud_ledger.answer",
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            limit=chunk,
+            env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},  # the gateway's own may hold secrets
+        )
+    except OSError as error:
+        raise LedgerUnavailable(f"no process for the query: {error}") from error
+
+
+def _job(root: Path, question: Question, limits: Limits, log: str | None) -> bytes:
+    job = {
+        "root": str(root),
+        "log": log or "",
+        "sql": question.sql,
+        "parameters": dict(question.parameters),
+        "as_of": [b64encode(note).decode() for note in question.as_of],
+        "seconds": limits.seconds,
+        "memory_mb": limits.memory_mb,
+        "rows": limits.rows,
+    }
+    return json.dumps(job).encode()
+
+
+async def _read(pipe: asyncio.StreamReader, most: int) -> bytes:
+    try:
+        return await pipe.readexactly(most)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+
+
+def _kill(child: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        child.kill()
+
+
+def _why(code: int, said: bytes) -> LedgerError:
+    if code == -9:  # by the timer, or by the kernel for want of memory
+        return QueryStopped("seconds or memory")
+    with suppress(ValueError, KeyError, IndexError):
+        told = json.loads(said.splitlines()[-1])
+        return _ERRORS[told["error"]](told["message"])
+    if code < 0:  # a bound of the process was hit where DuckDB or Arrow could not say so
+        return QueryStopped("memory or seconds")
+    return LedgerUnavailable(f"the query's process ended with {code}: {said[-500:].decode(errors='replace')}")
+
+
+def rows(stream: bytes) -> list[tuple[Any, ...]]:
+    """Return the rows of a small answer, columns in order."""
+    import pyarrow as pa  # here: whoever only passes answers on needs no Arrow
+
+    with pa.ipc.open_stream(stream) as reader:
+        table = reader.read_all()
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))

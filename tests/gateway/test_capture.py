@@ -1,0 +1,300 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""What policy lets be kept of a call, and by which name of the person it is about."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gateway.scene import Scene, bundle, scene, score
+from governed import BREACH, FORBIDDEN, HOLDS, LARGE, POLICIES, SMALL, SURE, bundle_files, infer_response
+from ombud_gateway.call import Call
+from ombud_gateway.errors import Conflict, Invalid, NotFound
+from ombud_gateway.judgement import Judgement, payload
+from ombud_gateway.subjects import Pseudonyms
+from ombud_gateway.telemetry import Telemetry, Tracing
+from ombud_ledger import Vault, verify
+from ombud_policies import Bundle, Engine, Uid, Verdict
+
+VALUES = {"amount": "100.0", "score": "0.75"}
+
+
+@cache
+def capturing(*annotations: str) -> Bundle:
+    """The bundle whose permit to ask has other annotations than `@capture("features")`."""
+    return Bundle.from_files(bundle_files(POLICIES.replace('@capture("features")', " ".join(annotations))))
+
+
+def digests(call: Call) -> dict[str, str]:
+    """What facts hold of the bytes of a call that was answered surely."""
+    return {
+        "request_sha256": hashlib.sha256(call.body).hexdigest(),
+        "response_sha256": hashlib.sha256(infer_response(SURE).SerializeToString()).hexdigest(),
+    }
+
+
+def pseudonym_of(one: Scene, subject: str = "p-1") -> str:
+    """The pseudonym that the vault has for a person."""
+    assert one.vault is not None
+    found = one.vault.find(subject)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("capture", ["none", "digest", "features", "full"])
+def test_policy_says_what_is_kept(tmp_path: Path, capture: str) -> None:
+    """Nothing; digests; typed values too; and with `full` the record commits to an encrypted payload."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True, policies=capturing(f'@capture("{capture}")')) as one:
+            call = one.call(SMALL)
+            await one.pipeline.judge(call)
+            (record,) = one.records()
+            assert ("payload_commit" in record) is (capture == "full")
+            if capture == "none":
+                assert one.facts() == []
+                assert one.vault is not None
+                assert one.vault.find("p-1") is None, "nothing is kept of the person, not even a pseudonym"
+                return
+            who = pseudonym_of(one)
+            values = {} if capture == "digest" else {**VALUES, "applicant": who}
+            assert one.facts() == [{"values": values, "subject": who, **digests(call)}]
+
+    asyncio.run(run())
+
+
+def test_bytes_cannot_be_redacted(tmp_path: Path) -> None:
+    """Where anything is redacted, `full` keeps no more than features."""
+
+    async def run() -> None:
+        policies = capturing('@capture("full")', '@redact("amount,applicant")')
+        async with scene(tmp_path, vault=True, policies=policies) as one:
+            call = one.call(SMALL)
+            await one.pipeline.judge(call)
+            assert "payload_commit" not in one.records()[0]
+            who = pseudonym_of(one)
+            assert one.facts() == [{"values": {"score": "0.75"}, "subject": who, **digests(call)}]
+
+    asyncio.run(run())
+
+
+def test_intent_and_outcome_share_a_payload() -> None:
+    """A call of two entries has its request with the first and its answer with the second."""
+    call = Call(
+        id="c-1",
+        received=0,
+        door="test",
+        method="ModelInfer",
+        action="infer",
+        resource=Uid("Model", "scorer"),
+        upstream="models",
+        body=b"asked",
+        credentials=None,  # type: ignore[arg-type]
+        canonical=lambda: b"",
+    )
+    judged = Judgement(call, Telemetry(Tracing()), Engine(bundle()), subject="a" * 32)
+
+    def held(**how: bool) -> Any:
+        found = payload(judged, **how)
+        return found and (found.subject, found.request, found.response)
+
+    assert held() is None, "nothing has said yet that it may be kept"
+    judged.verdict = Verdict("allow", (), (), "full", frozenset(), (), "", "")
+    assert held(answered=False) == ("a" * 32, b"asked", None)
+    assert held(asked=False) is None
+    judged.response = b"said"
+    assert held(answered=False) == ("a" * 32, b"asked", None)
+    assert held(asked=False) == ("a" * 32, b"", b"said")
+    assert held() == ("a" * 32, b"asked", b"said")
+
+
+def test_without_a_vault_facts_leave_the_person_out(tmp_path: Path) -> None:
+    """A pseudonym is not possible, and the identifier is never kept."""
+
+    async def run() -> None:
+        async with scene(tmp_path) as one:
+            call = one.call(SMALL)
+            await one.pipeline.judge(call)
+            assert one.facts() == [{"values": VALUES, **digests(call)}]
+
+    asyncio.run(run())
+
+
+def test_a_person_keeps_one_pseudonym_and_nobody_has_none(tmp_path: Path) -> None:
+    """Calls about the same person share it, others have their own, a call about nobody has none."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            for applicant in ("p-1", "p-2", "p-1", ""):
+                await one.pipeline.judge(one.call(SMALL, applicant=applicant))
+            first, second = pseudonym_of(one), pseudonym_of(one, "p-2")
+            assert first != second
+            assert [facts.get("subject") for facts in one.facts()] == [first, second, first, None]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("amount", [FORBIDDEN, BREACH])
+def test_what_is_refused_is_about_the_person_too(tmp_path: Path, amount: float) -> None:
+    """A denial and a breach elsewhere in the request carry the pseudonym, so that erasure reaches them."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            await one.refused(one.call(amount))
+            (facts,) = one.facts()
+            assert facts["subject"] == pseudonym_of(one)
+            assert facts.get("offending") == ({"amount": "-1.0"} if amount == BREACH else None)
+
+    asyncio.run(run())
+
+
+def test_an_identifier_out_of_place_is_not_kept(tmp_path: Path) -> None:
+    """A breach of the very field that identifies a person leaves its value out; the caller is told of it."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            refusal = await one.refused(one.call(SMALL, applicant="p" * 2_000))
+            assert "2000 bytes long, must be at most 1024 bytes" in refusal.message
+            (facts,) = one.facts()
+            assert sorted(facts) == ["request_sha256", "values"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("amount", [LARGE, HOLDS])
+def test_a_review_is_about_the_person(tmp_path: Path, amount: float) -> None:
+    """The reviewer sees whom the call is about; what the reviewer writes is kept under the pseudonym."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            review = await one.held(one.call(amount))
+            who = pseudonym_of(one)
+            parked = await one.reviews.get(review)
+            assert (parked.subject, '"applicant": "p-1"' in parked.facts) == (who, True)
+            await one.reviews.settle(review, "rejected", "officers", 'User::"olga"', "Anna P. has no income")
+            said = [facts for facts in one.facts() if "reason" in facts]
+            assert said == [{"values": {}, "reason": "Anna P. has no income", "subject": who}]
+
+    asyncio.run(run())
+
+
+def test_who_is_erased_meanwhile_goes_on_as_somebody_new(tmp_path: Path) -> None:
+    """A call under way when its person is erased is answered, and kept under another pseudonym."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True, policies=capturing('@capture("full")')) as one:
+            await one.pipeline.judge(one.call(SMALL))
+            before = pseudonym_of(one)
+
+            async def erase_then_answer(call: Call) -> bytes:
+                erased = await one.people.erase("p-1")
+                assert (erased.ledger.complete, erased.ledger.rows, erased.reviews) == (True, 1, 0)
+                return await score(call)
+
+            one.models.answer = erase_then_answer
+            call = one.call(SMALL)
+            await one.pipeline.judge(call)
+            after = pseudonym_of(one)
+            assert after != before
+            assert one.facts() == [
+                {"values": {**VALUES, "applicant": after}, "subject": after, **digests(call)}
+            ]
+        assert verify(tmp_path / "ledger").exit_code == 0
+
+    asyncio.run(run())
+
+
+def test_an_approval_of_an_erased_review_keeps_nothing(tmp_path: Path) -> None:
+    """What a human was about to say of a person who is gone is recorded without a word kept."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            review = await one.held(one.call(LARGE))
+            who = pseudonym_of(one)
+            erased = await one.people.erase("p-1")
+            assert erased.reviews == 1
+            assert one.records("review")[-1]["event"] == "erased"
+            late = replace(one.call(SMALL, applicant=""), action="approve", tensors=None, subject=who)
+            await one.refused(late)
+            assert one.facts() == []
+            with pytest.raises(Conflict, match="the review is erased, not open"):
+                await one.approve(review)
+
+    asyncio.run(run())
+
+
+def test_a_hold_keeps_reviews_too(tmp_path: Path) -> None:
+    """Nothing is touched of a person under a legal hold; who is not known cannot be erased."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            review = await one.held(one.call(LARGE))
+            hold = await one.people.hold("p-1", "a case")
+            with pytest.raises(Conflict, match="a legal hold stands; release it first"):
+                await one.people.erase("p-1")
+            assert (await one.reviews.get(review)).state == "open"
+            assert [(held.id, held.subject) for held in await one.people.holds()] == [(hold, "p-1")]
+            await one.people.release(hold)
+            with pytest.raises(NotFound, match="nothing is kept under this identifier"):
+                await one.people.release(hold)
+            await one.people.erase("p-1")
+            assert (await one.reviews.get(review)).state == "erased"
+            for ask in (one.people.erase, one.people.export):
+                with pytest.raises(NotFound, match="nothing is kept under this identifier"):
+                    await ask("p-1")
+            for wrong in ("", "x" * 2_000):
+                with pytest.raises(Invalid, match="subject: "):
+                    await one.people.export(wrong)
+            with pytest.raises(Invalid, match="reason is empty"):
+                await one.people.hold("p-1", " ")
+
+    asyncio.run(run())
+
+
+def test_without_a_vault_nobody_is_known_apart(tmp_path: Path) -> None:
+    """Every question about a person is refused, and says why."""
+
+    async def run() -> None:
+        async with scene(tmp_path) as one:
+            for asked in (one.people.export("p-1"), one.people.erase("p-1"), one.people.hold("p-1", "x")):
+                with pytest.raises(Conflict, match="this gateway has no vault"):
+                    await asked
+
+    asyncio.run(run())
+
+
+def test_pseudonyms_are_at_hand_for_a_moment(tmp_path: Path) -> None:
+    """The vault is asked once in half a second for each person, and at once for one who was erased."""
+
+    async def run() -> None:
+        vault = Vault.create(tmp_path / "vault", tmp_path / "vault-keys")
+        asked: list[str] = []
+        now = [0.0]
+
+        class Asked:
+            """The vault; it notes whom it is asked for."""
+
+            def pseudonym(self, subject: str) -> str:
+                asked.append(subject)
+                return vault.pseudonym(subject)
+
+        known = Pseudonyms(cast("Vault", Asked()), lambda: now[0])
+        first = await known.of("p-1")
+        assert [await known.of("p-1") for _ in range(3)] == [first] * 3
+        assert asked == ["p-1"]
+        now[0] = 0.5
+        assert await known.of("p-1") == first
+        assert await known.of("p-1", afresh=True) == first
+        known.forget("p-1")
+        assert await known.of("p-1") == first
+        assert asked == ["p-1"] * 4
+        vault.close()
+
+    asyncio.run(run())
