@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
-from ombud_ledger.entry import Dark, Head, Held, Position, check_body
+from ombud_ledger.entry import Head, Position, check_body
 from ombud_ledger.errors import (
     KeyUnusable,
     LedgerError,
     LedgerReadOnly,
     LedgerUnavailable,
-    ObjectMissing,
-    RecordInvalid,
 )
-from ombud_ledger.facts import Facts, contract_columns
-from ombud_ledger.hashing import SALT_BYTES
+from ombud_ledger.facts import Facts
+from ombud_ledger.intake import Intake
 from ombud_ledger.kinds import FORMAT
 from ombud_ledger.latest import latest
 from ombud_ledger.layout import log_layout, objects_folder
@@ -38,15 +36,13 @@ from ombud_ledger.records import whole_stretch
 from ombud_ledger.recover import recover
 from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
 from ombud_ledger.segment import Progress
+from ombud_ledger.signing import Signing
 from ombud_ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from ombud_ledger.covering import Reached
     from ombud_ledger.prune import Pruned, Pruner
     from ombud_ledger.tlog.note import Signer
-    from ombud_ledger.tlog.publisher import Publisher
-    from ombud_ledger.tlog.signed_head import SignedHeads
-    from ombud_ledger.tlog.witnessing import Witnesses, Witnessing
+    from ombud_ledger.tlog.witnessing import Witnesses
     from ombud_ledger.vault.erasure import Eraser, Erasure
     from ombud_ledger.vault.export import SubjectFile
     from ombud_ledger.vault.payload import Payload
@@ -77,10 +73,7 @@ class Ledger:
         self._parts = parts
         self._layout = log_layout(root, log)
         make_folder(self._layout.folder)
-        self._signers, self._vault = parts.signers, parts.vault
-        self._heads: SignedHeads | None = None
-        self._publisher: Publisher | None = None
-        self._witnessing: Witnessing | None = None
+        self._vault = parts.vault
         # 1. One writer per log.
         self._lock = Lock(self._layout.lock)
         try:
@@ -93,13 +86,23 @@ class Ledger:
             raise
         try:
             # 3. It must hold what was signed of it; if not, it opens read-only.
-            why = self._begin(tail.size, parts)
+            self._signing = Signing(
+                self._layout,
+                origin=origin,
+                size=tail.size,
+                signers=parts.signers,
+                witnesses=parts.witnesses,
+                options=options,
+                clock=parts.clock,
+                durable=parts.durable,
+                on_broken=self._forbid,
+            )
         except BaseException:
             tail.close()
             self._lock.release()
             raise
         # 4. Serve.
-        self._contracts: dict[str, str] = {}
+        self._intake = Intake(self._objects, parts.randomness, parts.vault, origin)
         self._seal_lock = threading.Lock()
         self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         self._closing = threading.Event()
@@ -111,7 +114,7 @@ class Ledger:
             clock=parts.clock,
             recover=lambda: self._recover_again(parts.durable),
             on_state=self._say_state,
-            on_durable=self._publisher.hand_on if self._publisher else None,
+            on_durable=self._signing.publisher.hand_on if self._signing.publisher else None,
         )
         self._pace = Pace(self._writer)
         self._stage = parts.stage or StageApart(options.seal_timeout)
@@ -122,12 +125,12 @@ class Ledger:
             append=self.append_blocking,
             durable=parts.durable,
             stage=self._stage,
-            cover=self._publisher.cover if self._publisher else _nothing,
+            cover=self._signing.cover,
         )
         self._eraser = self._make_eraser(parts) if parts.vault is not None else None
         self._writer.start()
-        if why:
-            self._forbid(why)
+        if self._signing.why:
+            self._forbid(self._signing.why)
         # 5. The first entry of a log is its genesis; of every later opening, a boot. Then what changed about
         #    its keys. A read-only log gets none of them.
         try:
@@ -285,15 +288,12 @@ class Ledger:
                 _LOG.warning("log %s: closes without its close entry: %r", self.log, error)
             finally:
                 self._writer.stop(timeout=self._options.close_timeout)
-                if self._publisher is not None:
-                    self._publisher.finish(self._options.close_timeout)
-                if self._witnessing is not None:
-                    self._witnessing.finish(self._options.close_timeout)
+                self._signing.finish()
                 self._let_go()
 
     def demand_key(self) -> None:
         """Raise KeyUnusable if the log is signed, but was opened without its key."""
-        if self._layout.signed.exists() and self._publisher is None:
+        if self._signing.keyless:
             raise KeyUnusable(
                 f"log {self.log} is signed: its key is needed, so that a checkpoint covers what is done"
             )
@@ -303,12 +303,13 @@ class Ledger:
 
         Raises LedgerBroken, and LedgerUnavailable where another try may do.
         """
-        return self._publisher.publish() if self._publisher is not None else None
+        publisher = self._signing.publisher
+        return publisher.publish() if publisher is not None else None
 
     def ask_witnesses(self) -> None:
         """Ask the witnesses that are due to cosign the newest checkpoint; return when they have answered."""
-        if self._witnessing is not None:
-            self._witnessing.round()
+        if self._signing.witnessing is not None:
+            self._signing.witnessing.round()
 
     async def covered(self, seq: int, *, witnessed: bool = False) -> int:
         """Return the size of a published checkpoint that covers entry `seq`, once there is one.
@@ -317,13 +318,7 @@ class Ledger:
         up. Bound the wait: it lasts for as long as signing, or a witness that is needed, fails. Raises
         LedgerUnavailable where none will come: the log is not signed, has no witnesses, or is closed.
         """
-        reached = self._reached(witnessed)
-        if reached is None or self._publisher is None:
-            lacks = "is not signed" if self._publisher is None else "has no witnesses"
-            raise LedgerUnavailable(f"log {self.log} {lacks}: no such checkpoint will cover entry {seq}")
-        if reached.size <= seq:
-            self._publisher.hurry()
-        return await reached.covers(seq)
+        return await self._signing.covered(self.log, seq, witnessed=witnessed)
 
     @property
     def state(self) -> str:
@@ -338,27 +333,29 @@ class Ledger:
     @property
     def signed(self) -> bool:
         """Whether checkpoints are signed and published."""
-        return self._publisher is not None
+        return self._signing.publisher is not None
 
     @property
     def witnessed(self) -> bool:
         """Whether witnesses are asked to cosign checkpoints."""
-        return self._witnessing is not None
+        return self._signing.witnessing is not None
 
     @property
     def signed_size(self) -> int:
         """Entries under a checkpoint that was published since the log was opened."""
-        return self._publisher.reached.size if self._publisher is not None else 0
+        reached = self._signing.reached(witnessed=False)
+        return reached.size if reached is not None else 0
 
     @property
     def publish_error(self) -> Exception | None:
         """What keeps the newest entries from being covered by a checkpoint; None if nothing does."""
-        return self._publisher.error if self._publisher else None
+        publisher = self._signing.publisher
+        return publisher.error if publisher is not None else None
 
     @property
     def witness_lag(self) -> int:
         """Durable entries that no checkpoint covers which enough witnesses cosigned."""
-        reached = self._reached(witnessed=True)
+        reached = self._signing.reached(witnessed=True)
         return self.size - (reached.size if reached is not None else 0)
 
     @property
@@ -393,41 +390,14 @@ class Ledger:
         payload: "Payload | None",
     ) -> None:
         check_body(kind, body)
-        held = None
-        if facts is not None:
-            if facts.contract is not None:
-                self._check_contract(facts.contract)
-            held = Held(facts.contract, self._parts.randomness(SALT_BYTES), facts.encode())
-            if facts.subject is not None and self._vault is not None:
-                self._vault.demand_known(facts.subject)
-        dark = None if payload is None else self._encrypted(payload, body)
+        held = None if facts is None else self._intake.held(facts)
+        dark = None if payload is None else self._intake.dark(payload, body)
         self._writer.admit(kind, body, held, loop, future, payload=dark)
-
-    def _encrypted(self, payload: "Payload", body: Mapping[str, JSON]) -> Dark:
-        vault = self._with_vault(self._vault)
-        call = body.get("id")
-        if type(call) is not str:
-            raise RecordInvalid("payload: its entry must have an `id`, to which it is bound")
-        return vault.seal_payload(payload, self.origin, call)
 
     def _with_vault(self, part: "_Part | None") -> "_Part":
         if part is None:
             raise LedgerError(f"log {self.log} was opened without a vault: it knows no subjects or payloads")
         return part
-
-    def _check_contract(self, contract: str) -> None:
-        known = self._contracts.get(contract[:16])
-        if known == contract:
-            return
-        if known is not None:
-            raise RecordInvalid(f"facts: contract {contract} shares its first 16 digits with {known}")
-        try:
-            contract_columns(self._objects.get(contract))
-        except (ObjectMissing, LedgerError) as error:
-            raise RecordInvalid(f"facts: contract {contract[:80]!r}: {error}") from error
-        if len(self._contracts) >= _CONTRACTS_KEPT:
-            self._contracts.clear()
-        self._contracts[contract[:16]] = contract
 
     def _seal(self, progress: Progress | None) -> Sealed | None:
         # 1. A segment left frozen by a crash or a failed attempt comes first.
@@ -453,7 +423,7 @@ class Ledger:
             origin=self.origin,
             root=self.root,
             append=self.append_blocking,
-            cover=self._publisher.cover if self._publisher else _nothing,
+            cover=self._signing.cover,
             durable=self._parts.durable,
         )
 
@@ -463,7 +433,7 @@ class Ledger:
 
     def _finish_what_was_begun(self) -> None:
         """Go on with prunes and erasures that a crash cut short; failing that, a later one does."""
-        if self._layout.signed.exists() and self._publisher is None:
+        if self._signing.keyless:
             return  # no checkpoint would cover what is done
         try:
             self._pruner().finish_tail()
@@ -476,27 +446,6 @@ class Ledger:
             except LedgerError as error:  # calls do not wait for it; the next opening tries again
                 _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
 
-    def _begin(self, size: int, parts: "_Parts") -> str:
-        """Prepare to publish; return why the log must be read-only, or nothing."""
-        if not parts.signers and not parts.witnesses and not self._layout.signed.exists():
-            return ""
-        from ombud_ledger.tlog.begin import begin  # here: an unsigned log is opened without cryptography
-
-        begun = begin(
-            self._layout,
-            origin=self.origin,
-            signers=parts.signers,
-            size=size,
-            durable=parts.durable,
-            clock=parts.clock,
-            pace=self._options.publish_seconds,
-            hurried=self._options.publish_hurried,
-            on_broken=self._forbid,
-            witnesses=parts.witnesses,
-        )
-        self._heads, self._publisher, self._witnessing = begun.heads, begun.publisher, begun.witnessing
-        return begun.why
-
     def _make_eraser(self, parts: "_Parts") -> "Eraser":
         from ombud_ledger.vault.erasure import Eraser  # here: a vault needs cryptography
 
@@ -507,17 +456,14 @@ class Ledger:
             append=self.append_blocking,
             seal=lambda: self._seal(None),
             finish_prunes=self._finish_prunes,
-            cover=self._publisher.cover if self._publisher else _nothing,
+            cover=self._signing.cover,
             durable=parts.durable,
         )
 
     def _begin_threads(self) -> None:
         if self._options.seal_automatically and self.state != "read-only":
             self._keeper.start()
-        if self._publisher is not None and self._options.publish_automatically:
-            self._publisher.start()
-            if self._witnessing is not None:
-                self._witnessing.start()
+        self._signing.start()
 
     def _forbid(self, why: str) -> None:
         _LOG.critical("log %s is read-only: %s", self.log, why)
@@ -531,27 +477,12 @@ class Ledger:
             self.append_blocking("genesis", {"format": FORMAT, "origin": self.origin, **said})
         else:
             self.append_blocking("boot", {"clean": clean, **said})
-        if self._publisher is not None and self._heads is not None:
-            from ombud_ledger.tlog.begin import key_changes
-
-            for change in key_changes(self._heads, self._signers):
-                self.append_blocking("key", change)
+        for change in self._signing.key_changes():
+            self.append_blocking("key", change)
 
     def _let_go(self) -> None:
-        if self._witnessing is not None:
-            self._witnessing.stop(self._options.close_timeout)
-        if self._publisher is not None:
-            self._publisher.stop(self._options.close_timeout)
-        for reached in (self._reached(witnessed=False), self._reached(witnessed=True)):
-            if reached is not None:
-                reached.end(f"log {self.log} is closed")
-        if self._heads is not None:
-            self._heads.close()
+        self._signing.let_go(self.log)
         self._lock.release()
-
-    def _reached(self, witnessed: bool) -> "Reached | None":
-        keeper = self._witnessing if witnessed else self._publisher
-        return keeper.reached if keeper is not None else None
 
     def _say_state(self, state: str) -> None:
         if self.on_state is not None:
@@ -559,10 +490,7 @@ class Ledger:
 
     def _recover_again(self, durable: Durable) -> Any:
         tail, frozen = recover(self._layout, origin=self.origin, durable=durable)
-        if self._heads is not None:
-            from ombud_ledger.tlog.resume import demand_signed
-
-            demand_signed(self._layout, self._heads, tail.size)
+        self._signing.demand_signed(tail.size)
         # Recovery copied a frozen file too: seal that copy, and find the chain there.
         self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         return tail, frozen
@@ -587,10 +515,6 @@ class Ledger:
             else:
                 self.seal_error = None
                 delay = _SEAL_CHECK
-
-
-def _nothing() -> None:
-    """Cover nothing: an unsigned log has no checkpoints to wait for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ def test_witnessed_is_more_than_signed(tmp_path: Path) -> None:
                     return given.status, "text/plain", given.body
 
                 stub.answer = answer
-                witnessing = log.ledger._witnessing
+                witnessing = log.ledger._signing.witnessing
                 assert witnessing is not None
                 witnessing._monotonic = lambda: 1e12  # whoever failed is due again
                 await asyncio.to_thread(log.ledger.ask_witnesses)

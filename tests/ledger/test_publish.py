@@ -168,7 +168,7 @@ def test_the_thread_publishes_by_itself(tmp_path: Path) -> None:
     options = replace(samples.QUIET, publish_automatically=True, publish_seconds=0.01)
     ledger = samples.open_log(tmp_path, signers=SIGNED, options=options)
     reached = threading.Event()
-    pub = ledger._publisher
+    pub = ledger._signing.publisher
     assert pub is not None
     put = pub._pub.put_checkpoint
 
@@ -210,7 +210,7 @@ def test_a_failing_publisher_does_not_stop_calls(tmp_path: Path) -> None:
 def test_leaves_that_were_not_handed_on(tmp_path: Path) -> None:
     """What the writer's hand-over lost is read from the log's files, sealed and hot."""
     ledger = samples.open_log(tmp_path, signers=SIGNED)
-    publisher = ledger._publisher
+    publisher = ledger._signing.publisher
     assert publisher is not None
     samples.fill(ledger, 20)
     ledger.seal_blocking()

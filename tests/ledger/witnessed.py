@@ -73,7 +73,7 @@ class Log:
 
     def stop_clock(self) -> None:
         """Let no time pass for the witnesses that failed: none is due again."""
-        witnessing = self.ledger._witnessing
+        witnessing = self.ledger._signing.witnessing
         assert witnessing is not None
         witnessing._monotonic = lambda: 0.0
 

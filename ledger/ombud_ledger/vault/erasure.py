@@ -35,7 +35,9 @@ _OTHERS: Final = (
     " nothing tells whom they are about"
 )
 _OUTSIDE: Final = "what lies outside the ledger: reports and exports, copies and backups of the ledger"
-_BACKUPS: Final = "backups of the key store: they stay readable until its epoch key is rotated (Vault.rotate)"
+_BACKUPS: Final = (
+    "backups of the key store: they stay readable until its epoch key is rotated (`ombud vault rotate`)"
+)
 
 
 @dataclass(frozen=True, slots=True)
