@@ -3,9 +3,9 @@
 """Make the vectors of sealed facts and payloads; `make_vectors.py` runs this. It uses nothing of the package.
 
 `segments/` holds one log each that sealed one segment: its entries, and the rows of the facts and payloads
-files as they are found, if they were not pruned. Parquet's bytes differ by who writes them, so a file's `sha256` and `bytes` stand for
-what its bytes are found to be; here they are those of its rows as JSON. `payloads/` holds an encrypted
-payload each, with the key of its subject.
+files as they are found, if they were not pruned. Parquet's bytes differ by who writes them, so a file's
+`sha256` and `bytes` stand for what its bytes are found to be; here they are those of its rows as JSON.
+`payloads/` holds an encrypted payload each, with the key of its subject.
 """
 
 import copy
