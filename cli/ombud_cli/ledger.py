@@ -259,10 +259,13 @@ def _in_words(said: Completeness) -> str:
     past = "; of entries that are not here nothing is said" if said.holes else ""
     if said.unbroken:
         return f"unbroken: it was open, or had said that it closes, all the time{past}"
-    parts = [f"{said.crashes} crashes"] if said.crashes else []
-    parts += [f"{said.gaps} gaps in which {said.refused} calls were refused"] if said.gaps else []
-    parts += [f"{said.silences} silences that nobody can vouch for"] if said.silences else []
-    return f"broken by {', '.join(parts)}; `-o json` lists them{past}"
+    counted = {
+        "crashes": said.crashes,
+        f"gaps ({said.refused} appends refused)": said.gaps,
+        "silences that nobody can vouch for": said.silences,
+    }
+    parts = ", ".join(f"{what}: {count}" for what, count in counted.items() if count)
+    return f"broken; {parts} (`-o json` lists them){past}"
 
 
 def _pruned(log: LogAccount) -> str | None:

@@ -4,13 +4,14 @@
 
 import asyncio
 import json
+import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from ombud_ledger.errors import (
     LedgerError,
@@ -21,7 +22,7 @@ from ombud_ledger.errors import (
     QueryStopped,
 )
 
-_GRACE: Final = 5.0  # seconds to start, and to stop by itself, before it is killed
+_GRACE: Final = 30.0  # seconds to start, on a busy machine, and to stop by itself, before it is killed
 _MOST_SAID: Final = 65_536
 _ERRORS: Final = {kind.__name__: kind for kind in (LedgerUnreadable, NotProven, QueryRefused, QueryStopped)}
 
@@ -52,45 +53,56 @@ async def answer(
     Only if the iterator ends by itself is the answer whole. Raises QueryRefused, QueryStopped, NotProven,
     LedgerUnreadable, LedgerUnavailable, before the first piece or after any.
     """
-    child = await _start(chunk)
+    # Not by the loop's own means: libuv forks, and forks stop gRPC's threads; this one does not (vfork).
+    child = _start()
+    loop = asyncio.get_running_loop()
     # It bounds itself; the timer is for what does not notice. Its end closes the pipes read below.
-    timer = asyncio.get_running_loop().call_later(limits.seconds + _GRACE, _kill, child)
-    assert child.stdin and child.stdout and child.stderr  # noqa: S101, PT018 - pipes were asked for
-    saying = asyncio.ensure_future(child.stderr.read(_MOST_SAID))
+    timer = loop.call_later(limits.seconds + _GRACE, child.kill)
     try:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended: what it said is read below
-            child.stdin.write(_job(root, question, limits, log))
-            await child.stdin.drain()
-            child.stdin.close()
-        while piece := await _read(child.stdout, chunk):
-            yield piece
-        said, code = await saying, await child.wait()
+        async with _pipe(child.stdout, chunk) as out, _pipe(child.stderr, _MOST_SAID) as said:
+            await asyncio.to_thread(_tell, child, _job(root, question, limits, log))
+            while piece := await _read(out, chunk):
+                yield piece
+            why = await said.read(_MOST_SAID)
+            code = await asyncio.to_thread(child.wait)
     finally:
         timer.cancel()
-        _kill(child)
-        saying.cancel()
-        while await child.stdout.read(chunk):  # what is left in the pipe would keep it open
-            pass
-        await child.wait()
+        child.kill()
+        await asyncio.to_thread(child.wait)
     if code:
-        raise _why(code, said)
+        raise _why(code, why)
 
 
-async def _start(chunk: int) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
+def _start() -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
     try:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "ombud_ledger.answer",
+        return subprocess.Popen(
+            [sys.executable, "-m", "ombud_ledger.answer"],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
-            limit=chunk,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},  # the gateway's own may hold secrets
         )
     except OSError as error:
         raise LedgerUnavailable(f"no process for the query: {error}") from error
+
+
+def _tell(child: subprocess.Popen[bytes], job: bytes) -> None:
+    assert child.stdin  # noqa: S101 - pipes were asked for
+    with suppress(BrokenPipeError), child.stdin as pipe:  # it has ended: what it said is read
+        pipe.write(job)
+
+
+@asynccontextmanager
+async def _pipe(pipe: IO[bytes] | None, most: int) -> AsyncIterator[asyncio.StreamReader]:
+    reader = asyncio.StreamReader(most)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    try:
+        yield reader
+    finally:
+        transport.close()
 
 
 def _job(root: Path, question: Question, limits: Limits, log: str | None) -> bytes:
@@ -112,11 +124,6 @@ async def _read(pipe: asyncio.StreamReader, most: int) -> bytes:
         return await pipe.readexactly(most)
     except asyncio.IncompleteReadError as error:
         return error.partial
-
-
-def _kill(child: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        child.kill()
 
 
 def _why(code: int, said: bytes) -> LedgerError:

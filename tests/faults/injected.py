@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a signed log does in its life, in a process whose system calls are made to fail.
 
-Run as `python injected.py`: it imports once and then, for every line `FOLDER` on standard input, forks a
-child that waits for a line in a FIFO `FOLDER/go`, and does its work. The child notes in `FOLDER/acknowledged`
-what the ledger told it: a line `seq leaf` for an entry, `checkpoint` and base64 for what was published.
+Run as `python injected.py`: it imports once and then, for every line `WORK FOLDER` on standard input, forks a
+child that waits for a line in a FIFO `FOLDER/go`, and does its work. Of "life" the child notes in
+`FOLDER/acknowledged` what the ledger told it: a line `seq leaf` for an entry, `checkpoint` and base64 for
+what was published. "erase" and "prune" work on what was prepared under `FOLDER/ledger`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import base64
 import os
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pyarrow.compute
 import pyarrow.parquet  # noqa: F401 - imported once, before the fork
 
-from ledger import samples
+from ledger import retained, samples
+from ledger.test_erase import ANN
+from ledger.test_erase_faults import open_both
 from ombud_ledger import Ledger, LedgerError, LedgerUnavailable
 
 _PATIENCE = 2.0  # seconds for a failed commit to be recovered from
@@ -87,15 +91,29 @@ def _opened(root: Path) -> Ledger:
     return samples.open_log(root, signers=[samples.KEY])
 
 
-def _child(folder: Path) -> None:
+def _live(folder: Path) -> None:
     note = os.open(folder / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    (folder / "go").read_text()
 
     def said(line: str) -> None:
         os.pwritev(note, [f"{line}\n".encode()], os.fstat(note).st_size)
 
     for _ in range(2):
         Life(folder / "ledger", said).live()
+
+
+def _erase(folder: Path) -> None:
+    ledger, vault = open_both(folder / "ledger")
+    with closing(vault), closing(ledger), suppress(LedgerError):
+        ledger.erase(ANN)
+
+
+def _prune(folder: Path) -> None:
+    ledger = retained.at(folder / "ledger", retained.LATER, signers=(samples.KEY,))
+    with closing(ledger), suppress(LedgerError):
+        ledger.prune_blocking(by="t")
+
+
+_WORK = {"life": _live, "erase": _erase, "prune": _prune}
 
 
 def main() -> None:
@@ -106,7 +124,9 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             status = 1
             try:
-                _child(Path(line.strip()))
+                work, _, folder = line.strip().partition(" ")
+                (Path(folder) / "go").read_text()
+                _WORK[work](Path(folder))
                 status = 0
             finally:
                 os._exit(status)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import samples
+from ledger import retained, samples, test_erase_faults
 from ombud_ledger import verify
 from ombud_ledger.hashing import leaf_hash
 from ombud_ledger.layout import log_layout
@@ -46,6 +46,7 @@ CALLS = {
     "ftruncate": "ftruncate",
 }
 FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "SIGKILL": "signal=SIGKILL"}
+TRACE = ("-e", f"trace={','.join(CALLS)},renameat,renameat2,unlinkat,mkdirat")
 STRIDE = int(os.environ.get("OMBUD_FAULT_STRIDE", "25"))
 
 
@@ -55,13 +56,13 @@ class Subject:
     def __init__(self, launcher: subprocess.Popen[str]) -> None:
         self._launcher = launcher
 
-    def run(self, folder: Path, *options: str) -> str:
-        """Let one live, with strace's `options`, to its end; return what strace wrote."""
-        folder.mkdir()
+    def run(self, work: str, folder: Path, *options: str) -> str:
+        """Let one do its work, with strace's `options`, to its end; return what strace wrote."""
+        folder.mkdir(exist_ok=True)
         os.mkfifo(folder / "go")
         assert self._launcher.stdin is not None
         assert self._launcher.stdout is not None
-        self._launcher.stdin.write(f"{folder}\n")
+        self._launcher.stdin.write(f"{work} {folder}\n")
         self._launcher.stdin.flush()
         pid = int(self._launcher.stdout.readline())
         trace = folder / "trace"
@@ -144,24 +145,72 @@ def _leaves(root: Path) -> dict[int, str]:
     return {entry.seq: leaf_hash(entry.record).hex() for entry in whole_stretch(layout, 0, size)}
 
 
-def test_nothing_acknowledged_is_lost_whatever_the_kernel_refuses(subject: Subject, tmp_path: Path) -> None:
-    """Every kind of call that changes a disk, each fault, at every place a thread makes it."""
-    trace = subject.run(tmp_path / "clean", "-e", f"trace={','.join(CALLS)},renameat,renameat2")
-    _holds(tmp_path / "clean", "undisturbed")
-    leaves, checkpoints = _acknowledged(tmp_path / "clean")
-    assert (len(leaves), len(checkpoints)) == (6, 4)
-    cases = [
+def _cases(trace: str) -> list[tuple[str, str, int]]:
+    """Return every kind of call, each fault, at every place where a thread of an undisturbed run makes it."""
+    return [
         (call, fault, at)
         for call, pattern in CALLS.items()
         for at in range(1, _most_calls(trace, pattern) + 1)
         for fault in FAULTS
     ]
+
+
+def _disturbed(subject: Subject, work: str, folder: Path, case: tuple[str, str, int]) -> bool:
+    """Say whether it was: threads take turns, so that one may make a call less than in the clean run."""
+    call, fault, at = case
+    inject = f"inject={CALLS[call]}:{FAULTS[fault]}:when={at}"
+    trace = subject.run(work, folder, "-e", f"trace={CALLS[call]}", "-e", inject)
+    return "INJECTED" in trace or "SIGKILL" in trace
+
+
+def test_nothing_acknowledged_is_lost(subject: Subject, tmp_path: Path) -> None:
+    """Append, seal, publish, close and open again, whatever the kernel refuses."""
+    trace = subject.run("life", tmp_path / "clean", *TRACE)
+    _holds(tmp_path / "clean", "undisturbed")
+    leaves, checkpoints = _acknowledged(tmp_path / "clean")
+    assert (len(leaves), len(checkpoints)) == (6, 4)
+    cases = _cases(trace)
     assert {call for call, _, _ in cases} >= {"write", "pwrite64", "fsync", "fdatasync", "rename", "unlink"}
-    for call, fault, at in cases[::STRIDE]:
-        folder = tmp_path / f"{call}-{fault}-{at}"
-        trace = subject.run(
-            folder, "-e", f"trace={CALLS[call]}", "-e", f"inject={CALLS[call]}:{FAULTS[fault]}:when={at}"
-        )
-        assert "INJECTED" in trace or "SIGKILL" in trace, (call, fault, at, "strace refused nothing")
-        _holds(folder, f"{fault} at {call} {at}")
+    hits: list[bool] = []
+    for case in cases[::STRIDE]:
+        folder = tmp_path / "disturbed"
+        hits.append(_disturbed(subject, "life", folder, case))
+        _holds(folder, str(case))
         shutil.rmtree(folder)
+    assert sum(hits) >= len(hits) * 0.8
+
+
+def test_an_erasure_ends_erased(subject: Subject, tmp_path: Path) -> None:
+    """Wherever it is interrupted: opened again, nothing is left of the person, and the ledger is sound."""
+    prepared = tmp_path / "prepared"
+    test_erase_faults.prepare(prepared / "ledger")
+    shutil.copytree(prepared, tmp_path / "clean")
+    trace = subject.run("erase", tmp_path / "clean", *TRACE)
+    hits: list[bool] = []
+    for case in _cases(trace)[::STRIDE]:
+        folder = tmp_path / "disturbed"
+        shutil.copytree(prepared, folder)
+        hits.append(_disturbed(subject, "erase", folder, case))
+        test_erase_faults.assert_erased(folder / "ledger")
+        shutil.rmtree(folder)
+    assert sum(hits) >= len(hits) * 0.8
+
+
+def test_a_prune_ends_pruned(subject: Subject, tmp_path: Path) -> None:
+    """Wherever it is interrupted: the next one ends it, and the ledger verifies."""
+    prepared = tmp_path / "prepared"
+    retained.record(prepared / "ledger", signers=(samples.KEY,), count=2)
+    shutil.copytree(prepared, tmp_path / "clean")
+    trace = subject.run("prune", tmp_path / "clean", *TRACE)
+    expected = retained.parquet(tmp_path / "clean" / "ledger")
+    hits: list[bool] = []
+    for case in _cases(trace)[::STRIDE]:
+        folder = tmp_path / "disturbed"
+        shutil.copytree(prepared, folder)
+        hits.append(_disturbed(subject, "prune", folder, case))
+        retained.prune(folder / "ledger", signers=(samples.KEY,))
+        assert retained.parquet(folder / "ledger") == expected, case
+        account = verify(folder / "ledger", vkeys=[str(samples.KEY.key)])
+        assert account.exit_code == 0, (case, [str(finding) for finding in account.all_findings()])
+        shutil.rmtree(folder)
+    assert sum(hits) >= len(hits) * 0.8

@@ -474,3 +474,33 @@ def test_two_writers(tmp_path: Path) -> None:
         samples.open_log(tmp_path, signers=SIGNED)
     ledger.close()
     assert isinstance(ledger, Ledger)
+
+
+class Moody:
+    """A signer whose library fails in a way nobody foresaw, until it is well again."""
+
+    key = samples.KEY.key
+    ill = False
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign, or do not."""
+        if self.ill:
+            raise RuntimeError("the module is gone")
+        return samples.KEY.sign(message)
+
+
+def test_whatever_a_signer_raises_is_told_and_tried_again(tmp_path: Path) -> None:
+    """Appends go on, `publish_error` says why nothing is published, and it ends with its cause."""
+    signer = Moody()
+    ledger = samples.open_log(tmp_path, signers=[signer])
+    ledger.publish()
+    signer.ill = True
+    ledger.append_blocking("label", {"id": "one"})
+    with pytest.raises(LedgerUnavailable, match="the module is gone"):
+        ledger.publish()
+    assert ledger.publish_error is not None
+    signer.ill = False
+    assert ledger.publish() is not None
+    assert ledger.publish_error is None
+    ledger.close()
+    samples.assert_sound(tmp_path)

@@ -8,6 +8,7 @@ their own.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ needs_softhsm = pytest.mark.skipif(
 @cache
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="ombud-softhsm-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "tokens").mkdir()
     configuration = folder / "softhsm2.conf"
     configuration.write_text(

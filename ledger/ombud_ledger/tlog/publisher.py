@@ -6,7 +6,6 @@ Never on the path of a call: the writer hands on what it committed, and a thread
 """
 
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -101,7 +100,7 @@ class Publisher:
                 self.reached.end(str(error))
                 self._on_broken(str(error))
                 raise
-            except (LedgerError, OSError, sqlite3.Error) as error:
+            except Exception as error:  # a signer may raise whatever its library does
                 self.error = error
                 what = f"log {self._layout.folder.name}: no checkpoint could be published: {error}"
                 raise LedgerUnavailable(what) from error
