@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from typer.testing import CliRunner, Result
 from ledger import retained, samples
 from ledger.test_audit_sql import rows, stock_duckdb
 from ombud_cli.main import app
-from ombud_ledger import keys, query, verify
+from ombud_ledger import Vault, keys, query, verify
+from ombud_ledger import export as evidence
 
 WINDOW = ("--from", "2024-01-01", "--to", "2026-01-01")
 VKEY = str(samples.KEY.key)
@@ -210,6 +212,54 @@ def test_an_unsigned_pruned_ledger_can_be_exported(tmp_path: Path) -> None:
     account = verify(tmp_path / "e")
     assert (account.exit_code, account.all_findings()) == (0, [])
     assert account.logs[0].pruned_before > 0
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_export_after_an_erasure(tmp_path: Path, signed: bool) -> None:
+    """Shred entries of its facts go along, wherever they are; payloads only if asked for, and still dark."""
+    root, signers = tmp_path / "ledger", [samples.KEY] if signed else []
+    with closing(Vault.create(tmp_path / "store", tmp_path / "keys")) as vault:
+        for day, system in (("2024-01-01", "credit"), ("2025-01-01", "other"), ("2026-01-01", "other")):
+            ledger = samples.open_log(root, start=retained.us(day), vault=vault, signers=signers)
+            if system == "credit":
+                samples.about(ledger, vault, "ann", 1, "Ann Smith called")
+                samples.about(ledger, vault, "bob", 2, "Bob wrote")
+            else:
+                ledger.append_blocking("decision", {"id": day, "system": system})
+            ledger.seal_blocking()
+            if day == "2025-01-01":
+                assert ledger.erase("ann").complete
+            ledger.publish()
+            ledger.close()
+        ledger = samples.open_log(root, start=retained.us("2026-02-01"), signers=signers)
+        made = {}
+        for name, payloads in (("without", False), ("with", True)):
+            wanted = evidence.Wanted("credit", payloads=payloads)
+            made[name] = evidence.export([ledger], wanted, tmp_path / name, by="t")
+        ledger.close()
+        assert None not in made.values()
+        # The first disclosure is an entry of the system too, in the second folder, past a second hole.
+        for name, files, holes in (("without", 0, 1), ("with", 1, 2)):
+            account = verify(tmp_path / name, vault=vault)
+            assert (account.exit_code, account.all_findings()) == (0, [])
+            assert account.logs[0].erased == 1
+            said = account.logs[0].completeness
+            assert said is not None
+            assert (said.unbroken, said.crashes, said.silences, said.holes) == (True, 0, 0, holes)
+            assert len(list((tmp_path / name).glob("logs/*/payloads/*"))) == files
+            text = (tmp_path / name / "README.md").read_text()
+            assert ("are left out of this export" in text, "`logs/<log>/payloads/`" in text) == (
+                not files,
+                bool(files),
+            )
+        shown = ombud("ledger", "verify", tmp_path / "without")
+        assert "of entries that are not here nothing is said" in shown.stdout
+    records = json.loads((tmp_path / "with" / "EXPORT.json").read_text())["logs"]["r-0"]["records"]
+    assert [json.loads(each["record"])["kind"] for each in records] == ["seal", "shred", "seal"]
+    # What somebody writes into the records is held to the tiles, and to the file.
+    (path,) = (tmp_path / "without").glob("logs/*/facts/*/*")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert verify(tmp_path / "without").exit_code == 1
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger import samples
-from ombud_ledger import Completeness, Ledger, Options
+from ledger import retained, samples
+from ombud_ledger import Completeness, Ledger, Options, verify
+from ombud_ledger.account import Pause
+from ombud_ledger.completeness import _Reading
 
 HOUR = 3_600_000_000
 START = 1_700_000_000_000_000
@@ -61,6 +63,46 @@ def test_silence_shows(tmp_path: Path, sealed: bool) -> None:
     said = samples.completeness_of(samples.assert_sound(tmp_path))
     assert (said.unbroken, said.silences) == (False, 1)
     assert [(pause.why, pause.after) for pause in said.pauses] == [("silent", 1)]
+
+
+def test_nothing_is_found_across_a_hole(tmp_path: Path) -> None:
+    """Where entries are missing, a time longer than between two beats is no silence, and is counted apart."""
+    clock = Clock()
+    ledger = open_log(tmp_path, clock)
+    ledger._closing.set()
+    ledger._keeper.join()
+    for number in range(4):
+        samples.fill(ledger, 3, start=number * 10)
+        ledger.seal_blocking()
+        clock.now += HOUR * 9 // 10
+    ledger._closing.clear()
+    ledger.close()
+    assert samples.completeness_of(samples.assert_sound(tmp_path)) == Completeness(openings=1)
+    files = sorted((tmp_path / "logs" / "r-0" / "entries").glob("*"))
+    files[1].unlink()
+    account = verify(tmp_path)
+    assert account.exit_code == 3
+    assert samples.completeness_of(account) == Completeness(openings=1, holes=1)
+
+
+def test_a_pruned_log_invents_nothing(tmp_path: Path) -> None:
+    """The first entry left is no genesis: its time is not counted from nowhere; what it says still counts."""
+    retained.record(tmp_path)
+    whole = samples.completeness_of(samples.assert_sound(tmp_path))
+    retained.prune(tmp_path)
+    said = samples.completeness_of(samples.assert_sound(tmp_path))
+    assert (said.unbroken, said.crashes, said.silences, said.holes) == (True, 0, 0, 1)
+    assert (said.openings, whole.openings, whole.holes) == (3, 4, 0)
+    assert {pause.from_ts >= retained.us("2024-01-01") for pause in said.pauses} == {True}
+
+
+def test_a_crash_that_is_said_after_a_hole() -> None:
+    """An opening that finds no close counts; since when the log was away is not known, so no time is told."""
+    reading = _Reading()
+    reading.follow(7, START, "boot", {"clean": False})
+    assert reading.found == Completeness(
+        unbroken=False, holes=1, openings=1, crashes=1, pauses=[Pause("crashed", 6, START, START)]
+    )
 
 
 def test_without_a_promise_silence_means_nothing(tmp_path: Path) -> None:
