@@ -2,9 +2,14 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- Effects whose end is not known: calls with an intent and no final outcome, the oldest first.
-SELECT log, seq, ts, id, system, principal, action, resource
-FROM intents
-WHERE NOT EXISTS (
-    SELECT 1 FROM outcomes WHERE outcomes.log = intents.log AND outcomes.id = intents.id AND coalesce(outcomes.final, true)
+WITH unfinished AS (
+    SELECT log, id, min(seq) AS seq
+    FROM entries
+    WHERE kind IN ('intent', 'outcome')
+    GROUP BY log, id
+    HAVING bool_or(kind = 'intent') AND NOT bool_or(kind = 'outcome' AND coalesce(final, true))
 )
+SELECT log, seq, ts, id, system, principal, action, resource
+FROM entries
+JOIN unfinished USING (log, seq, id)
 ORDER BY ts, log, seq;
