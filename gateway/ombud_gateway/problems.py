@@ -67,7 +67,8 @@ def _dotted(location: tuple[int | str, ...]) -> str:
 
 def _shown(found: Any) -> str:
     value = found["input"]
-    if found["type"] in {"missing", "undeclared"} or found["loc"][-1:] in {(name,) for name in _SECRET}:
+    absent = found["type"] == "missing" or (value is None and found["type"] == "value_error")
+    if absent or found["loc"][-1:] in {(name,) for name in _SECRET}:
         return ""
     if isinstance(value, dict | list | tuple) or not isinstance(value, str | int | float | bool | None):
         return ""

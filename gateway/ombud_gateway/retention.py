@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 from ombud_ledger import retention
 
@@ -62,7 +61,7 @@ class RetentionSpec(BaseModel):
 
 def _given(content: object) -> object:
     if content is None:
-        raise PydanticCustomError("undeclared", WHAT_TO_WRITE)
+        raise ValueError(WHAT_TO_WRITE)
     return content
 
 
