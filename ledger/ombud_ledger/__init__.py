@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: remembers what passed the gateway, so that nobody can quietly change it.
 
-`keys`, `query`, `sample`, `transparency` and `verify` are imported when first asked for (PEP 562): a process
-that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
+`keys`, `query`, `remote`, `sample`, `transparency` and `verify` are imported when first asked for (PEP 562):
+a process that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptography.
 """
 
 from importlib import import_module
@@ -33,7 +33,7 @@ from ombud_ledger.options import Options
 from ombud_ledger.seal import Sealed
 
 if TYPE_CHECKING:
-    from ombud_ledger import query, sample, transparency
+    from ombud_ledger import query, remote, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.verification import verify
@@ -65,6 +65,7 @@ __all__ = [
     "audit_sql",
     "keys",
     "query",
+    "remote",
     "sample",
     "transparency",
     "verify",
@@ -74,6 +75,7 @@ __all__ = [
 _MODULES = {
     "keys": "ombud_ledger.tlog.keyfile",
     "query": "ombud_ledger.query",
+    "remote": "ombud_ledger.remote",
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
 }

@@ -3,7 +3,7 @@
 """Check one sealed segment by itself: bytes against the seal, entries, projections, facts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ from ombud_ledger.follow import (
 )
 from ombud_ledger.layout import facts_name
 from ombud_ledger.objects import Objects
+from ombud_ledger.place import Fetcher
 from ombud_ledger.reprint import records_printed, values_printed
 from ombud_ledger.seal import digest_of
 from ombud_ledger.shapes import Shapes
@@ -60,6 +61,8 @@ class SegmentJob:
     last_ts: int
     seals: dict[str, Seal]  # by path, those of this segment
     wanted: int
+    fetcher: Fetcher | None = None  # of files that are not in `folder` yet
+    facts: tuple[str, ...] = ()  # the segment's facts files that there are
 
 
 @dataclass(slots=True)
@@ -79,6 +82,17 @@ class SegmentResult:
 
 def check_segment(job: SegmentJob, progress: Callable[[int], None] | None = None) -> SegmentResult:
     """Check the segment and return the account of it; raises nothing that its files can cause."""
+    if job.fetcher is None:
+        return _check_here(job, progress)
+    try:
+        with job.fetcher.segment(sorted({job.name, *job.facts})) as folder:
+            return _check_here(replace(job, folder=folder), progress)
+    except (LedgerUnreadable, OSError) as error:
+        finding = _file_finding(UNREADABLE, f"cannot be fetched: {error}", job.name, job.seals.get(job.name))
+        return SegmentResult(head=None, findings=[finding])
+
+
+def _check_here(job: SegmentJob, progress: Callable[[int], None] | None) -> SegmentResult:
     seal = job.seals.get(job.name)
     result = SegmentResult(head=bytes.fromhex(seal.chain) if seal else None)
     # 1. Bytes first: every file is the one that was sealed. What is not is still read, to name the entry at

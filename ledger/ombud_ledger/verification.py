@@ -12,7 +12,7 @@ from hashlib import sha256
 from math import inf
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,19 +25,23 @@ from ombud_ledger.check_tail import check_tail, seals_in
 from ombud_ledger.check_tree import TreeCheck
 from ombud_ledger.errors import LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.follow import EntryBroken, EntryUnreadable, Follower, Seal, seals_of
-from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
+from ombud_ledger.layout import LogLayout, SealedFile, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
+from ombud_ledger.place import Place, at_place
 from ombud_ledger.seal import digest_of
 from ombud_ledger.snapshot import Snapshot, snapshot
 from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
 from ombud_ledger.tlog.note import parse_vkey
+
+if TYPE_CHECKING:
+    from ombud_ledger.remote.address import RemoteAddress
 
 Progress = Callable[[str, int, int], None]
 _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
 
 
 def verify(
-    root: Path,
+    root: "Path | RemoteAddress",
     *,
     head: tuple[int, bytes] | None = None,
     log: str | None = None,
@@ -54,22 +58,26 @@ def verify(
     where a log has enough sealed entries to repay their start. With `vkeys`, one of them must have signed
     each log's published checkpoint. `checkpoints` are notes kept from earlier: each must be of a log here,
     and that log must still have the same first entries. Raises ValueError for arguments that make no sense,
-    KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files cause is in the
-    account.
+    KeyUnusable and LedgerUnreadable for keys and checkpoints that are none, LedgerUnreadable for a remote
+    place that cannot be reached; what the files cause is in the account.
+
+    Of a ledger that lies elsewhere, tail, tiles and objects are brought to a temporary folder, and each
+    sealed file when it is checked.
     """
-    root = Path(root)
-    names = log_names(root) if log is None else [log]
-    if head is not None and len(names) > 1:
-        raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
-    if head is not None and (head[0] < 1 or len(head[1]) != 32):
-        raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
     demands = _Demands(vkeys, checkpoints)
-    account = Verification([], _check_objects(objects_folder(root)))
-    if not names:
-        account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
-    with _rare_collections():
-        for name in names:
-            account.logs.append(_Log(name, root, head, demands, progress, processes=processes).verify())
+    with at_place(root, log, proofs=True, progress=progress) as place:
+        names = log_names(place.root) if log is None else [log]
+        if head is not None and len(names) > 1:
+            raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
+        if head is not None and (head[0] < 1 or len(head[1]) != 32):
+            raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
+        account = Verification([], _check_objects(objects_folder(place.root)))
+        if not names:
+            account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
+        with _rare_collections():
+            for name in names:
+                one = _Log(name, place, head, demands, progress, processes=processes)
+                account.logs.append(one.verify())
     for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
         what = f"no log here is {origin[:80]!r}, of which a checkpoint was given"
         account.findings.append(Finding(BROKEN, what))
@@ -111,16 +119,17 @@ class _Log:
     def __init__(
         self,
         name: str,
-        root: Path,
+        place: Place,
         head: tuple[int, bytes] | None,
         demands: _Demands,
         progress: Progress | None,
         *,
         processes: int | None,
     ) -> None:
-        self._root = root
+        self._root = place.root
         self._demands = demands
-        self._layout: LogLayout = log_layout(root, name)
+        self._layout: LogLayout = place.layout(name)
+        self._fetcher = place.fetcher(name)
         self._head = head
         self._progress = progress
         self._processes = processes
@@ -197,9 +206,10 @@ class _Log:
     def _collect_seals(self, file: SealedFile) -> None:
         seal = self._seals.get(file.name)
         try:
-            if seal is not None and digest_of(file.path) != seal.sha256:
+            path = file.at_hand()
+            if seal is not None and digest_of(path) != seal.sha256:
                 return  # not the sealed file: nothing it says counts; step 4 reports it
-            with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+            with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
                 for group in reversed(range(parquet.num_row_groups)):  # of one path the newest counts
                     # Few groups hold a seal entry, and the column `kind` says so in a few bytes.
                     kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)
@@ -244,6 +254,8 @@ class _Log:
                 last_ts=0,
                 seals=by_segment.get((first, last), {}),
                 wanted=follower.wanted,
+                fetcher=self._fetcher,
+                facts=tuple(file.name for file in shot.facts if (file.first, file.last) == (first, last)),
             )
             follower.size = last + 1
             follower.head = bytes.fromhex(own.chain) if own else None

@@ -39,6 +39,7 @@ def test_face_is_pinned() -> None:
         "audit_sql",
         "keys",
         "query",
+        "remote",
         "sample",
         "transparency",
         "verify",
