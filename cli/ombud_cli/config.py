@@ -77,6 +77,7 @@ def check(file: Path) -> tuple[dict[str, Any], list[str]]:
         "upstreams": {name: section.address for name, section in config.upstreams.items()},
         "ledger": str(config.ledger.path),
         "signed by": _vkeys(config, problems),
+        "copied to": _copied_to(config, problems),
         "systems": [system.name for system in systems or ()],
         "bundle": bundle.digest if bundle else None,
         "policies": len(bundle.policies) if bundle else None,
@@ -120,6 +121,19 @@ def _vkeys(config: Config, problems: list[str]) -> list[str]:
             f"ledger.signing_key: {section.signing_key} is encrypted; give signing_passphrase_file"
         )
     return [str(key) for key in found.vkeys]
+
+
+def _copied_to(config: Config, problems: list[str]) -> str | None:
+    section = config.ledger.remote
+    if section is None:
+        return None
+    from ombud_ledger import remote  # here: only a ledger that is copied needs it
+
+    try:
+        remote.demand_usable(section.address)
+    except KeyUnusable as error:
+        problems.append(f"ledger.remote.credentials_file: {error}")
+    return section.url
 
 
 def _tokens(config: Config, problems: list[str]) -> int | None:

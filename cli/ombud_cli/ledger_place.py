@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +15,9 @@ import typer
 
 from ombud_cli.failure import no, unusable
 from ombud_ledger import LedgerError, NotProven, QueryRefused, query, sample
+
+if TYPE_CHECKING:
+    from ombud_ledger.remote import RemoteAddress
 
 AsOf = Annotated[
     list[Path] | None,
@@ -116,7 +119,7 @@ class Asked:
 
 
 @contextmanager
-def asking(path: Path, **how: Any) -> Iterator[Asked]:
+def asking(path: Path | RemoteAddress, **how: Any) -> Iterator[Asked]:
     """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
         opened = query.connect(path, **how)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,13 +14,16 @@ import typer
 from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
 from ombud_cli.output import Format, print_fields, print_json, print_rows
+from ombud_cli.remote_options import Storage, reaches_storage
 
 KINDS = ("decision", "intent", "outcome", "review", "label", "policy", "incident", "refused")
 _COLUMNS = ("log", "seq", "id", "ts", "verdict", "leaf")
 
 
+@reaches_storage
 def sample_command(
-    path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    storage: Storage,
+    path: Annotated[str, typer.Argument(help="The ledger's folder, or s3://BUCKET/PREFIX.")],
     *,
     seed: Annotated[
         str, typer.Option(help="Any text; best one that nobody could choose, as that day's lottery numbers.")
@@ -45,7 +47,7 @@ def sample_command(
     if kind not in KINDS:
         raise unusable(f"--kind: is {kind[:80]!r}, must be one of {', '.join(KINDS)}")
     window = _time(begin, "--from"), _time(end, "--to")
-    with asking(path, as_of=read_checkpoints(as_of)) as ledger:
+    with asking(storage.place(path), as_of=read_checkpoints(as_of)) as ledger:
         extent = ledger.extent()
         sample, method, sql = ledger.draw(
             count, seed=seed, kind=kind, system=system, begin=window[0], end=window[1]

@@ -6,8 +6,9 @@
 and `query.connect` of the package take a `RemoteAddress` where they take a folder.
 """
 
-from ombud_ledger.remote.address import RemoteAddress, is_remote
+from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.keeper import RemoteKeeper
 from ombud_ledger.remote.push import Pushed, push
+from ombud_ledger.remote.store import demand_usable
 
-__all__ = ["Pushed", "RemoteAddress", "RemoteKeeper", "is_remote", "push"]
+__all__ = ["Pushed", "RemoteAddress", "RemoteKeeper", "demand_usable", "push"]

@@ -14,11 +14,6 @@ _PART: Final = re.compile(r"[A-Za-z0-9!_.*'()=-]{1,255}")
 _SCHEMES: Final = ("s3", "file")
 
 
-def is_remote(text: str) -> bool:
-    """Tell an address from the path of a folder."""
-    return "://" in text
-
-
 @dataclass(frozen=True, slots=True)
 class RemoteAddress:
     """An `s3://bucket/prefix`, or a `file:///folder`, as of a mounted disk. Raises ValueError.

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from ombud_ledger.errors import LedgerBroken, LedgerClosed, LedgerError
+from ombud_ledger.errors import LedgerBroken, LedgerClosed, LedgerError, LedgerUnavailable
 from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.memory import Memory, memory_path
@@ -43,7 +43,10 @@ class RemoteKeeper:
         seconds: float = 60.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make ready, for a round every `seconds`. Raises KeyUnusable, LedgerUnreadable, sqlite3.Error."""
+        """Make ready for a round every `seconds`; asks nothing of the remote place yet.
+
+        Raises KeyUnusable, LedgerUnavailable, LedgerUnreadable.
+        """
         self.error: Exception | None = None
         self.size = 0
         self.address = address
@@ -56,7 +59,10 @@ class RemoteKeeper:
         self._changed = threading.Event()
         layout = log_layout(root, log)
         remote = Remote(address)
-        self._memory = Memory(memory_path(layout.signed.parent, address.url))
+        try:
+            self._memory = Memory(memory_path(layout.signed.parent, address.url))
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerUnavailable(f"log {log}: cannot remember what is at {address}: {error}") from error
         self._push = Push(layout, objects_folder(root), remote, self._memory, look=self._look)
         self._thread = threading.Thread(target=self._run, name=f"ledger-remote-{log}", daemon=True)
 

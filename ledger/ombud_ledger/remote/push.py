@@ -40,6 +40,7 @@ _LOG: Final = logging.getLogger(__name__)
 _POLITE: Final = 256  # rows copied before others may have the interpreter
 
 _WORKING: Final = "remote-tail-"
+_REMOVED: Final = Sent("", None, None)  # of what the log let go, so that it is removed once
 
 Progress = Callable[[str, int, int], None]
 
@@ -243,10 +244,7 @@ class Push:
             return
         self._look()
         digest = digest_of(tail)
-        self._memory.begin({name: digest})
-        held = self._remote.put(name, tail, digest)
-        self._memory.done({name: Sent(digest, held.size, held.changed)})
-        pushed.files, pushed.bytes = pushed.files + 1, pushed.bytes + held.size
+        self._upload.replace(Item(name, tail, digest))
         if self._tail is None or self._tail[0] != name:
             old = [each for each in self._remote.below(f"{self._base}/hot") if each != name]
             for each in old:
@@ -275,18 +273,17 @@ class Push:
         known = self._memory.sent.get(name)
         if known is not None and known.size is not None and known.sha256 == digest:
             return
-        self._memory.begin({name: digest})
-        held = self._remote.put(name, data, digest)
-        self._memory.done({name: Sent(digest, held.size, held.changed)})
+        self._upload.replace(Item(name, data, digest))
 
     def _remove_let_go(self) -> int:
         let_go = [path for path, digest in self._memory.newest().items() if digest is None]
         due = [
-            f"{self._base}/{path}"
-            for path in let_go
-            if f"{self._base}/{path}" in self._memory.sent and not (self._layout.folder / path).exists()
-        ]
-        return self._remove(due)
+            f"{self._base}/{path}" for path in let_go if not (self._layout.folder / path).exists()
+        ]  # where it is here still, whoever prunes is not done
+        due = [name for name in due if self._memory.sent.get(name) != _REMOVED]
+        removed = self._remove(due)
+        self._memory.done(dict.fromkeys(due, _REMOVED))
+        return removed
 
     def _remove_partial(self) -> int:
         tiles = f"{self._base}/pub/tile/"

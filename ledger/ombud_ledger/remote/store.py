@@ -163,6 +163,11 @@ class Remote:
             raise LedgerUnavailable(f"{self.address}: cannot {what}: {text[:_MOST_TEXT]}") from None
 
 
+def demand_usable(address: RemoteAddress) -> None:
+    """Demand that an address's credentials can be read; asks no server. Raises KeyUnusable."""
+    Remote(address)
+
+
 def _held(info: Any) -> Held:
     return Held(int(info.size), int(info.mtime_ns or 0))
 
