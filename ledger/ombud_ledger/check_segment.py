@@ -61,8 +61,7 @@ class SegmentJob:
     last_ts: int
     seals: dict[str, Seal]  # by path, those of this segment
     wanted: int
-    fetcher: Fetcher | None = None  # of files that are not in `folder` yet
-    facts: tuple[str, ...] = ()  # the segment's facts files that there are
+    fetcher: Fetcher | None = None  # of the segment's files, where `folder` does not hold them
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ def check_segment(job: SegmentJob, progress: Callable[[int], None] | None = None
     if job.fetcher is None:
         return _check_here(job, progress)
     try:
-        with job.fetcher.segment(sorted({job.name, *job.facts})) as folder:
+        with job.fetcher.segment() as folder:
             return _check_here(replace(job, folder=folder), progress)
     except (LedgerUnreadable, OSError) as error:
         finding = _file_finding(UNREADABLE, f"cannot be fetched: {error}", job.name, job.seals.get(job.name))

@@ -110,7 +110,7 @@ def sealed_file(log: Path, name: str, fetch: Callable[[str], Path]) -> SealedFil
     """Return the sealed file of that path inside the log, None if it is the path of none."""
     parts = PurePosixPath(name).parts
     match = _RANGE.fullmatch(parts[-1])
-    known = parts[:-1] == ("entries",) or (
+    known = parts[:-1] in (("entries",), ("payloads",)) or (
         len(parts) == 3 and parts[0] == "facts" and _CONTRACT.fullmatch(parts[1])
     )
     return SealedFile(int(match[1]), int(match[2]), name, log / name, fetch) if match and known else None

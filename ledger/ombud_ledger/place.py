@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Fetcher(Protocol):
-    """Brings sealed files here, in any process: it can be pickled."""
+    """Brings the sealed files of one segment here, in any process: it can be pickled."""
 
-    def segment(self, names: Sequence[str]) -> AbstractContextManager[Path]:
-        """Fetch files by their paths inside the log into a folder that is there until the with block ends.
+    def segment(self) -> AbstractContextManager[Path]:
+        """Fetch them into a folder that stands for the log's until the with block ends.
 
-        What does not exist is left out. Raises LedgerUnreadable.
+        What is not there any more is left out. Raises LedgerUnreadable.
         """
         ...
 
@@ -41,9 +41,9 @@ class Place:
         """Return a stored object. Raises ObjectMissing, LedgerBroken."""
         return Objects(objects_folder(self.root), act_now).get(digest)
 
-    def fetcher(self, log: str) -> Fetcher | None:
+    def fetcher(self, log: str, first: int, last: int) -> Fetcher | None:
         """Return what brings a segment's files here, for whoever checks it; None: they are here."""
-        del log
+        del log, first, last
         return None
 
     def dataset(self, log: str, files: Sequence[SealedFile]) -> Any | None:

@@ -126,10 +126,9 @@ class _Log:
         *,
         processes: int | None,
     ) -> None:
-        self._root = place.root
+        self._place = place
         self._demands = demands
         self._layout: LogLayout = place.layout(name)
-        self._fetcher = place.fetcher(name)
         self._head = head
         self._progress = progress
         self._processes = processes
@@ -246,7 +245,7 @@ class _Log:
             own = self._seals.get(name)
             job = SegmentJob(
                 folder=self._layout.folder,
-                objects=objects_folder(self._root),
+                objects=objects_folder(self._place.root),
                 name=name,
                 first=first,
                 last=last,
@@ -254,8 +253,7 @@ class _Log:
                 last_ts=0,
                 seals=by_segment.get((first, last), {}),
                 wanted=follower.wanted,
-                fetcher=self._fetcher,
-                facts=tuple(file.name for file in shot.facts if (file.first, file.last) == (first, last)),
+                fetcher=self._place.fetcher(self._account.log, first, last),
             )
             follower.size = last + 1
             follower.head = bytes.fromhex(own.chain) if own else None

@@ -385,10 +385,10 @@ def test_the_server_may_be_down(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailable, match="cannot"):
         keeper.round()
     samples.fill(ledger, 20)
-    assert isinstance(keeper.error, LedgerUnavailable)
+    assert "cannot" in str(keeper.error)
     with storage.serving_s3(port):
         keeper.round()
-        assert (keeper.size, keeper.error) == (22, None)
+        assert (keeper.size, str(keeper.error)) == (22, "None")
         ledger.close()
         keeper.finish(60)
         assert_sound(place)

@@ -25,6 +25,7 @@ from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.store import Held, Remote
 
 _AT_ONCE: Final = 16
+SEALED: Final = ("entries", "facts", "payloads")  # folders of sealed files
 _TRIES: Final = 5  # a log may be sent while we look
 _MOST_HELD: Final = 1024 * 1024 * 1024  # bytes of sealed files kept here after they were fetched
 
@@ -54,7 +55,31 @@ def fetched(
         raise LedgerUnreadable(str(error)) from error
 
 
-def _fetch_log(remote: Remote, root: Path, log: str, *, proofs: bool, progress: Progress | None) -> LogLayout:
+@dataclass(frozen=True, slots=True)
+class FetchedLayout(LogLayout):
+    """A log whose sealed files are known by name, and fetched when they are asked for."""
+
+    shown: tuple[SealedFile, ...]
+
+    def entries_files(self) -> list[SealedFile]:
+        """Return the sealed entries files, in order."""
+        return self._in("entries")
+
+    def facts_files(self) -> list[SealedFile]:
+        """Return the sealed facts files of all contracts, in order of range."""
+        return self._in("facts")
+
+    def payload_files(self) -> list[SealedFile]:
+        """Return the sealed payload files, in order."""
+        return self._in("payloads")
+
+    def _in(self, folder: str) -> list[SealedFile]:
+        return [file for file in self.shown if file.name.startswith(f"{folder}/")]
+
+
+def _fetch_log(
+    remote: Remote, root: Path, log: str, *, proofs: bool, progress: Progress | None
+) -> FetchedLayout:
     base = f"logs/{log}"
     layout = log_layout(root, log)
     # 1. Checkpoints first: what they cover is there.
@@ -66,7 +91,7 @@ def _fetch_log(remote: Remote, root: Path, log: str, *, proofs: bool, progress: 
         if _fetch_all(remote, root, tails, "", None) == len(tails) or not left:
             break
     # 3. The sealed files. One that begins where the newest tail does is being sent: the tail has its entries.
-    listed = {**remote.below(f"{base}/entries"), **remote.below(f"{base}/facts")}
+    listed = {name: held for folder in SEALED for name, held in remote.below(f"{base}/{folder}").items()}
     before = max((file.first for file in layout.all_hot_files()), default=None)
     fetch = _Cache(remote, root, base, {name.removeprefix(f"{base}/"): held for name, held in listed.items()})
     files = [sealed_file(layout.folder, name, fetch) for name in fetch.listed]
@@ -93,24 +118,9 @@ def _fetch_all(remote: Remote, root: Path, names: Iterable[str], what: str, prog
 
 
 @dataclass(frozen=True, slots=True)
-class FetchedLayout(LogLayout):
-    """A log whose sealed files are known by name, and fetched when they are asked for."""
-
-    shown: tuple[SealedFile, ...]
-
-    def entries_files(self) -> list[SealedFile]:
-        """Return the sealed entries files, in order."""
-        return [file for file in self.shown if file.name.startswith("entries/")]
-
-    def facts_files(self) -> list[SealedFile]:
-        """Return the sealed facts files of all contracts, in order of range."""
-        return [file for file in self.shown if not file.name.startswith("entries/")]
-
-
-@dataclass(frozen=True, slots=True)
 class _Fetched(Place):
     remote: Remote
-    listed: dict[str, LogLayout]
+    listed: dict[str, FetchedLayout]
 
     def layout(self, log: str) -> LogLayout:
         return self.listed.get(log) or log_layout(self.root, log)
@@ -120,8 +130,10 @@ class _Fetched(Place):
             _fetch(self.remote, f"objects/{digest}", self.root / "objects" / digest)
         return Place.object(self, digest)
 
-    def fetcher(self, log: str) -> "SegmentFetcher":
-        return SegmentFetcher(self.remote.address, self.root, log)
+    def fetcher(self, log: str, first: int, last: int) -> "SegmentFetcher":
+        files = self.listed[log].shown if log in self.listed else ()
+        names = tuple(file.name for file in files if (file.first, file.last) == (first, last))
+        return SegmentFetcher(self.remote.address, self.root, log, names)
 
     def dataset(self, log: str, files: Sequence[SealedFile]) -> Any:
         from pyarrow import dataset as ds
@@ -171,13 +183,14 @@ class SegmentFetcher:
     address: RemoteAddress
     root: Path
     log: str
+    names: tuple[str, ...]  # inside the log
 
     @contextmanager
-    def segment(self, names: Sequence[str]) -> Iterator[Path]:
+    def segment(self) -> Iterator[Path]:
         """Fetch the files, or link those that are here; yield the folder that stands for the log's."""
         with tempfile.TemporaryDirectory(prefix="segment-", dir=self.root) as folder:
             remote: Remote | None = None
-            for name in names:
+            for name in self.names:
                 target = Path(folder) / name
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with suppress(FileNotFoundError):

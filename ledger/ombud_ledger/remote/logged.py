@@ -27,8 +27,8 @@ class Said:
 def said_of_files(shot: Snapshot, since: int) -> Iterator[Said]:
     """Yield what the entries from number `since` on say of files, in order. Raises LedgerUnreadable.
 
-    A `seal` entry gives each file's digest, a `shred` entry the new one of a file it rewrote (`file` or
-    `path`, and `new`), a `prune` entry names files that are let go.
+    A `seal` entry gives each file's digest, a `shred` entry the `new` one of a file it rewrote, a `prune`
+    entry names files that are let go. Whether they may is for those to judge who verify.
     """
     for seq, record in _records(shot, since):
         fields = json.loads(record)
@@ -43,8 +43,8 @@ def said_of_files(shot: Snapshot, since: int) -> Iterator[Said]:
 def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
     files = fields.get("files")
     if isinstance(files, list):
-        return [each if isinstance(each, dict) else {"path": each} for each in files]
-    return [fields | {"path": fields.get("path", fields.get("file"))}]
+        return [each for each in files if isinstance(each, dict)]
+    return [fields]
 
 
 def _digest(each: dict[str, Any]) -> str | None:
