@@ -17,7 +17,7 @@ from ombud_cli.failure import no, unusable
 from ombud_ledger import LedgerError, NotProven, QueryRefused, query, sample
 
 if TYPE_CHECKING:
-    from ombud_ledger.remote import RemoteAddress
+    from ombud_ledger import remote
 
 AsOf = Annotated[
     list[Path] | None,
@@ -119,7 +119,7 @@ class Asked:
 
 
 @contextmanager
-def asking(path: Path | RemoteAddress, **how: Any) -> Iterator[Asked]:
+def asking(path: Path | remote.RemoteAddress, **how: Any) -> Iterator[Asked]:
     """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
         opened = query.connect(path, **how)

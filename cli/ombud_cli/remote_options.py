@@ -15,7 +15,7 @@ from ombud_cli.adding import adds
 from ombud_cli.failure import unusable
 
 if TYPE_CHECKING:
-    from ombud_ledger.remote import RemoteAddress
+    from ombud_ledger import remote
 
 P = ParamSpec("P")
 _PANEL = "Storage, where the ledger is not a folder"
@@ -30,13 +30,13 @@ class Storage:
     credentials_file: Path | None
     allow_plaintext: bool
 
-    def place(self, text: str, argument: str = "PATH") -> Path | RemoteAddress:
+    def place(self, text: str, argument: str = "PATH") -> Path | remote.RemoteAddress:
         """Return the folder, or the address on other storage, that an argument names. Raises `Failure`."""
         if "://" not in text:
             return Path(text)
         return self.address(text, argument)
 
-    def address(self, text: str, argument: str) -> RemoteAddress:
+    def address(self, text: str, argument: str) -> remote.RemoteAddress:
         """Return the address that an argument names. Raises `Failure`."""
         from ombud_ledger import remote  # here: a folder needs none of it
 

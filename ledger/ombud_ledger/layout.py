@@ -152,7 +152,12 @@ def log_names(root: Path) -> list[str]:
     logs = root / "logs"
     if not logs.is_dir():
         return []
-    return sorted(path.name for path in logs.iterdir() if path.is_dir() and _LOG.fullmatch(path.name))
+    return sorted(path.name for path in logs.iterdir() if path.is_dir() and is_log_name(path.name))
+
+
+def is_log_name(name: str) -> bool:
+    """Say whether a log may be called that."""
+    return _LOG.fullmatch(name) is not None
 
 
 def objects_folder(root: Path) -> Path:

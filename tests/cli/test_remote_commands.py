@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,25 +28,18 @@ ORIGIN = "acme.example/test/r0"
 SQL = "SELECT log, seq, id, kind FROM entries ORDER BY ALL"
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """The port of an S3 server."""
-    with storage.serving_s3() as port:
-        yield port
-
-
 def ombud(*arguments: object) -> Result:
     """Run the command line."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_push_and_read(tmp_path: Path, port: int) -> None:
+def test_push_and_read(tmp_path: Path, s3_port: int) -> None:
     """What `push` sends verifies, is queried and sampled there as here; a second push has little to do."""
     root = tmp_path / "ledger"
     record(root)
     url = f"s3://{storage.BUCKET}/by-hand"
     reach = [
-        f"--endpoint=http://127.0.0.1:{port}",
+        f"--endpoint=http://127.0.0.1:{s3_port}",
         f"--credentials-file={storage.write_key(tmp_path / 's3.ini')}",
     ]
     pushed = ombud("ledger", "push", root, "--to", url, "-o", "json", *reach)
@@ -113,7 +105,7 @@ def test_bad_places_are_named(arguments: list[str], what: str, monkeypatch: pyte
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_a_gateway_keeps_its_ledger_there(tmp_path: Path, port: int) -> None:
+def test_a_gateway_keeps_its_ledger_there(tmp_path: Path, s3_port: int) -> None:
     """While it serves and once more when it ends; how far behind it is, and whether it fails, are gauges."""
     made = deploy(tmp_path / "gateway", port=0, upstream=NOBODY)
     folder = made.config.parent
@@ -127,7 +119,7 @@ def test_a_gateway_keeps_its_ledger_there(tmp_path: Path, port: int) -> None:
     text = made.config.read_text().replace("[telemetry]\n", f'[telemetry]\nprometheus = "127.0.0.1:{page}"\n')
     made.config.write_text(
         f'{text}\n[ledger.remote]\nurl = "s3://{storage.BUCKET}/gateway"\n'
-        f'endpoint = "http://127.0.0.1:{port}"\ncredentials_file = "s3.ini"\n'
+        f'endpoint = "http://127.0.0.1:{s3_port}"\ncredentials_file = "s3.ini"\n'
     )
     about, problems = check(made.config)
     assert (about["copied to"], problems) == (f"s3://{storage.BUCKET}/gateway", [])

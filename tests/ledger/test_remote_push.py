@@ -6,9 +6,9 @@ import contextlib
 import itertools
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,12 @@ from ombud_ledger.tlog.checkpoint import parse_checkpoint
 LOG = "logs/r-0"
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """The port of an S3 server."""
-    with storage.serving_s3() as port:
-        yield port
-
-
 @pytest.fixture(params=["file", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> RemoteAddress:
     """An empty place: on the S3 server, and in a folder."""
     if request.param == "file":
         return folder_place(tmp_path)
-    return storage.address_at(request.getfixturevalue("port"), tmp_path, tmp_path.name)
+    return storage.address_at(request.getfixturevalue("s3_port"), tmp_path, tmp_path.name)
 
 
 def folder_place(tmp_path: Path) -> RemoteAddress:
@@ -151,7 +144,7 @@ def test_a_reader_sees_a_sound_log_wherever_sending_stops(
             if len(failing.put) <= at:
                 break
         assert push(root, place).entries == 294
-        assert_sound(place)
+    assert_sound(place)
     # Sealed entries come last of the files, then the tail, tiles, and last of all the checkpoint.
     order = [name.removeprefix(f"{LOG}/").split("/")[0] for name in failing.put]
     assert [kind for kind, _ in itertools.groupby(order)] == ["facts", "entries", "hot", "pub"]
@@ -182,9 +175,9 @@ list(push(Path(sys.argv[1]), address))
 """
 
 
-def test_a_killed_process_is_taken_up_where_it_stopped(tmp_path: Path, port: int) -> None:
+def test_a_killed_process_is_taken_up_where_it_stopped(tmp_path: Path, s3_port: int) -> None:
     """What a killed process had sent is found again and not sent twice; the rest follows."""
-    root, place = tmp_path / "ledger", storage.address_at(port, tmp_path, tmp_path.name)
+    root, place = tmp_path / "ledger", storage.address_at(s3_port, tmp_path, tmp_path.name)
     samples.build(root, sealed=(12, 30), signers=[samples.KEY])
     arguments = [str(root), "3", place.url, place.endpoint or "", str(place.credentials_file or "")]
     killed = subprocess.run([sys.executable, "-c", _KILLED, *arguments], capture_output=True, check=False)
@@ -211,9 +204,9 @@ store.Remote(address).put("large", b"", "")
 """
 
 
-def test_half_an_upload_counts_for_nothing(tmp_path: Path, port: int) -> None:
+def test_half_an_upload_counts_for_nothing(tmp_path: Path, s3_port: int) -> None:
     """A process killed in the middle of a large file leaves nothing under its name."""
-    place = storage.address_at(port, tmp_path, tmp_path.name)
+    place = storage.address_at(s3_port, tmp_path, tmp_path.name)
     arguments = [place.url, place.endpoint or "", str(place.credentials_file or "")]
     killed = subprocess.run([sys.executable, "-c", _HALF, *arguments], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
@@ -356,9 +349,9 @@ def test_a_log_that_is_written_is_not_sent_by_hand(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_the_keeper_follows_the_log(tmp_path: Path, port: int) -> None:
+def test_the_keeper_follows_the_log(tmp_path: Path, s3_port: int) -> None:
     """Beside the writer, round by round; the last one after the log is closed."""
-    root, place = tmp_path / "ledger", storage.address_at(port, tmp_path, tmp_path.name)
+    root, place = tmp_path / "ledger", storage.address_at(s3_port, tmp_path, tmp_path.name)
     ledger = samples.open_log(root, signers=[samples.KEY])
     keeper = RemoteKeeper(root, "r-0", place)
     samples.fill(ledger, 20)
@@ -379,8 +372,10 @@ def test_the_server_may_be_down(tmp_path: Path) -> None:
     """While nobody answers, the keeper says why and the log goes on; when the server is back, all is sent."""
     root = tmp_path / "ledger"
     ledger = samples.open_log(root, signers=[samples.KEY])
-    with storage.serving_s3() as port:
-        place = storage.address_at(port, tmp_path)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = storage.address_at(port, tmp_path)
     keeper = RemoteKeeper(root, "r-0", place)
     with pytest.raises(LedgerUnavailable, match="cannot"):
         keeper.round()

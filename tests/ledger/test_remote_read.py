@@ -3,7 +3,6 @@
 """A ledger read where it lies: the same answers as from the folder, as confined, and no less suspicious."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -22,7 +21,7 @@ from ombud_ledger import (
 )
 from ombud_ledger.layout import sealed_file
 from ombud_ledger.remote import RemoteAddress
-from ombud_ledger.remote.fetched import fetched
+from ombud_ledger.remote.fetched import _fetch_all, fetched
 from ombud_ledger.remote.push import Push
 from ombud_ledger.remote.store import Remote
 
@@ -38,20 +37,19 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, RemoteAddress]]:
+def copied(tmp_path_factory: pytest.TempPathFactory, s3_port: int) -> tuple[Path, RemoteAddress]:
     """A ledger of two logs, and its copy on an S3 server."""
     folder = tmp_path_factory.mktemp("copied")
     root = folder / "ledger"
-    with storage.serving_s3() as port:
-        place = storage.address_at(port, folder)
-        samples.build(root, sealed=(12, 300), signers=[samples.KEY])
-        other = samples.open_log(root, log="r-1", origin="acme.example/test/r/2")
-        samples.fill(other, 30, start=500)
-        other.seal_blocking()
-        samples.fill(other, 3, start=600)
-        other.close()
-        assert [each.log for each in remote.push(root, place)] == ["r-0", "r-1"]
-        yield root, place
+    place = storage.address_at(s3_port, folder, "copied")
+    samples.build(root, sealed=(12, 300), signers=[samples.KEY])
+    other = samples.open_log(root, log="r-1", origin="acme.example/test/r/2")
+    samples.fill(other, 30, start=500)
+    other.seal_blocking()
+    samples.fill(other, 3, start=600)
+    other.close()
+    assert [each.log for each in remote.push(root, place)] == ["r-0", "r-1"]
+    return root, place
 
 
 @pytest.mark.parametrize("sql", QUESTIONS)
@@ -192,6 +190,21 @@ def test_what_is_missing_there_is_told(tmp_path: Path, lost: str, code: int, wha
     account = verify(place)
     assert account.exit_code == code
     assert any(what in each.what for each in account.all_findings())
+
+
+def test_names_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    """Whatever the storage calls its files, they are written below the temporary folder or not at all."""
+    root, place = tmp_path / "ledger", RemoteAddress(f"file://{tmp_path}/remote")
+    samples.build(root)
+    list(remote.push(root, place))
+    refused = ("logs/r-0/pub/.profile", "logs/r-0/pub/a b", "logs/Other/pub/checkpoint")
+    for name in refused:
+        storage.write(place, name, b"x")
+    with fetched(place, proofs=True) as here:
+        assert not any((here.root / name).exists() for name in refused)
+        names = ["/etc/x", "../x", "a/../../x", "a//x", refused[0]]
+        assert _fetch_all(Remote(place), here.root, names, "", None)
+        assert {path.name for path in here.root.iterdir()} == {"logs", "objects"}
 
 
 def test_nobody_there(tmp_path: Path) -> None:

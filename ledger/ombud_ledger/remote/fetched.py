@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from ombud_ledger.errors import KeyUnusable, LedgerUnavailable, LedgerUnreadable
-from ombud_ledger.layout import LogLayout, SealedFile, log_layout, sealed_file
+from ombud_ledger.layout import LogLayout, SealedFile, is_log_name, log_layout, sealed_file
 from ombud_ledger.place import Place
 from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.store import Held, Remote
 
 _AT_ONCE: Final = 16
 SEALED: Final = ("entries", "facts", "payloads")  # folders of sealed files
+_SAFE: Final = re.compile(r"[a-z0-9_-][A-Za-z0-9._-]*(/[a-z0-9_-][A-Za-z0-9._-]*)*")
 _TRIES: Final = 5  # a log may be sent while we look
 _MOST_HELD: Final = 1024 * 1024 * 1024  # bytes of sealed files kept here after they were fetched
 
@@ -43,7 +44,7 @@ def fetched(
     try:
         remote = Remote(address)
         with tempfile.TemporaryDirectory(prefix="ombud-remote-") as folder:
-            names = [each for each in remote.folders("logs") if log in (None, each)]
+            names = [each for each in remote.folders("logs") if log in (None, each) and is_log_name(each)]
             place = _Fetched(Path(folder), remote, {})
             for name in names:
                 place.listed[name] = _fetch_log(remote, place.root, name, proofs=proofs, progress=progress)
@@ -88,7 +89,7 @@ def _fetch_log(
     # 2. The tail; a round that is under way may replace it by that after a seal.
     for left in reversed(range(_TRIES)):
         tails = remote.below(f"{base}/hot")
-        if _fetch_all(remote, root, tails, "", None) == len(tails) or not left:
+        if _fetch_all(remote, root, tails, "", None) or not left:
             break
     # 3. The sealed files. One that begins where the newest tail does is being sent: the tail has its entries.
     listed = {name: held for folder in SEALED for name, held in remote.below(f"{base}/{folder}").items()}
@@ -99,22 +100,24 @@ def _fetch_log(
     # 4. Tiles, which are never missing; a partial one may become a full one while we look.
     for left in reversed(range(_TRIES)) if proofs else ():
         tiles = remote.below(f"{base}/pub")
-        if _fetch_all(remote, root, tiles, f"{log}: tiles", progress) == len(tiles) or not left:
+        if _fetch_all(remote, root, tiles, f"{log}: tiles", progress) or not left:
             break
     return FetchedLayout(layout.folder, tuple(shown))
 
 
-def _fetch_all(remote: Remote, root: Path, names: Iterable[str], what: str, progress: Progress | None) -> int:
-    """Fetch files that are not here yet; return how many of the names are here."""
-    every = sorted(names)
-    todo = [name for name in every if ".." not in name.split("/") and not (root / name).exists()]
-    there = len(every) - len(todo)
+def _fetch_all(
+    remote: Remote, root: Path, names: Iterable[str], what: str, progress: Progress | None
+) -> bool:
+    """Fetch files that are not here yet; return whether all are here now."""
+    every = sorted(name for name in names if _SAFE.fullmatch(name))  # the storage may call them anything
+    todo = [name for name in every if not (root / name).exists()]
+    missing = 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for done, digest in enumerate(pool.map(lambda name: remote.fetch(name, root / name), todo), 1):
-            there += digest is not None
+            missing += digest is None
             if progress is not None:
                 progress(what, done, len(todo))
-    return there
+    return not missing
 
 
 @dataclass(frozen=True, slots=True)

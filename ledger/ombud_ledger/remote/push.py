@@ -22,7 +22,7 @@ from ombud_ledger import hot
 from ombud_ledger.durable import Lock, act_now, make_folder
 from ombud_ledger.errors import LedgerBroken, LedgerUnavailable, LedgerUnreadable, NotProven
 from ombud_ledger.hot import Row
-from ombud_ledger.layout import LogLayout, hot_name, log_layout, log_names, objects_folder
+from ombud_ledger.layout import LogLayout, hot_name, log_layout, log_names, objects_folder, sealed_file
 from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.logged import said_of_files
 from ombud_ledger.remote.memory import Memory, Sent, memory_path
@@ -231,11 +231,11 @@ class Push:
         named = self._memory.newest()
         for path in sorted(named, key=lambda each: (each.startswith("entries/"), each)):
             digest, file = named[path], self._layout.folder / path
-            if digest is None or ".." in path:
+            if digest is None or sealed_file(self._layout.folder, path, Path) is None:
                 continue
             if file.is_file():
                 yield Item(f"{self._base}/{path}", file, digest, path)
-            elif f"{self._base}/{path}" not in self._memory.sent and not path.startswith("hot/"):
+            elif f"{self._base}/{path}" not in self._memory.sent:
                 pushed.absent.append(path)
 
     def _send_tail(self, tail: Path, end: int, pushed: Pushed) -> None:
