@@ -56,7 +56,6 @@ class RemoteKeeper:
         self._checked: float | None = None
         self._closing = threading.Event()
         self._deadline: float | None = None
-        self._changed = threading.Event()
         layout = log_layout(root, log)
         remote = Remote(address)
         try:
@@ -70,10 +69,6 @@ class RemoteKeeper:
         """Begin: at once, and then again and again."""
         self._thread.start()
 
-    def look(self) -> None:
-        """Begin the next round now, unless it waits after a failure: no work for the caller, no wait."""
-        self._changed.set()
-
     @property
     def stopped(self) -> bool:
         """Whether it gave up, because what is there contradicts the log."""
@@ -82,7 +77,6 @@ class RemoteKeeper:
     def finish(self, timeout: float) -> None:
         """Send what is left, once the log is closed, if that can be done in `timeout` seconds; then end."""
         self._closing.set()
-        self._changed.set()
         self._deadline = self._monotonic() + timeout
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -134,10 +128,7 @@ class RemoteKeeper:
                 if delay:
                     _LOG.info("log %s: %s is up to date again", self._log, self.address)
                 delay = 0.0
-                rest = (self._monotonic() - began) * _SHARE
-                self._closing.wait(rest)
-                self._changed.wait(max(0.0, self._seconds - rest))
-                self._changed.clear()
+                self._closing.wait(max(self._seconds, (self._monotonic() - began) * _SHARE))
 
     def _look(self) -> None:
         """Stop a round of the thread where the log closes, and the last one when its time is over."""
