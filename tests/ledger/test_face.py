@@ -13,6 +13,7 @@ import ombud_ledger
 def test_face_is_pinned() -> None:
     """Other rooms see exactly these names, sorted."""
     expected = [
+        "Completeness",
         "Erasure",
         "Facts",
         "Finding",
@@ -56,6 +57,7 @@ def test_face_is_pinned() -> None:
         "pruning",
         "query",
         "query_apart",
+        "remote",
         "retention",
         "sample",
         "transparency",
