@@ -88,6 +88,7 @@ def check(file: Path) -> tuple[dict[str, Any], list[str], list[str]]:
         "ledger": str(config.ledger.path),
         "vault": str(config.vault.folder) if config.vault else None,
         "signed by": _vkeys(config, problems),
+        "copied to": _copied_to(config, problems),
         "systems": [system.name for system in systems or ()],
         "retention": [_kept(system, part) for system in systems or () for part in retention.PARTS],
         "bundle": bundle.digest if bundle else None,
@@ -159,6 +160,19 @@ def _vkeys(config: Config, problems: list[str]) -> list[str]:
             " give signing_passphrase_file"
         )
     return [str(key) for key in found.vkeys]
+
+
+def _copied_to(config: Config, problems: list[str]) -> str | None:
+    section = config.ledger.remote
+    if section is None:
+        return None
+    from ombud_ledger import remote  # here: only a ledger that is copied needs it
+
+    try:
+        remote.demand_usable(section.address)
+    except KeyUnusable as error:
+        problems.append(f"ledger.remote.credentials_file: {error}")
+    return section.url
 
 
 def _tokens(config: Config, problems: list[str]) -> int | None:

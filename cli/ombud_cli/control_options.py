@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import Annotated, Concatenate, ParamSpec
 
 import typer
 
+from ombud_cli.adding import adds
 from ombud_cli.control import Control, find_token
 
 P = ParamSpec("P")
@@ -58,19 +57,6 @@ def _options(
     return Control(gateway, find_token(token_file), ca, cert, key, plaintext)
 
 
-_SIGNATURE = inspect.signature(_options, eval_str=True)
-
-
 def asks_gateway(command: Callable[Concatenate[Control, P], None]) -> Callable[..., None]:
     """Give a command a `Control` as first argument, made from options that `--help` lists."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    added = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in _SIGNATURE.parameters.values()]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        control = _options(**{option.name: given.pop(option.name) for option in added})
-        command(control, **given)  # type: ignore[call-arg]
-
-    run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in (*own, *added)}
-    return run
+    return adds(_options)(command)

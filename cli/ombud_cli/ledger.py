@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""`ombud ledger`: verify offline, seal, tell the head that an auditor notes down; receipts are next door."""
+"""`ombud ledger`: verify offline, seal, tell the head that an auditor notes down; the rest is next door."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from ombud_cli.ledger_proofs import (
     serve_command,
     verify_receipt_command,
 )
+from ombud_cli.ledger_push import EPILOG as PUSH_EPILOG
+from ombud_cli.ledger_push import push_command
 from ombud_cli.ledger_query import query_command
 from ombud_cli.ledger_retention import (
     HOLD_EPILOG,
@@ -41,16 +43,17 @@ from ombud_cli.offline import offline
 from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_cli.remembered import keep_in_mind, recall
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import Completeness, Ledger, LedgerError, LogAccount, Verification, audit_sql, verify
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="The ledger: verify, seal, head; checkpoints and receipts; retention and legal holds; samples.",
+    help="The ledger: verify, seal, head; checkpoints and receipts; retention and legal holds; samples; "
+    "copies on other storage.",
 )
 
-Place = Annotated[Path, typer.Argument(help="The ledger's folder.")]
 Maybe = Annotated[Path | None, typer.Argument(help="The ledger's folder; without it, the gateway is asked.")]
 Log = Annotated[str | None, typer.Option(help="Only this log.")]
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print.")]
@@ -75,8 +78,10 @@ FROM entries GROUP BY log ORDER BY log
     epilog="Example: `ombud ledger verify var/ledger --head 1204:9f2c…` "
     "**Exit codes**: 0 sound; 1 broken; 2 unreadable or bad input; 3 intact but incomplete.",
 )
+@reaches_storage
 def verify_command(
-    path: Place,
+    storage: Storage,
+    path: Annotated[str, typer.Argument(help="The ledger's folder, or s3://BUCKET/PREFIX.")],
     *,
     head: Annotated[
         str,
@@ -111,8 +116,9 @@ def verify_command(
 ) -> None:
     """Verify a ledger, trusting nothing but its bytes: names the first bad entry, or the file and range."""
     if sql:
-        if (path / "logs").is_dir():
-            with asking(path) as ledger:
+        place = storage.place(path)
+        if not isinstance(place, Path) or (place / "logs").is_dir():
+            with asking(place) as ledger:
                 for line in pruned_lines(ledger.pruned):
                     print(f"-- {line}")
         print(audit_sql())
@@ -122,7 +128,12 @@ def verify_command(
         kept = [read_file(file, "--from-checkpoint") for file in from_checkpoint or ()]
         known = recall(remember) if remember else {}
         account = verify(
-            path, head=wanted, log=log, progress=tell, vkeys=vkey or (), checkpoints=[*kept, *known.values()]
+            storage.place(path),
+            head=wanted,
+            log=log,
+            progress=tell,
+            vkeys=vkey or (),
+            checkpoints=[*kept, *known.values()],
         )
         if remember and account.exit_code in (Exit.OK, Exit.INCOMPLETE):
             keep_in_mind(remember, known, account)
@@ -202,6 +213,7 @@ app.command("holds", epilog=HOLDS_EPILOG)(holds_command)
 app.command("release", epilog=RELEASE_EPILOG)(release_command)
 app.command("export", epilog=EXPORT_EPILOG)(export_command)
 app.command("sample", epilog=SAMPLE_EPILOG)(sample_command)
+app.command("push", epilog=PUSH_EPILOG)(push_command)
 app.command("serve", epilog="Example: `ombud ledger serve var/ledger --listen 127.0.0.1:8090`")(serve_command)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +16,9 @@ import typer
 
 from ombud_cli.failure import no, unusable
 from ombud_ledger import LedgerError, NotProven, QueryRefused, query, sample
+
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
 AsOf = Annotated[
     list[Path] | None,
@@ -144,7 +147,7 @@ def pruned_lines(pruned: Mapping[str, int]) -> list[str]:
 
 
 @contextmanager
-def asking(path: Path, **how: Any) -> Iterator[Asked]:
+def asking(path: Path | remote.RemoteAddress, **how: Any) -> Iterator[Asked]:
     """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
         opened = query.connect(path, **how)

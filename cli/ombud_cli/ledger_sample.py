@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,13 +13,16 @@ import typer
 from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import AsOf, asking, parse_time, read_checkpoints
 from ombud_cli.output import Format, print_fields, print_json, print_rows
+from ombud_cli.remote_options import Storage, reaches_storage
 
 KINDS = ("decision", "intent", "outcome", "review", "label", "policy", "incident", "refused")
 _COLUMNS = ("log", "seq", "id", "ts", "verdict", "leaf")
 
 
+@reaches_storage
 def sample_command(
-    path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    storage: Storage,
+    path: Annotated[str, typer.Argument(help="The ledger's folder, or s3://BUCKET/PREFIX.")],
     *,
     seed: Annotated[
         str, typer.Option(help="Any text; best one that nobody could choose, as that day's lottery numbers.")
@@ -46,7 +48,7 @@ def sample_command(
     window = tuple(
         None if each is None else parse_time(each, name) for each, name in ((begin, "--from"), (end, "--to"))
     )
-    with asking(path, as_of=read_checkpoints(as_of)) as ledger:
+    with asking(storage.place(path), as_of=read_checkpoints(as_of)) as ledger:
         extent, pruned = ledger.extent(), ledger.pruned
         sample, method, sql = ledger.draw(
             count, seed=seed, kind=kind, system=system, begin=window[0], end=window[1]

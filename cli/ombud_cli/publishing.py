@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a gateway does for those who check its log: serves what it publishes, names its witnesses."""
+"""What a gateway does for those who check its log: serves and copies what it publishes, names witnesses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_ledger import Ledger
 
 if TYPE_CHECKING:
-    from ombud_ledger import transparency
+    from ombud_ledger import remote, transparency
+
+
+def remote_keeper(section: LedgerSection, ledger: Ledger) -> remote.RemoteKeeper | None:
+    """Return what copies the log to other storage, None where none is configured. Raises LedgerError."""
+    if section.remote is None:
+        return None
+    from ombud_ledger import remote  # here, as below: a gateway without needs none of it
+
+    return remote.RemoteKeeper(
+        section.path, ledger.log, section.remote.address, seconds=section.remote.seconds
+    )
 
 
 def witnesses(section: LedgerSection) -> transparency.Witnesses | None:

@@ -17,6 +17,7 @@ from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
 from ombud_cli.output import Format, print_rows
 from ombud_cli.parquet_out import write_parquet
+from ombud_cli.remote_options import Storage, reaches_storage
 
 _SIZE = re.compile(r"[1-9][0-9]{0,5}[MG]B")
 _SCHEMA = ("view", "column", "type", "description")
@@ -45,8 +46,10 @@ Out = Annotated[
 ]
 
 
+@reaches_storage
 def query_command(
-    path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    storage: Storage,
+    path: Annotated[str, typer.Argument(help="The ledger's folder, or s3://BUCKET/PREFIX.")],
     sql: Annotated[str, typer.Argument(help="One SELECT.")] = "",
     *,
     schema: Annotated[
@@ -81,7 +84,7 @@ def query_command(
     if not _SIZE.fullmatch(memory):
         raise unusable(f"--memory: is {memory[:80]!r}, must be a number and MB or GB, as in 500MB")
     kept = read_checkpoints(as_of)
-    with asking(path, memory=memory, timeout=timeout, as_of=kept) as ledger:
+    with asking(storage.place(path), memory=memory, timeout=timeout, as_of=kept) as ledger:
         for line in ledger.extent():
             print(line, file=sys.stderr)
         if schema:

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 
-from ombud_cli.publishing import published, witnesses
+from ombud_cli.publishing import published, remote_keeper, witnesses
 from ombud_gateway.activation import ActivePolicy, starting_policy, unkept
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
@@ -40,7 +41,11 @@ from ombud_gateway.upstreams.queries import Queries
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
 
+if TYPE_CHECKING:
+    from ombud_ledger import remote
+
 _LOG = logging.getLogger(__name__)
+_PARTING = 20.0  # seconds that a copy may take to follow a ledger that is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         vault = await asyncio.to_thread(open_vault, config)
         if vault is not None:
             stack.push_async_callback(asyncio.to_thread, vault.close)
-        ledger = await asyncio.to_thread(open_ledger, config, randomness, vault)
-        stack.push_async_callback(asyncio.to_thread, ledger.close)
+        ledger, keeper = await stack.enter_async_context(remembering(config, randomness, vault))
         await asyncio.to_thread(declare_systems, ledger, systems)
         policy = await asyncio.to_thread(starting_policy, ledger, bundle, keeps_payloads=keeps_payloads)
         _refuse_without_vault(policy.engine.bundle, keeps_payloads=keeps_payloads)
@@ -100,7 +104,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         )
         # 4. Where calls go, and how they are watched.
         admission = Admission(config.limits.in_flight, config.limits.queue)
-        telemetry = _telemetry(config, admission, ledger)
+        telemetry = _telemetry(config, admission, ledger, keeper)
         stack.callback(telemetry.close)
         pseudonyms = Pseudonyms(vault)
         people = People(ledger, vault, reviews, pseudonyms, now_us)
@@ -170,6 +174,27 @@ def _refuse_without_vault(bundle: Bundle, *, keeps_payloads: bool) -> None:
         raise ConfigInvalid([Problem("ombud.toml", "vault", "", f"must be given: {why}")])
 
 
+@asynccontextmanager
+async def remembering(
+    config: Config, randomness: Callable[[int], bytes], vault: Vault | None
+) -> AsyncIterator[tuple[Ledger, remote.RemoteKeeper | None]]:
+    """Hold the ledger open for the length of a with block, and, where it is copied, what copies it.
+
+    The copy is brought up to date once more after the ledger is closed. Raises as `open_ledger`.
+    """
+    ledger = await asyncio.to_thread(open_ledger, config, randomness, vault)
+    keeper = None
+    try:
+        keeper = await asyncio.to_thread(remote_keeper, config.ledger, ledger)
+        if keeper is not None:
+            keeper.start()
+        yield ledger, keeper
+    finally:
+        await asyncio.to_thread(ledger.close)
+        if keeper is not None:
+            await asyncio.to_thread(keeper.finish, _PARTING)
+
+
 def open_ledger(config: Config, randomness: Callable[[int], bytes], vault: Vault | None = None) -> Ledger:
     """Open the log of this gateway process: one worker of one replica.
 
@@ -232,7 +257,9 @@ def _identity(config: Config) -> Identify:
     return Identify(Bearer(tokens) if tokens else None, certificates)
 
 
-def _telemetry(config: Config, admission: Admission, ledger: Ledger) -> Telemetry:
+def _telemetry(
+    config: Config, admission: Admission, ledger: Ledger, keeper: remote.RemoteKeeper | None
+) -> Telemetry:
     gauges: dict[str, Callable[[], int]] = {
         "ombud_calls_in_flight": lambda: admission.active,
         "ombud_calls_waiting": lambda: admission.waiting,
@@ -241,6 +268,9 @@ def _telemetry(config: Config, admission: Admission, ledger: Ledger) -> Telemetr
     }
     if config.ledger.witness:
         gauges["ombud_witness_lag_entries"] = lambda: ledger.witness_lag
+    if keeper is not None:
+        gauges["ombud_remote_lag_entries"] = lambda: ledger.size - keeper.size
+        gauges["ombud_remote_failing"] = lambda: int(keeper.error is not None)
     sinks: list[Metrics] = []
     tracing = Tracing()
     endpoint, page = config.telemetry.otlp_endpoint, config.telemetry.prometheus

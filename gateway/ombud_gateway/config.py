@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,6 +23,9 @@ from pydantic import (
 
 from ombud_gateway.problems import ConfigInvalid, Problem, problems_of
 from ombud_gateway.systems import Name
+
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
 _LARGEST_FILE = 1 << 20
 MIB = 1 << 20
@@ -167,6 +170,35 @@ class WitnessSection(_Section):
     vkey: Annotated[str, AfterValidator(_witness_key)]
 
 
+class RemoteSection(_Section):
+    """Other storage that the ledger is copied to, while it is written; never holds a secret.
+
+    `url` is s3://bucket/prefix, or file:///folder of a mounted disk. The access key is in `credentials_file`,
+    as AWS tools write it; without one it comes from where these look.
+    """
+
+    url: Annotated[str, Field(max_length=1_000)]
+    endpoint: HttpUrl | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")] | None = None
+    credentials_file: AnyPath | None = None
+    allow_plaintext: bool = False
+    seconds: Annotated[float, Field(strict=False, ge=1, le=86_400, allow_inf_nan=False)] = 60.0
+
+    @model_validator(mode="after")
+    def _an_address(self) -> Self:
+        _ = self.address
+        return self
+
+    @property
+    def address(self) -> remote.RemoteAddress:
+        """The address, as the ledger takes it. Raises ValueError."""
+        from ombud_ledger import remote  # here: only a ledger that is copied needs it
+
+        return remote.RemoteAddress(
+            self.url, self.endpoint, self.region, self.credentials_file, self.allow_plaintext
+        )
+
+
 class LedgerSection(_Section):
     """Where the ledger lives and who writes it. With `signing_key`, a file of `ombud key`, it is signed.
 
@@ -191,6 +223,7 @@ class LedgerSection(_Section):
     witness: list[WitnessSection] = Field(default=[], max_length=16)
     witness_quorum: int | None = Field(default=None, ge=1)
     reply_wait_seconds: Annotated[float, Field(strict=False, gt=0, le=600, allow_inf_nan=False)] = 10.0
+    remote: RemoteSection | None = None
 
     @model_validator(mode="after")
     def _passphrase_of_a_key(self) -> Self:

@@ -41,7 +41,7 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import export, pruning, query, query_apart, sample, transparency
+    from ombud_ledger import export, pruning, query, query_apart, remote, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
@@ -96,6 +96,7 @@ __all__ = [
     "pruning",
     "query",
     "query_apart",
+    "remote",
     "retention",
     "sample",
     "transparency",
@@ -109,6 +110,7 @@ _MODULES = {
     "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",
     "query_apart": "ombud_ledger.query_apart",
+    "remote": "ombud_ledger.remote",
     "sample": "ombud_ledger.sample",
     "transparency": "ombud_ledger.transparency",
 }

@@ -5,13 +5,12 @@
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 from ombud_ledger.errors import LedgerUnreadable, NotProven
 from ombud_ledger.hashing import LEAF
-from ombud_ledger.layout import log_layout
 from ombud_ledger.origin import origin_of
+from ombud_ledger.place import Place
 from ombud_ledger.records import stretch
 from ombud_ledger.snapshot import Snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
@@ -21,14 +20,14 @@ from ombud_ledger.tlog.tiles import Edge
 _AT_ONCE: Final = 4_096
 
 
-def match_logs(root: Path, names: Sequence[str], notes: Iterable[bytes]) -> dict[str, Checkpoint]:
+def match_logs(place: Place, names: Sequence[str], notes: Iterable[bytes]) -> dict[str, Checkpoint]:
     """Return, by log, the checkpoint that names its origin. Verifies no signature.
 
     Raises LedgerUnreadable for what is no checkpoint, or a log whose first entry is not there; NotProven for
     a checkpoint of no log here, or of two, or of one that has another checkpoint already.
     """
     checkpoints = [parse_checkpoint(note).checkpoint for note in notes]
-    origins = {name: origin_of(log_layout(root, name)) for name in names} if checkpoints else {}
+    origins = {name: origin_of(place.layout(name)) for name in names} if checkpoints else {}
     found: dict[str, Checkpoint] = {}
     for checkpoint in checkpoints:
         logs = [name for name, origin in origins.items() if origin == checkpoint.origin]

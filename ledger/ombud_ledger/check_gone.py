@@ -17,13 +17,13 @@ from ombud_ledger.seal import digest_of
 
 def check_gone(gone: Gone, said: Said, there: Iterable[SealedFile]) -> Iterator[Finding]:
     """Demand that what prune entries name is what was sealed, and what is still there of it, too."""
-    paths = {file.name: file.path for file in there}
+    files = {file.name: file for file in there}
     for path, prune in sorted(gone.files.items()):
         seal, digest = said.seals.get(path), prune.files[path]
         if seal is not None and said.digest(path, prune.entry) != digest:
             what = "a prune entry names other bytes than were sealed, or than an erasure left"
             yield Finding(BROKEN, what, file=path, seal=seal.entry)
-        elif seal is None and path in paths and digest_of(paths[path]) != digest:
+        elif seal is None and path in files and digest_of(files[path].at_hand()) != digest:
             yield Finding(BROKEN, "it was pruned, and is there again with other bytes", file=path)
 
 

@@ -3,6 +3,7 @@
 """Check one sealed segment by itself: bytes against the seal, entries, projections, facts, payloads."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,17 @@ from ombud_ledger.tables import blobs, texts
 
 def check_segment(job: SegmentJob, progress: Callable[[int], None] | None = None) -> SegmentResult:
     """Check the segment and return the account of it; raises nothing that its files can cause."""
+    if job.fetcher is None:
+        return _check_here(job, progress)
+    try:
+        with job.fetcher.segment() as folder:
+            return _check_here(replace(job, folder=folder), progress)
+    except (LedgerUnreadable, OSError) as error:
+        finding = file_finding(UNREADABLE, f"cannot be fetched: {error}", job.name, job.seals.get(job.name))
+        return SegmentResult(head=None, findings=[finding])
+
+
+def _check_here(job: SegmentJob, progress: Callable[[int], None] | None) -> SegmentResult:
     seal = job.seals.get(job.name)
     result = SegmentResult(head=bytes.fromhex(seal.chain) if seal else None)
     # 1. Bytes first: every file is the one that was sealed. What is not is still read, to name the entry at

@@ -28,7 +28,7 @@ def completeness(shot: Snapshot, size: int) -> Completeness:
     reading = _Reading()
     for file in shot.entries:
         try:
-            with pq.ParquetFile(file.path) as parquet:
+            with pq.ParquetFile(file.at_hand()) as parquet:
                 for group in range(parquet.num_row_groups):
                     reading.take(parquet.read_row_group(group, columns=["seq", "ts", "kind", "record"]))
         except (pa.ArrowException, OSError) as error:

@@ -42,7 +42,7 @@ def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str
     import pyarrow.parquet as pq
 
     for sealed_file in reversed(sealed):
-        with pq.ParquetFile(sealed_file.path) as parquet:
+        with pq.ParquetFile(sealed_file.at_hand()) as parquet:
             for group in reversed(range(parquet.num_row_groups)):
                 # Few groups hold one, and the column `kind` says so in a few bytes.
                 # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.

@@ -3,8 +3,9 @@
 """Where everything lies: pure functions from names to paths and back (FORMAT.md, "Files")."""
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 NO_CONTRACT: Final = "0" * 16
@@ -31,6 +32,14 @@ class SealedFile:
     last: int
     name: str
     path: Path
+    fetch: Callable[[str], Path] | None = field(default=None, compare=False, repr=False)
+
+    def at_hand(self) -> Path:
+        """Return a file with its bytes: itself, or, where it lies elsewhere, a copy fetched now.
+
+        A copy may be gone once the next one is fetched. Raises LedgerUnreadable, OSError.
+        """
+        return self.path if self.fetch is None else self.fetch(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class LogLayout:
 
     def hot_path(self, first: int, generation: int) -> Path:
         """Return the path of a hot file."""
-        return self.hot / f"{first:012d}-{generation:06d}.sqlite"
+        return self.hot / hot_name(first, generation)
 
     def hot_files(self) -> list[HotFile]:
         """Return the newest generation of every hot file, by first entry."""
@@ -101,6 +110,16 @@ class LogLayout:
         return _sealed(self.folder, self.folder / "payloads")
 
 
+def sealed_file(log: Path, name: str, fetch: Callable[[str], Path]) -> SealedFile | None:
+    """Return the sealed file of that path inside the log, None if it is the path of none."""
+    parts = PurePosixPath(name).parts
+    match = _RANGE.fullmatch(parts[-1])
+    known = parts[:-1] in (("entries",), ("payloads",)) or (
+        len(parts) == 3 and parts[0] == "facts" and _CONTRACT.fullmatch(parts[1])
+    )
+    return SealedFile(int(match[1]), int(match[2]), name, log / name, fetch) if match and known else None
+
+
 def _sealed(log: Path, folder: Path) -> list[SealedFile]:
     found = []
     for path in folder.glob("*.parquet"):
@@ -108,6 +127,11 @@ def _sealed(log: Path, folder: Path) -> list[SealedFile]:
         if match:
             found.append(SealedFile(int(match[1]), int(match[2]), str(path.relative_to(log)), path))
     return sorted(found)
+
+
+def hot_name(first: int, generation: int) -> str:
+    """Return the name of a hot file."""
+    return f"{first:012d}-{generation:06d}.sqlite"
 
 
 def entries_name(first: int, last: int) -> str:
@@ -137,7 +161,12 @@ def log_names(root: Path) -> list[str]:
     logs = root / "logs"
     if not logs.is_dir():
         return []
-    return sorted(path.name for path in logs.iterdir() if path.is_dir() and _LOG.fullmatch(path.name))
+    return sorted(path.name for path in logs.iterdir() if path.is_dir() and is_log_name(path.name))
+
+
+def is_log_name(name: str) -> bool:
+    """Say whether a log may be called that."""
+    return _LOG.fullmatch(name) is not None
 
 
 def objects_folder(root: Path) -> Path:

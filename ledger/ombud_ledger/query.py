@@ -5,26 +5,28 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import pyarrow as pa
 
 from ombud_ledger.as_of import match_logs
 from ombud_ledger.columns import COLUMNS, DERIVED
-from ombud_ledger.durable import act_now
 from ombud_ledger.errors import LedgerUnreadable, QueryRefused
 from ombud_ledger.exported import exported
-from ombud_ledger.layout import log_names, objects_folder
-from ombud_ledger.objects import Objects
+from ombud_ledger.layout import log_names
+from ombud_ledger.place import Place, at_place
 from ombud_ledger.statement import check_statement
 from ombud_ledger.tlog.checkpoint import Checkpoint
 from ombud_ledger.views import Sources, sql_text
 from ombud_ledger.watchdog import Watchdog
 
+if TYPE_CHECKING:
+    from ombud_ledger.remote.address import RemoteAddress
+
 _COLUMNS_OF_VIEWS: Final = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
-WHERE table_name NOT LIKE 'hot\\_%' ESCAPE '\\' AND table_name <> 'all_entries'
+WHERE NOT regexp_matches(table_name, '^(hot|sealed)_[0-9]+$') AND table_name <> 'all_entries'
 ORDER BY table_name, ordinal_position
 """
 _ABOUT: Final = {**{each.name: each.about for each in COLUMNS}, **DERIVED}
@@ -107,7 +109,7 @@ class Query:
 
 
 def connect(
-    root: Path,
+    root: "Path | RemoteAddress",
     *,
     log: str | None = None,
     memory: str = "1GB",
@@ -117,24 +119,36 @@ def connect(
 ) -> Query:
     """Open the ledger under `root` (all logs, or one) for SQL. The hot tail is read once, now.
 
+    Of one that lies elsewhere, sealed files are read there, and of them what a statement asks for.
+
     `memory` bounds DuckDB, `timeout`, in seconds, each statement with the fetching of its rows.
     `as_of` are signed checkpoints: the views then show exactly the entries these cover, and the logs without
     one are left out. Their logs are held to them; whose signatures they bear is not looked at.
     Raises LedgerUnreadable if there is no log, or one cannot be read; NotProven if one does
     not extend its checkpoint.
     """
-    names = log_names(root) if log is None else [log]
-    if not names:
-        raise LedgerUnreadable(f"{root}: no log here")
-    evidence = exported(Path(root))
-    db = duckdb.connect(":memory:", config={"memory_limit": memory, "threads": threads, "temp_directory": ""})
+    notes = list(as_of)
+    # Of pruned entries that a checkpoint covers, tiles have the hashes.
+    with at_place(root, log, proofs=bool(notes)) as place:
+        names = log_names(place.root) if log is None else [log]
+        if not names:
+            raise LedgerUnreadable(f"{root}: no log here")
+        config = {"memory_limit": memory, "threads": threads, "temp_directory": ""}
+        return _connect(place, names, config, timeout, notes)
+
+
+def _connect(
+    place: Place, names: list[str], config: dict[str, Any], timeout: float | None, as_of: Iterable[bytes]
+) -> Query:
+    evidence = exported(place.root)
+    db = duckdb.connect(":memory:", config=config)
     try:
         # 1. Collect what there is: sealed files by path, hot rows as Arrow tables.
-        sources = Sources(Objects(objects_folder(root), act_now))
-        checkpoints = match_logs(root, names, as_of)
+        sources = Sources(place)
+        checkpoints = match_logs(place, names, as_of)
         shown = [name for name in names if name in checkpoints or not checkpoints]
         for name in shown:
-            sources.add(name, root, checkpoints.get(name))
+            sources.add(name, checkpoints.get(name))
         # 2. Shut DuckDB in: of all files, the sealed ones of this ledger alone, and no extension.
         paths = ", ".join(sql_text(str(path)) for path in sources.paths)
         db.execute("SET python_enable_replacements = false")

@@ -3,11 +3,10 @@
 """Read stretches of a log's entries, sealed or hot, in order."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from ombud_ledger.errors import LedgerUnreadable
-from ombud_ledger.layout import LogLayout
+from ombud_ledger.layout import LogLayout, SealedFile
 from ombud_ledger.pruned import newest_prune
 from ombud_ledger.snapshot import Snapshot, snapshot
 
@@ -29,7 +28,7 @@ def stretch(shot: Snapshot, first: int, end: int) -> Iterator[Stored]:
     """
     for file in shot.entries:
         if file.first < end and first <= file.last:
-            yield from _sealed(file.path, file.first, first, end)
+            yield from _sealed(file, first, end)
     sealed_end = shot.entries[-1].last + 1 if shot.entries else 0
     if end > sealed_end:
         for row in shot.rows(max(first, sealed_end)):
@@ -64,17 +63,18 @@ def chain_at(layout: LogLayout, seq: int) -> bytes:
     return entry.chain
 
 
-def _sealed(path: Path, begins: int, first: int, end: int) -> Iterator[Stored]:
+def _sealed(file: SealedFile, first: int, end: int) -> Iterator[Stored]:
     import pyarrow as pa  # here: a process that only appends does without Arrow
     import pyarrow.parquet as pq
 
     from ombud_ledger.tables import blobs, entries_schema, texts
 
     limits = {"thrift_string_size_limit": _THRIFT_LIMIT, "thrift_container_size_limit": _THRIFT_LIMIT}
+    begins, name = file.first, file.path.name
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True, **limits) as parquet:
+        with pq.ParquetFile(file.at_hand(), page_checksum_verification=True, **limits) as parquet:
             if not parquet.schema_arrow.equals(entries_schema()):
-                raise LedgerUnreadable(f"{path.name}: its columns are not those of the format")
+                raise LedgerUnreadable(f"{name}: its columns are not those of the format")
             for group in range(parquet.num_row_groups):
                 rows = parquet.metadata.row_group(group).num_rows
                 if begins < end and first < begins + rows:
@@ -91,4 +91,4 @@ def _sealed(path: Path, begins: int, first: int, end: int) -> Iterator[Stored]:
                         yield from (Stored(*each) for each in entries if first <= each[0] < end)
                 begins += rows
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise LedgerUnreadable(f"{path.name}: {error}") from error
+        raise LedgerUnreadable(f"{name}: {error}") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
+from ombud_ledger.place import Fetcher
 from ombud_ledger.seal import digest_of
 from ombud_ledger.seals import Seal
 from ombud_ledger.shreds import Shred, Standing, standing
@@ -26,6 +27,7 @@ class SegmentJob:
     shreds: dict[str, list[Shred]]  # likewise, newest first
     wanted: int
     pruned: frozenset[str] = frozenset()  # files that may be missing
+    fetcher: Fetcher | None = None  # of the segment's files, where `folder` does not hold them
 
 
 @dataclass(slots=True)

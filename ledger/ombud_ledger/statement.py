@@ -23,7 +23,9 @@ _TABLE_FUNCTIONS: Final = frozenset(
     {"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"}
 )
 
-_UNDER_VIEWS: Final = re.compile(r"hot_[0-9]+", re.IGNORECASE)  # the tail, salts and all
+_UNDER_VIEWS: Final = re.compile(
+    r"(hot|sealed)_[0-9]+", re.IGNORECASE
+)  # what they are made of, salts and all
 
 
 def check_statement(db: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:

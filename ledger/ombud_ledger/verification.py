@@ -28,8 +28,9 @@ from ombud_ledger.completeness import completeness
 from ombud_ledger.errors import EntryBroken, EntryUnreadable, LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import Follower
-from ombud_ledger.layout import LogLayout, SealedFile, log_layout, log_names, objects_folder
+from ombud_ledger.layout import LogLayout, SealedFile, log_names, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
+from ombud_ledger.place import Place, at_place
 from ombud_ledger.pruned import Gone, gone_by
 from ombud_ledger.said import SAYING, Said
 from ombud_ledger.seal import digest_of
@@ -40,6 +41,7 @@ from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
 from ombud_ledger.tlog.note import parse_vkey
 
 if TYPE_CHECKING:
+    from ombud_ledger.remote.address import RemoteAddress
     from ombud_ledger.vault.vault import Vault
 
 Progress = Callable[[str, int, int], None]
@@ -47,7 +49,7 @@ _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
 
 
 def verify(
-    root: Path,
+    root: "Path | RemoteAddress",
     *,
     head: tuple[int, bytes] | None = None,
     log: str | None = None,
@@ -66,38 +68,45 @@ def verify(
     have signed each log's published checkpoint. `checkpoints` are notes kept from earlier: each must be of a
     log here, and that log must still have the same first entries. With the `vault`, payloads whose keys it
     has must open under the keys that records commit to. Raises VaultUnusable; ValueError for arguments that
-    make no sense, KeyUnusable and LedgerUnreadable for keys and checkpoints that are none; what the files
-    cause is in the account.
+    make no sense, KeyUnusable and LedgerUnreadable for keys and checkpoints that are none, LedgerUnreadable
+    for a remote place that cannot be reached; what the files cause is in the account.
+
+    Of a ledger that lies elsewhere, tail, tiles and objects are brought to a temporary folder, and each
+    sealed file when it is checked.
     """
-    root = Path(root)
-    names = log_names(root) if log is None else [log]
-    if head is not None and len(names) > 1:
-        raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
-    if head is not None and (head[0] < 1 or len(head[1]) != 32):
-        raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
     demands = _Demands(vkeys, checkpoints)
-    account = Verification([], _check_objects(objects_folder(root)))
-    try:
-        export = exported(root)
-    except LedgerUnreadable as error:
-        account.findings.append(Finding(UNREADABLE, str(error)))
-        return account
-    parts = export.parts if export else {}
-    if not names:
-        account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
-    with _rare_collections():
-        for name in names:
+    with at_place(root, log, proofs=True, progress=progress) as place:
+        names = log_names(place.root) if log is None else [log]
+        if head is not None and len(names) > 1:
+            raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
+        if head is not None and (head[0] < 1 or len(head[1]) != 32):
+            raise ValueError("a head is a size of at least 1 and the 32 bytes of a chain value")
+        account = Verification([], _check_objects(objects_folder(place.root)))
+        try:
+            export = exported(place.root)
+        except LedgerUnreadable as error:
+            account.findings.append(Finding(UNREADABLE, str(error)))
+            return account
+        parts = export.parts if export else {}
+        if not names:
+            account.findings.append(Finding(UNREADABLE, f"{root}: no log here"))
+        with _rare_collections():
+            for name in names:
 
-            def check(name: str = name) -> _Log:
-                part = parts.get(name)
-                return _Log(name, root, head, demands, progress, processes=processes, vault=vault, part=part)
+                def check(place: Place, name: str = name) -> _Log:
+                    part = parts.get(name)
+                    return _Log(
+                        name, place, head, demands, progress, processes=processes, vault=vault, part=part
+                    )
 
-            one = check()
-            found = one.verify()
-            if found.findings and one.erased_since():
-                # Somebody was erased while it was read: a file may be newer than what was read of the log.
-                found = check().verify()
-            account.logs.append(found)
+                one = check(place)
+                found = one.verify()
+                if found.findings:
+                    with suppress(LedgerUnreadable), at_place(root, name, proofs=True) as later:
+                        # Somebody was erased meanwhile: a file may be newer than what was read of the log.
+                        if one.erased_since(later):
+                            found = check(later).verify()
+                account.logs.append(found)
     for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
         what = f"no log here is {origin[:80]!r}, of which a checkpoint was given"
         account.findings.append(Finding(BROKEN, what))
@@ -139,7 +148,7 @@ class _Log:
     def __init__(
         self,
         name: str,
-        root: Path,
+        place: Place,
         head: tuple[int, bytes] | None,
         demands: _Demands,
         progress: Progress | None,
@@ -148,10 +157,10 @@ class _Log:
         vault: "Vault | None",
         part: Part | None,
     ) -> None:
-        self._root = root
+        self._place = place
         self._part = part
         self._demands = demands
-        self._layout: LogLayout = log_layout(root, name)
+        self._layout: LogLayout = place.layout(name)
         self._head = head
         self._progress = progress
         self._processes = processes
@@ -185,9 +194,9 @@ class _Log:
             self._find(UNREADABLE, str(error))
         return self._account
 
-    def erased_since(self) -> bool:
-        """Say whether the log has shred entries that were not there when it was read."""
-        with suppress(LedgerUnreadable), snapshot(self._layout) as shot:
+    def erased_since(self, place: Place) -> bool:
+        """Say whether the log, as it is there now, has shred entries that were not when it was read."""
+        with suppress(LedgerUnreadable), snapshot(place.layout(self._account.log)) as shot:
             _, said = said_in(shot.rows(self._account.size))
             return any(fields.get("kind") == "shred" for _, fields in said)
         return False
@@ -265,7 +274,9 @@ class _Log:
 
         demanded = self._demands.of(account.origin)
         sealed = shot.entries[-1].last + 1 if shot.entries else 0
-        pool = self._workers(sealed)
+        # What lies elsewhere was fetched by this process, which demands the same bytes each time: it walks
+        # the tree alone.
+        pool = self._workers(sealed) if self._place.is_here else None
         result = tree.check(
             shot,
             origin=account.origin,
@@ -292,9 +303,10 @@ class _Log:
     def _collect_said(self, file: SealedFile) -> None:
         seal = self._said.seals.get(file.name)
         try:
-            if seal is not None and digest_of(file.path) != seal.sha256:
+            path = file.at_hand()
+            if seal is not None and digest_of(path) != seal.sha256:
                 return  # not the sealed file: nothing it says counts; step 4 reports it
-            with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+            with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
                 for group in reversed(range(parquet.num_row_groups)):  # of one path the newest counts
                     # Few groups hold such an entry, and the column `kind` says so in a few bytes.
                     kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)
@@ -343,7 +355,7 @@ class _Log:
             seals = by_segment.get((first, last), {})
             job = SegmentJob(
                 folder=self._layout.folder,
-                objects=objects_folder(self._root),
+                objects=objects_folder(self._place.root),
                 name=name,
                 first=first,
                 last=last,
@@ -353,6 +365,7 @@ class _Log:
                 shreds={path: self._said.shreds[path] for path in seals if path in self._said.shreds},
                 wanted=follower.wanted,
                 pruned=pruned.get(name.rpartition("/")[2], frozenset()),
+                fetcher=self._place.fetcher(self._account.log, first, last),
             )
             follower.size = last + 1
             follower.head = bytes.fromhex(own.chain) if own else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -19,8 +19,8 @@ from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.facts import contract_columns
 from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
-from ombud_ledger.layout import NO_CONTRACT, SealedFile, log_layout
-from ombud_ledger.objects import Objects
+from ombud_ledger.layout import NO_CONTRACT, SealedFile
+from ombud_ledger.place import Place
 from ombud_ledger.pruned import newest_prune
 from ombud_ledger.snapshot import snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint
@@ -33,18 +33,18 @@ _TYPED: Final = ", ".join(f'"{each.name}"' for each in COLUMNS if each.name not 
 class Sources:
     """What the views are made of, by log and by contract."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, place: Place) -> None:
         self.paths: list[Path] = []
         self.begins: dict[str, int] = {}
         """By log, the number before which all entries were pruned by declaration."""
-        self._objects = objects
+        self._place = place
         self._entries: list[str] = []
         self._facts: dict[str, list[str]] = {}
-        self._tables: dict[str, pa.Table] = {}
+        self._tables: dict[str, Any] = {}  # Arrow tables, and datasets of what is read where it lies
 
-    def add(self, log: str, root: Path, checkpoint: Checkpoint | None = None) -> None:
+    def add(self, log: str, checkpoint: Checkpoint | None = None) -> None:
         """Add a log; given a checkpoint, no entry but those it covers. Raises NotProven, LedgerUnreadable."""
-        layout = log_layout(root, log)
+        layout = self._place.layout(log)
         if not layout.folder.is_dir():
             raise LedgerUnreadable(f"{layout.folder}: no such log")
         end = None if checkpoint is None else checkpoint.size
@@ -77,19 +77,24 @@ class Sources:
                 contract = parse(row.record, limit=MAX_RECORD).get("facts_contract", "")
                 by_contract.setdefault(contract, []).append(row)
         for contract, rows in by_contract.items():
-            columns = contract_columns(self._objects.get(contract)) if contract else ()
+            columns = contract_columns(self._place.object(contract)) if contract else ()
             table = tables.facts_table(((row.seq, row.salt, row.facts) for row in rows), columns)
             into.setdefault(contract[:16] or NO_CONTRACT, []).append(table)
 
     def _add_sealed(self, into: list[str], log: str, files: list[SealedFile], end: int | None) -> None:
-        if files:
-            self.paths += [file.path.absolute() for file in files]
-            listed = ", ".join(sql_text(str(file.path.absolute())) for file in files)
-            covered = "" if end is None else f" WHERE seq < {end}"
-            into.append(f"SELECT {sql_text(log)} AS log, * FROM read_parquet([{listed}]){covered}")  # noqa: S608
+        if not files:
+            return
+        covered = "" if end is None else f" WHERE seq < {end}"
+        dataset = self._place.dataset(log, files)
+        if dataset is not None:
+            into.append(self._register(log, dataset, "sealed") + covered)
+            return
+        self.paths += [file.path.absolute() for file in files]
+        listed = ", ".join(sql_text(str(file.path.absolute())) for file in files)
+        into.append(f"SELECT {sql_text(log)} AS log, * FROM read_parquet([{listed}]){covered}")  # noqa: S608
 
-    def _register(self, log: str, table: pa.Table) -> str:
-        name = f"hot_{len(self._tables)}"
+    def _register(self, log: str, table: Any, kind: str = "hot") -> str:
+        name = f"{kind}_{len(self._tables)}"
         self._tables[name] = table
         return f"SELECT {sql_text(log)} AS log, * FROM {name}"  # noqa: S608
 

@@ -67,12 +67,13 @@ def open_log(
     start: int = 1_700_000_000_000_000,
     witnesses: Witnesses | None = None,
     vault: Vault | None = None,
+    origin: str = ORIGIN,
 ) -> Ledger:
     """Open a log that seals and publishes only when told, and in this process."""
     return Ledger.open(
         root,
         log=log,
-        origin=ORIGIN,
+        origin=origin,
         options=options,
         clock=ticking(start),
         randomness=counting(),

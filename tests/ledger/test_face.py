@@ -57,6 +57,7 @@ def test_face_is_pinned() -> None:
         "pruning",
         "query",
         "query_apart",
+        "remote",
         "retention",
         "sample",
         "transparency",

@@ -39,7 +39,7 @@ def check_keys(shot: Snapshot, vault: Vault, origin: str) -> list[Finding]:
 
 def _with_records(shot: Snapshot) -> Iterator[tuple[PayloadRow, dict[str, Any]]]:
     for file in shot.payloads:
-        yield from _join(payload_rows(file.path), stretch(shot, file.first, file.last + 1))
+        yield from _join(payload_rows(file.at_hand()), stretch(shot, file.first, file.last + 1))
     hot = (Stored(row.seq, row.record, row.chain) for row in shot.rows())
     yield from _join(shot.payload_rows(), hot)
 

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a log says of its own files: the digests it sealed them with, rewrote them to, and which it let go."""
+
+import json
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.layout import SealedFile
+from ombud_ledger.pruned import prune_of
+from ombud_ledger.said import SAYING
+from ombud_ledger.seals import seals_of
+from ombud_ledger.shreds import shred_of
+from ombud_ledger.snapshot import Snapshot
+
+_MARKS: Final = tuple(f'"kind":"{kind}"'.encode() for kind in SAYING)
+
+
+class Said(NamedTuple):
+    """One file as one entry tells of it; without digest, the entry lets it go."""
+
+    entry: int
+    path: str  # inside the log
+    sha256: str | None
+
+
+def said_of_files(shot: Snapshot, since: int) -> Iterator[Said]:
+    """Yield what the entries from number `since` on say of files, in order.
+
+    A `seal` entry gives each file's digest, a `shred` entry the new one of a file it rewrote, a `prune` entry
+    names files that are let go. Raises LedgerUnreadable, and EntryBroken for one that is malformed.
+    """
+    for seq, record in _records(shot, since):
+        fields = json.loads(record)
+        if fields.get("kind") == "seal":
+            yield from (Said(seq, seal.path, seal.sha256) for seal in seals_of(seq, fields))
+        elif fields.get("kind") == "shred":
+            shred = shred_of(seq, fields)
+            if shred is not None:
+                yield Said(seq, shred.path, shred.new)
+        elif fields.get("kind") == "prune":
+            yield from (Said(seq, path, None) for path in prune_of(seq, fields).files)
+
+
+def _records(shot: Snapshot, since: int) -> Iterator[tuple[int, bytes]]:
+    for file in shot.entries:
+        if file.last >= since:
+            yield from _sealed(file, since)
+    for row in shot.rows(since):
+        if row.seq >= since and any(mark in row.record for mark in _MARKS):
+            yield row.seq, row.record
+
+
+def _sealed(file: SealedFile, since: int) -> Iterator[tuple[int, bytes]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+            for group in range(parquet.num_row_groups):
+                # Few groups hold such an entry, and the column `kind` says so in a few bytes.
+                kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)["kind"]
+                wanted = pc.is_in(kinds, value_set=pa.array(SAYING))
+                if pc.any(wanted).as_py():
+                    rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
+                    for row in rows.filter(wanted).to_pylist():
+                        if row["seq"] >= since:
+                            yield row["seq"], row["record"].encode()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error
