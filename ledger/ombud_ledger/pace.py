@@ -14,6 +14,10 @@ class Hands(Protocol):
     idle: bool
 
     @property
+    def quick(self) -> bool:
+        """Whether commits take little, whatever their size."""
+
+    @property
     def held(self) -> int:
         """Entries held back."""
 
@@ -25,7 +29,8 @@ class Pace:
     """Hands over at the end of the loop's turn, or later where the callers say that more will come.
 
     Sooner where an idle writer can commit some while the loop makes the rest: in lockstep, with all callers
-    in one batch, one of the two would always wait. Whatever this does wrong, an entry is committed a little
+    in one batch, one of the two would always wait. Not so on a slow disk, where the number of commits is all
+    that counts. Whatever this does wrong, an entry is committed a little
     sooner or later: it decides nothing else.
     """
 
@@ -39,7 +44,7 @@ class Pace:
         """Note an entry that may linger so many seconds, or until it is one of `company` that are held."""
         held = self._writer.held
         waits = linger > 0 and held < company
-        if not waits and self._writer.idle and held >= _WORTH_A_COMMIT:
+        if not waits and held >= _WORTH_A_COMMIT and self._writer.idle and self._writer.quick:
             self._writer.release()
             return
         if self._due is not None and self._loop is loop:

@@ -29,6 +29,10 @@ from ombud_ledger.tail import Tail
 _LOG: Final = logging.getLogger(__name__)
 _FAILURES: Final = (sqlite3.Error, OSError, LedgerError)
 
+_LATE: Final = 8  # commits
+_QUICK: Final = 0.001_5  # seconds
+_AN_ENTRY: Final = 0.000_045  # seconds that an entry adds to a commit, about
+
 Recover = Callable[[], tuple[Tail, HotFile | None]]
 OnDurable = Callable[[int, list[bytes], list[bytes]], None]
 """Told the number of the first entry that became durable, and the leaves and chain values, in order."""
@@ -76,6 +80,7 @@ class Writer:
         self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Stop] = queue.SimpleQueue()
         self._held: list[Pending] = []
         self.idle = False  # the writer waits for something to do
+        self._fixed_seconds = 1.0  # of a commit, of late, whatever its size; slow until it shows to be quick
         # What waits is what was admitted less what the writer took. Each side counts its own, so that the
         # writer needs no lock.
         self._admitted = self._admitted_bytes = 0
@@ -144,6 +149,11 @@ class Writer:
     def held(self) -> int:
         """Entries held back."""
         return len(self._held)
+
+    @property
+    def quick(self) -> bool:
+        """Whether commits have taken so little of late that two small ones cost little more than one."""
+        return self._fixed_seconds < _QUICK
 
     def release(self) -> None:
         """Hand the writer what is held back."""
@@ -226,7 +236,10 @@ class Writer:
         # 3. Make the batch durable. A failure leaves unknown what was stored: nothing is acknowledged, the
         #    tail is poisoned, and recovery finds out.
         try:
+            began = time.perf_counter()
             leaves, chains = self.tail.commit(batch)
+            fixed = time.perf_counter() - began - len(batch) * _AN_ENTRY
+            self._fixed_seconds += (fixed - self._fixed_seconds) / _LATE
         except _FAILURES as error:
             self._poison(batch, error)
             return

@@ -27,8 +27,9 @@ class Clocked(asyncio.SelectorEventLoop):
 class Held:
     """A writer: entries held back, and the batches they were handed over in."""
 
-    def __init__(self, *, idle: bool = False) -> None:
+    def __init__(self, *, idle: bool = False, quick: bool = True) -> None:
         self.idle = idle
+        self.quick = quick
         self.held = 0
         self.batches: list[int] = []
         self.loop = Clocked()
@@ -102,6 +103,15 @@ def test_an_idle_writer_begins_while_the_rest_is_made() -> None:
         one.admit(0.0, 1)
     assert one.batches == [8]
     assert one.turn() == [8, 3]
+    one.loop.close()
+
+
+def test_a_slow_disk_is_given_all_at_once() -> None:
+    """Where a commit takes long, two half batches would take twice as long as one."""
+    one = Held(idle=True, quick=False)
+    for _ in range(11):
+        one.admit(0.0, 1)
+    assert one.turn() == [11]
     one.loop.close()
 
 
