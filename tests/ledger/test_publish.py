@@ -504,3 +504,11 @@ def test_whatever_a_signer_raises_is_told_and_tried_again(tmp_path: Path) -> Non
     assert ledger.publish_error is None
     ledger.close()
     samples.assert_sound(tmp_path)
+
+
+def test_every_file_of_a_signed_log_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Files are 0600 and folders 0700, as FORMAT.md says."""
+    samples.build(tmp_path, signers=SIGNED)
+    modes = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert {path.name: oct(mode) for path, mode in modes.items() if path.is_file() and mode != 0o600} == {}
+    assert {path.name: oct(mode) for path, mode in modes.items() if path.is_dir() and mode != 0o700} == {}

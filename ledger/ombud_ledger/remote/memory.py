@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ombud_ledger.durable import make_folder
-from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.remote.logged import Said
+from ombud_ledger.small_file import prepare
 
 _APPLICATION_ID: Final = 0x4F4D5252
 _VERSION: Final = 1
@@ -63,7 +63,14 @@ class Memory:
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._prepare(path.name)
+            prepare(
+                self._db,
+                path,
+                "a memory of what is remote",
+                application_id=_APPLICATION_ID,
+                version=_VERSION,
+                made_by=_TABLES,
+            )
             self.sent = {row[0]: Sent(*row[1:]) for row in self._db.execute("SELECT * FROM sent")}
             (self.scanned, self.covered) = self._db.execute(
                 "SELECT scanned, covered FROM progress"
@@ -144,16 +151,3 @@ class Memory:
                 [(name, *each) for name, each in files.items()],
             )
         self.sent.update(files)
-
-    def _prepare(self, name: str) -> None:
-        (found,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if (found, version) == (0, 0):
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                for statement in _TABLES:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-                self._db.execute(f"PRAGMA user_version={_VERSION}")
-        elif (found, version) != (_APPLICATION_ID, _VERSION):
-            raise LedgerUnreadable(f"{name}: not a memory of what is remote, of version {_VERSION}")

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from ombud_ledger.durable import Durable, make_folder, sync_folder
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable
+from ombud_ledger.small_file import prepare
 
 _APPLICATION_ID: Final = 0x4F4D5348  # "OMSH"
 _VERSION: Final = 1
@@ -39,7 +40,14 @@ class SignedHeads:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA synchronous=EXTRA")  # a journal that comes back would undo the swap
-            _prepare(self._db, path.name)
+            prepare(
+                self._db,
+                path,
+                "a signed head",
+                application_id=_APPLICATION_ID,
+                version=_VERSION,
+                made_by=[_TABLE],
+            )
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise LedgerUnreadable(f"{path.name}: {error}") from error
@@ -85,16 +93,3 @@ class SignedHeads:
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
-
-
-def _prepare(db: sqlite3.Connection, name: str) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    (found,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if (found, version) == (0, 0) and not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
-        db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version={_VERSION}")
-        db.execute(_TABLE)
-    elif (found, version) != (_APPLICATION_ID, _VERSION):
-        raise LedgerUnreadable(f"{name}: not a signed head of version {_VERSION}")
-    db.execute("COMMIT")

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from ombud_ledger.durable import make_folder, sync_folder
 from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.small_file import prepare
 from ombud_ledger.tlog.merkle import EMPTY_ROOT
 
 FILE: Final = "witness.sqlite"
@@ -41,14 +42,20 @@ class WitnessMemory:
         try:
             # More than FULL: a rollback journal that comes back after a power cut would undo a commit.
             self._db.execute("PRAGMA synchronous=EXTRA")
-            _prepare(self._db)
+            prepare(
+                self._db,
+                path,
+                "a witness's memory",
+                application_id=_APPLICATION_ID,
+                version=_VERSION,
+                made_by=[_TABLE],
+            )
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise LedgerUnreadable(f"{path}: {error}") from error
         except BaseException:
             self._db.close()
             raise
-        path.chmod(0o600)
         sync_folder(state)
 
     def seen(self, origin: str) -> Seen:
@@ -96,16 +103,3 @@ class WitnessMemory:
                 "SELECT size, root, note FROM log WHERE origin = ?", (origin,)
             ).fetchone()
             return row
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    (found,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if (found, version) == (0, 0) and not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
-        db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version={_VERSION}")
-        db.execute(_TABLE)
-    elif (found, version) != (_APPLICATION_ID, _VERSION):
-        raise LedgerUnreadable(f"{FILE}: not a witness's memory of version {_VERSION}")
-    db.execute("COMMIT")
