@@ -355,10 +355,13 @@ class Config(_Section):
             "vault.folder": self.vault.folder,
             "vault.keys": self.vault.keys,
         }
+        remote = self.ledger.remote
+        if remote is not None and remote.url.startswith("file://"):
+            places["ledger.remote.url"] = Path(remote.url.removeprefix("file://"))
         resolved = {name: path.resolve() for name, path in places.items()}
-        for inner in ("vault.folder", "vault.keys", "ledger.path"):
+        for inner, within in resolved.items():
             for outer, place in resolved.items():
-                if outer != inner and resolved[inner].is_relative_to(place):
+                if outer != inner and within.is_relative_to(place):
                     raise ValueError(
                         f"{inner} is {str(places[inner])!r}: must not lie in {outer}, {str(places[outer])!r}"
                     )

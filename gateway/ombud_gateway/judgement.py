@@ -47,6 +47,8 @@ class Judgement:
     config_digest: str = ""
     response: bytes | None = None
     intended: bool = False
+    unkeepable: bool = False
+    """Facts or payload could not be stored: what is left is the record."""
     charged: bool = False
     part: int = 0
     steps: dict[str, int] = field(default_factory=dict)
@@ -121,7 +123,9 @@ def outcome(judged: Judgement, *, outcome: str, status: str, reason: str = "", *
 
 def keeps_nothing(judged: Judgement) -> bool:
     """Whether nothing of the call is kept beside its record."""
-    return judged.call.names or (judged.verdict is not None and judged.verdict.capture == "none")
+    if judged.call.names or judged.unkeepable:
+        return True
+    return judged.verdict is not None and judged.verdict.capture == "none"
 
 
 def facts(judged: Judgement, *, answered: bool = True, **extra: Any) -> Facts | None:
@@ -157,7 +161,7 @@ def payload(judged: Judgement, *, asked: bool = True, answered: bool = True) -> 
     have the answers, so each leaves out the other: then the request is empty.
     """
     verdict, call = judged.verdict, judged.call
-    if verdict is None or verdict.capture != "full" or verdict.redact or call.names:
+    if verdict is None or verdict.capture != "full" or verdict.redact or keeps_nothing(judged):
         return None
     response = judged.response if answered else None
     if not asked and response is None:

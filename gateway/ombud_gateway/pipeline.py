@@ -285,7 +285,15 @@ class Pipeline:
 
     async def _park(self, judged: Judgement, answer: bytes | None) -> Refusal:
         await self._recorder.name(judged)  # whoever is erased takes along what waits
-        return await park(self._reviews, judged, answer)
+        subject = judged.subject
+        refusal = await park(self._reviews, judged, answer)
+        if judged.about is not None and subject:
+            # Erased in between: no erasure would find the review any more.
+            await self._recorder.name(judged, afresh=True)
+            if judged.subject != subject:
+                await self._reviews.erase(subject)
+                return Conflict("REVIEW_ERASED", "what the review was about has been erased")
+        return refusal
 
     def _passage(self, judged: Judgement) -> Passage:
         call, state = judged.call, judged.call.correlation

@@ -11,10 +11,20 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from ombud_gateway import judgement
-from ombud_gateway.errors import Unavailable
+from ombud_gateway.errors import Refusal, TooLarge, Unavailable
 from ombud_gateway.judgement import Judgement
 from ombud_gateway.subjects import Pseudonyms
-from ombud_ledger import Facts, Ledger, LedgerError, Payload, Position, SubjectErased
+from ombud_ledger import (
+    Facts,
+    Ledger,
+    LedgerError,
+    Payload,
+    Position,
+    RecordInvalid,
+    SubjectErased,
+    SubjectKeyMissing,
+    VaultUnusable,
+)
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 1.0
@@ -22,6 +32,8 @@ _EVERY = 1.0
 _LINGER = 0.008
 """Seconds that a record may wait for the commit of others."""
 _Kept = tuple[Facts | None, Payload | None]
+_UNKEEPABLE = (RecordInvalid, SubjectKeyMissing, VaultUnusable)
+"""What facts or a payload may fail with, of which nothing was stored: a record without them can be made."""
 
 
 def _nothing() -> _Kept:
@@ -55,20 +67,34 @@ class Recorder:
         body = judgement.intent(judged)
         # A caller that leaves while this is written must find an outcome recorded, not a second decision.
         judged.intended = True
-        return await self._append(
-            "intent",
-            body,
-            lambda: (judgement.facts(judged, answered=False), judgement.payload(judged, answered=False)),
-            judged,
-        )
+        try:
+            return await self._append(
+                "intent",
+                body,
+                lambda: (judgement.facts(judged, answered=False), judgement.payload(judged, answered=False)),
+                judged,
+            )
+        except Refusal:
+            judged.intended = not judged.unkeepable  # else nothing was stored: the refusal is the decision
+            raise
 
     async def end(
         self, judged: Judgement, outcome: str, status: str, reason: str = "", **more: Any
     ) -> Position:
         """Make the end of a call durable; after this its reply may leave."""
+        try:
+            return await self._end(judged, outcome, status, reason, **more)
+        except Refusal:
+            leaves = judged.response is not None and outcome in ("answered", "failed")
+            if not judged.unkeepable or leaves:
+                raise
+        # No answer leaves with this, so the record alone will do.
+        return await self._end(judged, outcome, status, reason, **more)
+
+    async def _end(self, judged: Judgement, outcome: str, status: str, reason: str, **more: Any) -> Position:
         offending = more.pop("offending", None)
         extra = {"offending": offending} if offending else {}
-        if judged.about is not None and not judgement.keeps_nothing(judged):
+        if judged.about is not None and not judged.subject and not judgement.keeps_nothing(judged):
             await self.name(judged)
         intended = judged.intended
         body_of = judgement.outcome if intended else judgement.decision
@@ -90,7 +116,7 @@ class Recorder:
         try:
             judged.subject = await self._pseudonyms.of(judged.about, afresh=afresh)
         except LedgerError as error:
-            raise _unrecordable(judged.call.id, error) from error
+            raise _unkept(judged, error) from error
 
     def count(self, reason: str) -> None:
         """Count a call that was refused before it had a principal or a place."""
@@ -155,12 +181,25 @@ class Recorder:
         except SubjectErased as error:
             if judged is None or again:
                 raise _unrecordable(body.get("id", "-"), error) from error
+        except _UNKEEPABLE as error:
+            if judged is None or judgement.keeps_nothing(judged):
+                raise _unrecordable(body.get("id", "-"), error) from error
+            raise _unkept(judged, error) from error
         except LedgerError as error:
             raise _unrecordable(body.get("id", "-"), error) from error
         # The person was erased while the call was under way, and nothing was stored. A call that names the
         # person is kept as that of somebody new; what was said of the old review of one is not kept at all.
         await self.name(judged, afresh=True)
         return await self._append(kind, body, _nothing if judged.about is None else kept, judged, again=True)
+
+
+def _unkept(judged: Judgement, error: LedgerError) -> Refusal:
+    """What policy wants kept of the call cannot be: it is refused, and recorded without."""
+    _LOG.error("what is to be kept of call %s cannot be: %s", judged.call.id, error)
+    judged.unkeepable = True
+    if isinstance(error, RecordInvalid):
+        return TooLarge("UNKEEPABLE", "what policy wants kept of the call is more than can be kept")
+    return Unavailable("VAULT_UNAVAILABLE", "what policy wants kept of the call cannot be kept now")
 
 
 def _unrecordable(call: str, error: LedgerError) -> Unavailable:

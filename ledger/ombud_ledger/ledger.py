@@ -244,9 +244,7 @@ class Ledger:
         Raises SubjectHeld, SubjectUnknown, LedgerReadOnly, KeyUnusable for a signed log that is open without
         its key (nothing was done); LedgerUnavailable, VaultUnusable (try again).
         """
-        if self.state == "read-only":
-            raise LedgerReadOnly(f"log {self.log} is read-only, so nobody can be erased in it: {self.why}")
-        self.demand_key()
+        self.demand_erasable()
         with self._seal_lock:
             return self._with_vault(self._eraser).erase(subject, progress)
 
@@ -290,6 +288,12 @@ class Ledger:
                 self._writer.stop(timeout=self._options.close_timeout)
                 self._signing.finish()
                 self._let_go()
+
+    def demand_erasable(self) -> None:
+        """Raise LedgerReadOnly or KeyUnusable if nobody can be erased in this log."""
+        if self.state == "read-only":
+            raise LedgerReadOnly(f"log {self.log} is read-only, so nobody can be erased in it: {self.why}")
+        self.demand_key()
 
     def demand_key(self) -> None:
         """Raise KeyUnusable if the log is signed, but was opened without its key."""

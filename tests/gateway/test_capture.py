@@ -16,11 +16,11 @@ import pytest
 from gateway.scene import Scene, bundle, scene, score
 from governed import BREACH, FORBIDDEN, HOLDS, LARGE, POLICIES, SMALL, SURE, bundle_files, infer_response
 from ombud_gateway.call import Call
-from ombud_gateway.errors import Conflict, Invalid, NotFound
+from ombud_gateway.errors import Conflict, Invalid, NotFound, UpstreamFailed
 from ombud_gateway.judgement import Judgement, payload
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.telemetry import Telemetry, Tracing
-from ombud_ledger import Vault, verify
+from ombud_ledger import LedgerError, RecordInvalid, Vault, VaultUnusable, verify
 from ombud_policies import Bundle, Engine, Uid, Verdict
 
 VALUES = {"amount": "100.0", "score": "0.75"}
@@ -296,5 +296,77 @@ def test_pseudonyms_are_at_hand_for_a_moment(tmp_path: Path) -> None:
         assert await known.of("p-1") == first
         assert asked == ["p-1"] * 4
         vault.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "reason"),
+    [
+        ("seal_payload", VaultUnusable("the key store is gone"), "VAULT_UNAVAILABLE"),
+        ("seal_payload", RecordInvalid("payload: too large"), "UNKEEPABLE"),
+        ("pseudonym", VaultUnusable("the key store is gone"), "VAULT_UNAVAILABLE"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, error: LedgerError, reason: str
+) -> None:
+    """The answer stays here, and of the call there is one record, without what could not be kept."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True, policies=capturing('@capture("full")')) as one:
+            monkeypatch.setattr(Vault, what, fail)
+            refusal = await one.refused(one.call(SMALL))
+            (record,) = one.records()
+            assert (refusal.reason, record["reason"], record["outcome"]) == (reason, reason, "withheld")
+            assert "payload_commit" not in record
+            assert one.facts() == []
+
+    asyncio.run(run())
+
+
+def test_an_upstream_that_fails_is_recorded_without_the_vault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer leaves, so what cannot be kept of the call does not hide what became of it."""
+
+    def fail(*_: object) -> None:
+        raise VaultUnusable("the key store is gone")
+
+    async def break_down(_call: Call) -> bytes:
+        raise UpstreamFailed(14, "the model server cannot be reached", ())
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            one.models.answer = break_down
+            monkeypatch.setattr(Vault, "pseudonym", fail)
+            with pytest.raises(UpstreamFailed):
+                await one.pipeline.judge(one.call(SMALL))
+            assert [record["outcome"] for record in one.records()] == ["failed"]
+
+    asyncio.run(run())
+
+
+def test_a_review_of_somebody_erased_meanwhile_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Erased between naming and parking: the review would be one that no erasure finds."""
+
+    async def run() -> None:
+        async with scene(tmp_path, vault=True) as one:
+            await one.pipeline.judge(one.call(SMALL))
+            who, park = pseudonym_of(one), one.reviews.park
+
+            async def erase_first(*given: Any) -> Any:
+                await one.people.erase("p-1")
+                return await park(*given)
+
+            monkeypatch.setattr(one.reviews, "park", erase_first)
+            refusal = await one.refused(one.call(LARGE))
+            assert refusal.reason == "REVIEW_ERASED"
+            assert [review.state for review in await one.reviews.of_subject(who)] in ([], ["erased"])
 
     asyncio.run(run())

@@ -208,6 +208,15 @@ def test_key_store_and_keys_and_ledger_lie_apart(
     assert (config.vault.folder, config.vault.keys) == (folder / "vault", folder / "vault-keys")
 
 
+def test_a_copy_of_the_ledger_lies_apart_from_the_keys(folder: Path) -> None:
+    """A mounted disk that takes the ledger's copy must not hold the vault as well."""
+    section = (
+        f'\n[vault]\nfolder = "vault"\nkeys = "disk/keys"\n[ledger.remote]\nurl = "file://{folder}/disk"\n'
+    )
+    with pytest.raises(ConfigInvalid, match=r"vault\.keys is .*: must not lie in ledger\.remote\.url"):
+        parse(folder, MINIMAL + section)
+
+
 @pytest.mark.parametrize(
     ("address", "loopback"),
     [

@@ -44,7 +44,8 @@ class _About(NamedTuple):
 class _Operation:
     """`about` finds out what one request is about; without it all are about `resource`.
 
-    `names` says that requests hold a person's identifier.
+    `names` says that requests name a person, or that answers may hold what is kept of many: nothing is kept
+    of such a call beside its record, for no erasure would find it there.
     """
 
     request: type[Message]
@@ -215,5 +216,5 @@ OPERATIONS = {
         subject_pb2.ListHoldsRequest, "administer", resource=VAULT, names=True
     ),
     "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
-    "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True),
+    "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True, names=True),
 }

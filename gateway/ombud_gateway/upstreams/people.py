@@ -40,6 +40,7 @@ _WHAT = (
     " base64, where they were kept. `subject` in facts is a pseudonym that only the vault ties to the person."
     " `reviews` are the calls that waited, or wait, for a human, and what the human is shown meanwhile."
 )
+_LATE = "reviews that calls opened meanwhile: they could not be closed now, and go when they expire"
 _COPIES = "copies and backups of the database of reviews: they stay as they are until they expire"
 
 
@@ -80,7 +81,8 @@ class People:
         """Erase a person; what has begun is finished although its caller leaves.
 
         The reviews go first: they are found by the pseudonym, which the ledger's erasure destroys. A crash
-        between the two leaves a person who is still known and can be erased again.
+        between the two leaves a person who is still known and can be erased again; what calls opened
+        meanwhile is closed after it, or expires.
         """
         task = asyncio.ensure_future(self._erase(subject))
         self._under_way.add(task)  # or nobody might hold on to it once its caller has left
@@ -106,13 +108,25 @@ class People:
     async def _erase(self, subject: str) -> Erased:
         # No hold comes in between: whoever is held keeps the reviews, too.
         async with self._changing:
+            # Whatever would refuse the ledger's part is asked first: then nothing is done.
+            self._demand_erasable()
             pseudonym = await self._ask(lambda vault: _unheld(vault, subject))
             closed = await self._reviews.erase(pseudonym) if pseudonym else 0
-            self._pseudonyms.forget(subject)
             erasure = await self._ask(lambda _vault: self._ledger.erase(subject))
+            self._pseudonyms.forget(subject)
+            remains, complete = [*erasure.remains, _COPIES], erasure.complete
             if pseudonym:  # calls that were under way may have opened others meanwhile
-                closed += await self._reviews.erase(pseudonym)
-        return Erased(replace(erasure, remains=(*erasure.remains, _COPIES)), closed)
+                try:
+                    closed += await self._reviews.erase(pseudonym)
+                except Unavailable:  # the person is not known any more: nobody could ask again
+                    remains, complete = [*remains, _LATE], False
+        return Erased(replace(erasure, remains=tuple(remains), complete=complete), closed)
+
+    def _demand_erasable(self) -> None:
+        try:
+            self._ledger.demand_erasable()
+        except LedgerError as error:
+            raise Unavailable("LEDGER_UNAVAILABLE", "the ledger cannot erase anybody now") from error
 
     async def _ask(self, work: Callable[[Vault], T]) -> T:
         vault = self._vault
