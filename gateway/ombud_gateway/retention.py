@@ -72,12 +72,11 @@ Declared = Annotated[RetentionSpec, BeforeValidator(_given), Field(default=None,
 def conflicts(spec: RetentionSpec, *, risk: str) -> Iterator[tuple[str, str, str]]:
     """Yield (field, value, what was expected) for periods that law or the ledger does not allow."""
     entries = spec.entries.period
-    if (
-        risk == "high"
-        and spec.overriding_legal_ground is None
-        and retention.outlives(retention.SIX_MONTHS, entries)
-    ):
-        yield "retention.entries.period", str(entries), _FLOOR
+    # A log is what was decided, and on what: a record without its facts tells nobody which answer was wrong.
+    for part in ("entries", "facts") if risk == "high" and spec.overriding_legal_ground is None else ():
+        period = spec.of(part).period
+        if retention.outlives(retention.SIX_MONTHS, period):
+            yield f"retention.{part}.period", str(period), _FLOOR
     for part, why in (
         ("facts", "facts whose entry is gone cannot be tied to a call, or checked, any more"),
         ("payloads", "a payload whose entry is gone cannot be tied to a call, or checked, any more"),
