@@ -38,10 +38,14 @@ _WHAT = (
     " call, or one word on it: `record` says when, by whom and under which policies it was judged; `facts`"
     " what the model was given and answered, and what people wrote; `payload` holds the bytes themselves, in"
     " base64, where they were kept. `subject` in facts is a pseudonym that only the vault ties to the person."
-    " `reviews` are the calls that waited, or wait, for a human, and what the human is shown meanwhile."
+    " `reviews` are the calls that waited, or wait, for a human, and what the human is shown meanwhile:"
+    " of an answer that waits its values are there, not its bytes."
 )
 _LATE = "reviews that calls opened meanwhile: they could not be closed now, and go when they expire"
-_COPIES = "copies and backups of the database of reviews: they stay as they are until they expire"
+_COPIES = (
+    "copies and backups of the database of reviews, which stay as they are; in PostgreSQL, until a vacuum,"
+    " what was overwritten"
+)
 
 
 @dataclass(frozen=True, slots=True)
