@@ -454,6 +454,7 @@ class Ledger:
             self.log,
             self._with_vault(parts.vault),
             append=self.append_blocking,
+            flush=self._writer.flush,
             seal=lambda: self._seal(None),
             finish_prunes=self._finish_prunes,
             cover=self._signing.cover,

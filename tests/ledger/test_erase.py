@@ -5,7 +5,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
@@ -24,7 +24,9 @@ from ombud_ledger import (
     Ledger,
     LedgerError,
     LedgerReadOnly,
+    LedgerUnavailable,
     Payload,
+    Position,
     RecordInvalid,
     SubjectErased,
     SubjectHeld,
@@ -231,19 +233,92 @@ def test_under_way(tmp_path: Path, vault: Vault) -> None:
     ledger = build(root, vault)
     pseudonym = vault.pseudonym(ANN)
     vault.begin_erasure(ANN)
-    late = Facts(None, {}, {"reason": f"{NAME}, late"}, pseudonym)
-    ledger.append_blocking("decision", {"id": "late"}, late)
+    facts = Facts(None, {}, {"reason": f"{NAME}, late"}, pseudonym)
+    ledger.append_blocking("decision", {"id": "late"}, facts)
     with pytest.raises(SubjectErased, match="erasing"):
         ledger.append_blocking("decision", {"id": "late"}, payload=Payload(pseudonym, b""))
     assert ledger.erase(ANN).rows == 5
     size = ledger.size
     with pytest.raises(SubjectErased, match="erased, since"):
-        ledger.append_blocking("decision", {"id": "too late"}, late)
+        ledger.append_blocking("decision", {"id": "too late"}, facts)
     with pytest.raises(SubjectKeyMissing):
         ledger.append_blocking("decision", {"id": "another's"}, Facts(None, {}, {}, "ab" * 16))
     assert ledger.size == size
     assert NAME.encode() not in bytes_under(root)
     ledger.close()
+    samples.assert_sound(root)
+
+
+def between(vault: Vault, act: Callable[[], object], after: Callable[[], object] = lambda: None) -> None:
+    """Have something happen in the last moment before keys are destroyed, and right after."""
+    destroy = vault.destroy_keys
+
+    def destroyed(erasure: str, log: str) -> None:
+        act()
+        destroy(erasure, log)
+        after()
+
+    vault.destroy_keys = destroyed  # type: ignore[method-assign]
+
+
+def late(ledger: Ledger, pseudonym: str) -> Position:
+    """Append facts about a person, as a call does that has been under way for long."""
+    return ledger.append_blocking("decision", {"id": "late"}, Facts(None, {}, {"reason": NAME}, pseudonym))
+
+
+def test_in_the_last_moment(tmp_path: Path, vault: Vault) -> None:
+    """Facts that come between the last look for them and the end of the keys are blanked all the same."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    pseudonym = vault.pseudonym(ANN)
+    between(vault, lambda: late(ledger, pseudonym))
+    erasure = ledger.erase(ANN)
+    assert (erasure.complete, erasure.rows, len(erasure.files)) == (True, 5, 3)
+    assert NAME.encode() not in bytes_under(root)
+    assert [each["event"] for each in shreds(root)] == ["file", "file", "file", "keys"]
+    ledger.close()
+    samples.assert_sound(root)
+
+
+def test_in_the_last_moment_before_a_crash(tmp_path: Path, vault: Vault) -> None:
+    """So are they where a crash comes after the end of the keys: the next opening looks for them first."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    pseudonym = vault.pseudonym(ANN)
+
+    def crash() -> None:
+        raise OSError(5, "Input/output error")
+
+    between(vault, lambda: late(ledger, pseudonym), crash)
+    with pytest.raises(LedgerUnavailable):
+        ledger.erase(ANN)
+    ledger.close()
+    assert NAME.encode() in bytes_under(root)
+    samples.open_log(root, vault=vault).close()
+    assert NAME.encode() not in bytes_under(root)
+    assert [each["event"] for each in shreds(root)] == ["file", "file", "file", "keys"]
+    assert vault.pending_erasures("r-0") == {}
+    samples.assert_sound(root)
+
+
+def test_in_the_last_moment_in_another_log(tmp_path: Path, vault: Vault) -> None:
+    """Where they come in another log, that one blanks them, and only then is it said that all is over."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    other = samples.open_log(root, vault=vault, log="r-1")
+    pseudonym = vault.pseudonym(ANN)
+    between(vault, lambda: late(other, pseudonym))
+    erasure = ledger.erase(ANN)
+    assert not erasure.complete
+    assert erasure.remains[0].startswith("facts in log r-1: its own process")
+    assert [each["event"] for each in shreds(root)] == ["file", "file"]
+    other.close()
+    samples.open_log(root, vault=vault, log="r-1").close()  # resumes
+    assert NAME.encode() not in bytes_under(root)
+    ledger.close()
+    samples.open_log(root, vault=vault).close()
+    assert [each["event"] for each in shreds(root)] == ["file", "file", "keys"]
+    assert vault.pending_erasures("r-0") == vault.pending_erasures("r-1") == {}
     samples.assert_sound(root)
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
-from typing import Final
+from typing import Final, NamedTuple
 
 from ombud_ledger import canonical
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
@@ -73,6 +73,14 @@ class VaultAccount:
     erasing: int
     erased: int
     holds: int
+
+
+class PendingErasure(NamedTuple):
+    """An erasure to be carried on with in a log: its state, whose it is, whether this log is to say so."""
+
+    state: str
+    pseudonyms: list[str]
+    ours: bool
 
 
 def _microseconds() -> int:
@@ -309,13 +317,13 @@ class Vault:
                 self._living.forget(row.pseudonym.hex())
             return erasure, [row.pseudonym.hex() for row in rows]
 
-    def pending_erasures(self, log: str) -> dict[str, tuple[str, list[str]]]:
-        """Return erasures to be carried on with in this log, by id: the state, and the pseudonyms."""
-        found: dict[str, tuple[str, list[str]]] = {}
+    def pending_erasures(self, log: str) -> dict[str, PendingErasure]:
+        """Return erasures to be carried on with in this log, by id."""
+        found: dict[str, PendingErasure] = {}
         with self._lock, _usable(self._folder):
             for row in self._store.pending():
-                if row.state == ERASING or row.log == log:
-                    found.setdefault(row.erasure or "", (row.state, []))[1].append(row.pseudonym.hex())
+                new = PendingErasure(row.state, [], row.log == log)
+                found.setdefault(row.erasure or "", new).pseudonyms.append(row.pseudonym.hex())
         return found
 
     def destroy_keys(self, erasure: str, log: str) -> None:
