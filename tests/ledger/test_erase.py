@@ -322,6 +322,50 @@ def test_in_the_last_moment_in_another_log(tmp_path: Path, vault: Vault) -> None
     samples.assert_sound(root)
 
 
+def test_a_hold_in_the_last_moment(tmp_path: Path, vault: Vault) -> None:
+    """A legal hold that is placed while an erasure runs keeps key and payloads; released, it goes on."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    holds: list[str] = []
+    between(vault, lambda: holds.append(vault.hold(ANN, "suit")) if not holds else None)
+    with pytest.raises(SubjectHeld, match="under legal hold"):
+        ledger.erase(ANN)
+    assert (vault.account().erasing, vault.account().erased) == (1, 0)
+    assert [each["event"] for each in shreds(root)] == ["file", "file"]
+    vault.release(holds[0])
+    assert ledger.erase(ANN).complete
+    ledger.close()
+    samples.assert_sound(root)
+
+
+def test_what_cannot_be_removed(tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of facts that an attempt left behind go, of whatever kind; while they cannot, it is not over."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    staging = log_layout(root, "r-0").staging
+    ledger.seal_blocking()
+    (staging / "attempt").mkdir()
+    (staging / "attempt/copy").write_text(NAME)
+    (staging / "copy").write_text(NAME)
+    remove = shutil.rmtree
+
+    def rmtree(path: Path, *, ignore_errors: bool = False) -> None:
+        if path.name != "attempt":
+            remove(path, ignore_errors=ignore_errors)
+        elif not ignore_errors:
+            raise OSError(39, "Directory not empty")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", rmtree)
+        with pytest.raises(LedgerUnavailable, match="not empty"):
+            ledger.erase(ANN)
+    assert ledger.erase(ANN).complete
+    assert NAME.encode() not in bytes_under(root)
+    assert list(staging.iterdir()) == []
+    ledger.close()
+    samples.assert_sound(root)
+
+
 def test_several_logs(tmp_path: Path, vault: Vault) -> None:
     """Keys wait until every log of the ledger has blanked the person's facts; the last one destroys them."""
     root = tmp_path / "ledger"

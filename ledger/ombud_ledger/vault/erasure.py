@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ombud_ledger.durable import Durable, publish
+from ombud_ledger.durable import Durable, publish, sync_folder
 from ombud_ledger.errors import LedgerUnavailable
 from ombud_ledger.latest import latest
 from ombud_ledger.layout import SealedFile, log_layout, log_names
@@ -81,7 +81,7 @@ class Eraser:
         self._durable = durable
 
     def erase(self, subject: str, progress: Progress | None = None) -> Erasure:
-        """Erase a person, by their own identifier. Raises SubjectHeld, SubjectUnknown, LedgerUnavailable."""
+        """Erase a person, by their own identifier. Raises as `Ledger.erase`."""
         # 1. The key store says that it begins: a call of the person from now on has another pseudonym. A
         #    crash after this is resumed.
         erasure, pseudonyms = self._vault.begin_erasure(subject)
@@ -201,10 +201,14 @@ class Eraser:
         return staged[-1].rows
 
     def _purge(self) -> None:
-        # What an attempt left in staging/ that was cut short: copies of facts that are to be gone.
+        # What an attempt left in staging/ that was cut short: copies of facts that are to be gone, for good.
         def act() -> None:
             for left in self._layout.staging.iterdir():
-                shutil.rmtree(left, ignore_errors=True)
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink()
+            sync_folder(self._layout.staging)
 
         self._durable("erase.purge", act)
 
