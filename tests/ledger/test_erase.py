@@ -25,6 +25,7 @@ from ombud_ledger import (
     LedgerError,
     LedgerReadOnly,
     LedgerUnavailable,
+    LedgerUnreadable,
     Payload,
     Position,
     RecordInvalid,
@@ -385,24 +386,29 @@ def test_several_logs(tmp_path: Path, vault: Vault) -> None:
     assert NAME.encode() not in bytes_under(root)
 
 
-def test_the_keeper_resumes(tmp_path: Path, vault: Vault) -> None:
-    """A log that seals by itself carries out, by itself, what another process began."""
-    root = tmp_path / "ledger"
-    ledger = build(root, vault)
-    ledger.close()
-    over = Event()
-    vault.begin_erasure(ANN)
-    hold = vault.hold(ANN, "not yet")  # so that opening leaves it
-    options = replace(samples.QUIET, seal_automatically=True)
-    ledger = samples.open_log(root, vault=vault, options=options)
-    assert ledger._eraser is not None
-    settle = vault.end_erasure
+def said(vault: Vault) -> Event:
+    """Return what is set once an erasure is over."""
+    over, settle = Event(), vault.end_erasure
 
     def ended(erasure: str) -> None:
         settle(erasure)
         over.set()
 
     vault.end_erasure = ended  # type: ignore[method-assign]
+    return over
+
+
+def test_the_keeper_resumes(tmp_path: Path, vault: Vault) -> None:
+    """A log that seals by itself carries out, by itself, what another process began."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    ledger.close()
+    vault.begin_erasure(ANN)
+    hold = vault.hold(ANN, "not yet")  # so that opening leaves it
+    options = replace(samples.QUIET, seal_automatically=True)
+    ledger = samples.open_log(root, vault=vault, options=options)
+    assert ledger._eraser is not None
+    over = said(vault)
     assert ledger.latest("shred") is None
     vault.release(hold)
     assert over.wait(30)
@@ -737,6 +743,44 @@ def test_payloads_are_checked(tmp_path: Path, vault: Vault) -> None:
             check_payloads(changed, commits)
     path.unlink()
     assert findings(root) == [("incomplete", "the payloads file is missing")]
+
+
+def test_a_cut_payloads_file(tmp_path: Path, vault: Vault) -> None:
+    """A payloads file that is cut is in the account, with the keys at hand too, and hides no other file."""
+    root, _ = sealed(tmp_path, vault)
+    cut, other = sorted(root.glob("logs/r-0/payloads/*.parquet"))[:2]
+    cut.write_bytes(cut.read_bytes()[:-10])
+    name = f"payloads/{cut.name}"
+    found = [(each.level, each.file) for each in verify(root, vault=vault).all_findings()]
+    assert found == [("broken", name), ("unreadable", name)]
+    assert verify(root, vault=vault).exit_code == 1
+    with closing(Vault.create(tmp_path / "other", tmp_path / "others")) as foreign:
+        account = verify(root, vault=foreign)
+    opened = {each.entry for each in account.all_findings() if "key" in each.what and each.entry is not None}
+    assert opened & {row["seq"] for row in pq.read_table(other).to_pylist()}
+
+
+def test_a_cut_payloads_file_meets_an_erasure(tmp_path: Path, vault: Vault) -> None:
+    """A pending erasure that cannot look into a payloads file waits: the log opens, and its keeper lives."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    ledger.close()
+    cut = min(root.glob("logs/r-0/payloads/*.parquet"))
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[:-10])
+    vault.begin_erasure(ANN)
+    ledger = samples.open_log(root, vault=vault, options=replace(samples.QUIET, seal_automatically=True))
+    with pytest.raises(LedgerUnreadable, match=cut.name):
+        list(ledger.export(BOB).entries)
+    with pytest.raises(LedgerUnreadable, match=cut.name):
+        ledger.erase(ANN)
+    assert vault.account().erasing == 1
+    over = said(vault)
+    cut.write_bytes(whole)
+    assert over.wait(30)
+    ledger.close()
+    assert NAME.encode() not in bytes_under(root)
+    assert verify(root, vault=vault).exit_code == 0
 
 
 def test_keys_are_checked(tmp_path: Path, vault: Vault) -> None:
