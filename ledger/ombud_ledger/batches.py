@@ -23,7 +23,7 @@ _LONGEST = ("record", "facts", "ciphertext")  # the column that makes a file's r
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Read a sealed file inside; raise LedgerUnreadable, naming it, for whatever its bytes make pyarrow raise."""
+    """Read a sealed file inside: what its bytes make pyarrow raise is LedgerUnreadable, and names it."""
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:

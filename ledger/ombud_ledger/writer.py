@@ -335,7 +335,7 @@ class Writer:
             self._on_durable(tail.size - 1, leaves, chains)
 
     def _fail_queued(self) -> None:
-        # Admission is shut, so this ends; requests to roll or flush fail with the rest, a request to stop is kept.
+        # Admission is shut, so this ends; requests to roll or flush fail with the rest, one to stop is kept.
         batch: list[Pending] = []
         stops: list[_Stop] = []
         while True:

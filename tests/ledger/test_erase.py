@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import ombud_ledger.latest
 from ledger import samples, second_verifier
 from ombud_ledger import (
     Facts,
@@ -41,7 +43,7 @@ from ombud_ledger.check_payloads import check_payloads
 from ombud_ledger.errors import EntryBroken
 from ombud_ledger.hashing import payload_commit
 from ombud_ledger.hot import PayloadRow
-from ombud_ledger.layout import log_layout
+from ombud_ledger.layout import LogLayout, log_layout
 from ombud_ledger.records import stretch
 from ombud_ledger.snapshot import snapshot
 
@@ -384,6 +386,59 @@ def test_several_logs(tmp_path: Path, vault: Vault) -> None:
     ledger.close()
     samples.assert_sound(root)
     assert NAME.encode() not in bytes_under(root)
+
+
+def test_while_it_waits(tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An erasure that waits for another log is looked at more and more rarely, and seals nothing then."""
+    root = tmp_path / "ledger"
+    other = samples.open_log(root, vault=vault, log="r-1")
+    samples.about(other, vault, ANN, 1, NAME)
+    ledger = build(root, vault)
+    assert not ledger.erase(ANN).complete
+    samples.fill(ledger, 2)
+    segments = len(list(root.glob("logs/r-0/entries/*")))
+    eraser, looks = ledger._eraser, list[float]()
+    assert eraser is not None
+    resume, time = eraser.resume, 0.0
+
+    def look() -> bool:
+        looks.append(time)
+        return resume()
+
+    def wait(seconds: float) -> bool:
+        nonlocal time
+        time += seconds
+        if time == 40:
+            other.close()
+            samples.open_log(root, vault=vault, log="r-1").close()  # resumes
+        return time > 70
+
+    monkeypatch.setattr(eraser, "resume", look)
+    monkeypatch.setattr(ledger, "_closing", SimpleNamespace(wait=wait, is_set=lambda: False))
+    ledger._keep()
+    assert looks[:6] == [0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+    assert looks[6:9] == [63.5, 64.0, 64.5]  # nothing waits any more
+    assert len(list(root.glob("logs/r-0/entries/*"))) == segments
+    assert ledger.seal_error is None
+    monkeypatch.undo()
+    ledger.close()
+    samples.assert_sound(root)
+
+
+def test_one_walk_through_the_log(tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many files an erasure rewrites, it looks once for what shred entries say of them."""
+    ledger = build(tmp_path / "ledger", vault)
+    walks: list[str] = []
+    candidates = ombud_ledger.latest._candidates
+
+    def walked(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str]]:
+        walks.append(kind)
+        return candidates(layout, kind)
+
+    monkeypatch.setattr(ombud_ledger.latest, "_candidates", walked)
+    assert len(ledger.erase(BOB).files) == 3
+    assert walks.count("shred") == 2  # and once more for what says that keys are gone
+    ledger.close()
 
 
 def said(vault: Vault) -> Event:

@@ -47,12 +47,12 @@ def facts_about(path: Path, pseudonyms: Iterable[str]) -> Iterator[FactsRow]:
     There are none in a file that is not there any more: whoever writes to its log pruned it meanwhile.
     """
     wanted = frozenset(pseudonyms)
-    with readable(path), suppress(FileNotFoundError):
-        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
-            for batch in parquet.iter_batches(4_096, columns=["seq", "salt", "facts"], use_threads=False):
-                for at in rows_about(batch.column(2), wanted):
-                    seq, salt, facts = (column[at].as_py() for column in batch.columns)
-                    yield FactsRow(seq, salt, facts.encode())
+    checked = {"page_checksum_verification": True}
+    with readable(path), suppress(FileNotFoundError), pq.ParquetFile(path, **checked) as parquet:
+        for batch in parquet.iter_batches(4_096, columns=["seq", "salt", "facts"], use_threads=False):
+            for at in rows_about(batch.column(2), wanted):
+                seq, salt, facts = (column[at].as_py() for column in batch.columns)
+                yield FactsRow(seq, salt, facts.encode())
 
 
 def hot_facts(layout: LogLayout, pseudonyms: Iterable[str]) -> bool:

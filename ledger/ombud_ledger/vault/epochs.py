@@ -69,8 +69,8 @@ class EpochKeys:
 
         Doing it again goes on where it stopped.
         """
-        # 1. The key store names it, so it counts: it gets its name. Where a key has that name already, that is
-        #    the one everything is wrapped with, and the other is none.
+        # 1. The key store names it, so it counts: it gets its name. Where a key has that name already, this
+        #    is the one that everything is wrapped with, and the other opens nothing.
         new, key = self._path(number, "new"), self._path(number, "key")
         if new.exists() and not key.exists():
             publish(new, key, self._durable, "vault.key.settle")

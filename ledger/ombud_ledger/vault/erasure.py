@@ -11,16 +11,17 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from ombud_ledger.durable import Durable, publish, sync_folder
-from ombud_ledger.errors import LedgerUnavailable
-from ombud_ledger.latest import latest
+from ombud_ledger.errors import EntryBroken, LedgerUnavailable
+from ombud_ledger.latest import backwards, latest
 from ombud_ledger.layout import SealedFile, log_layout, log_names
 from ombud_ledger.segment import Progress
-from ombud_ledger.shreds import FILE, KEYS
+from ombud_ledger.shreds import FILE, KEYS, shred_of
 from ombud_ledger.vault.keystore import ERASED, ERASING
 from ombud_ledger.vault.vault import LOOK_MICROSECONDS, PendingErasure, Vault
 
@@ -92,8 +93,10 @@ class Eraser:
 
         Say whether anything is left that waits for another log.
         """
-        pending = self._vault.pending_erasures(self._log)
-        return not all([self._carry_out(erasure, each, None).complete for erasure, each in pending.items()])
+        waits = False
+        for erasure, pending in self._vault.pending_erasures(self._log).items():
+            waits |= not self._carry_out(erasure, pending, None).complete
+        return waits
 
     def _carry_out(self, erasure: str, pending: PendingErasure, progress: Progress | None) -> Erasure:
         from ombud_ledger.vault.about import count_payloads  # here: it needs Arrow
@@ -162,14 +165,26 @@ class Eraser:
 
         done = []
         sealed = self._layout.facts_files()
+        logged: dict[str, str] | None = None  # read once, if at all: it takes a walk through the whole log
         for at, file in enumerate(sealed):
             if any(True for _ in facts_about(file.path, pseudonyms)):
-                done.append((file.name, self._blank(erasure, file, pseudonyms)))
+                logged = self._logged() if logged is None else logged
+                done.append((file.name, self._blank(erasure, file, pseudonyms, logged.get(file.name))))
             if progress:
                 progress("erase", at + 1, len(sealed))
         return done
 
-    def _blank(self, erasure: str, file: SealedFile, pseudonyms: Sequence[str]) -> int:
+    def _logged(self) -> dict[str, str]:
+        """Return the digest that the newest shred entry of each file gives it, by path."""
+        found: dict[str, str] = {}
+        for seq, record in backwards(self._layout, "shred"):
+            with suppress(EntryBroken):  # verification reports it
+                shred = shred_of(seq, record)
+                if shred is not None:
+                    found.setdefault(shred.path, shred.new)
+        return found
+
+    def _blank(self, erasure: str, file: SealedFile, pseudonyms: Sequence[str], logged: str | None) -> int:
         from ombud_ledger.seal import digest_of
         from ombud_ledger.vault.blank import Blanked, stage_blanked
 
@@ -181,8 +196,7 @@ class Eraser:
         new = staged[-1].file
         # b. Say so in the log: old digest, new one, and how many rows are blank, never which. From here on
         #    the new digest counts; a crash leaves a file that verification calls not carried out.
-        logged = latest(self._layout, "shred", {"path": file.name})
-        if logged is None or logged["new"] != new.sha256:
+        if logged != new.sha256:
             body = {
                 "event": FILE,
                 "erasure": erasure,

@@ -36,8 +36,8 @@ def rotate(
     """
     held = Lock(lock)
     try:
-        # 1. A new epoch key, durable; what is the old one is asked only now, when nobody else rotates. A crash after this leaves a key that nothing was encrypted with; the
-        #    next opening destroys it.
+        # 1. A new epoch key, durable; which is the old one is asked only now, when nobody else rotates. A
+        #    crash after this leaves a key that nothing was encrypted with; the next opening destroys it.
         old = current()
         new = epochs.make(old.number + 1)
         # 2. One transaction moves everything to it, or nothing.

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import time_ns
 from typing import Final, NamedTuple
 
 from ombud_ledger import canonical
+from ombud_ledger.clock import microseconds
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Dark
 from ombud_ledger.errors import (
@@ -83,10 +83,6 @@ class PendingErasure(NamedTuple):
     ours: bool
 
 
-def _microseconds() -> int:
-    return time_ns() // 1_000
-
-
 class Vault:
     """An open vault. Make it with `create` or `open`; threads and processes may share one."""
 
@@ -144,7 +140,7 @@ class Vault:
         folder: Path,
         keys: Path,
         *,
-        clock: Callable[[], int] = _microseconds,
+        clock: Callable[[], int] = microseconds,
         durable: Durable = act_now,
         randomness: Callable[[int], bytes] = os.urandom,
     ) -> "Vault":
