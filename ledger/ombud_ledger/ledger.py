@@ -25,7 +25,7 @@ from ombud_ledger.errors import (
     LedgerUnavailable,
 )
 from ombud_ledger.facts import Facts
-from ombud_ledger.intake import Intake
+from ombud_ledger.intake import Intake, UnderWay
 from ombud_ledger.kinds import FORMAT
 from ombud_ledger.latest import latest
 from ombud_ledger.layout import log_layout, objects_folder
@@ -96,6 +96,7 @@ class Ledger:
             self._lock.release()
             raise
         # 4. Serve.
+        self._under_way = UnderWay()
         self._intake = Intake(self._objects, parts.randomness, parts.vault, origin)
         self._seal_lock = threading.Lock()
         self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
@@ -384,9 +385,18 @@ class Ledger:
         payload: "Payload | None",
     ) -> None:
         check_body(kind, body)
-        held = None if facts is None else self._intake.held(facts)
-        dark = None if payload is None else self._intake.dark(payload, body)
-        self._writer.admit(kind, body, held, loop, future, payload=dark)
+        token = self._under_way.begin()
+        try:
+            held = None if facts is None else self._intake.held(facts)
+            dark = None if payload is None else self._intake.dark(payload, body)
+            self._writer.admit(kind, body, held, loop, future, payload=dark)
+        finally:
+            self._under_way.end(token)
+
+    def _flush(self) -> None:
+        """Return once all appends that have begun are stored, or have failed. Raises LedgerUnavailable."""
+        self._under_way.wait()
+        self._writer.flush()
 
     def _with_vault(self, part: "_Part | None") -> "_Part":
         if part is None:
@@ -448,7 +458,7 @@ class Ledger:
             self.log,
             self._with_vault(parts.vault),
             append=self.append_blocking,
-            flush=self._writer.flush,
+            flush=self._flush,
             seal=lambda: self._seal(None),
             finish_prunes=self._finish_prunes,
             cover=self._signing.cover,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
+from time import sleep
 from types import SimpleNamespace
 
 import pytest
@@ -141,6 +142,36 @@ def test_in_the_last_moment_in_another_log(tmp_path: Path, vault: Vault) -> None
     samples.open_log(root, vault=vault).close()
     assert [each["event"] for each in shreds(root)] == ["file", "file", "keys"]
     assert vault.pending_erasures("r-0") == vault.pending_erasures("r-1") == {}
+    samples.assert_sound(root)
+
+
+def test_between_asking_and_being_admitted(
+    tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An append that was told that the person is being erased, and goes on when they are, is waited for."""
+    root = tmp_path / "ledger"
+    ledger = build(root, vault)
+    pseudonym, demand, asked, destroyed = vault.pseudonym(ANN), vault.demand_known, Event(), Event()
+
+    def slow(pseudonym: str) -> None:
+        demand(pseudonym)
+        asked.set()
+        assert destroyed.wait(30)
+        sleep(0.3)  # for as long as the rest of the erasure would take
+
+    monkeypatch.setattr(vault, "demand_known", slow)
+    caller = Thread(target=late, args=(ledger, pseudonym))
+
+    def begin() -> None:
+        caller.start()
+        assert asked.wait(30)
+
+    between(vault, begin, destroyed.set)
+    erasure = ledger.erase(ANN)
+    caller.join()
+    assert (erasure.complete, erasure.rows) == (True, 5)
+    assert NAME.encode() not in bytes_under(root)
+    ledger.close()
     samples.assert_sound(root)
 
 

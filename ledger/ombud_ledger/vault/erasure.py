@@ -155,7 +155,7 @@ class Eraser:
     def _in_tail(self, pseudonyms: Sequence[str]) -> bool:
         from ombud_ledger.vault.about import hot_facts
 
-        self._flush()  # what was admitted counts, though it may not be stored yet
+        self._flush()  # what has begun counts, though it may not be stored yet
         return hot_facts(self._layout, pseudonyms)
 
     def _blank_all(
