@@ -3,6 +3,7 @@
 """Rows of sealed files a batch at a time, and their typed columns held against what was hashed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,15 @@ _ROWS = 256  # and parsed at a time, if they must be: that should stay in the pr
 _BYTES = 1024 * 1024
 _THRIFT_LIMIT = 64 * 1024 * 1024
 _LONGEST = ("record", "facts", "ciphertext")  # the column that makes a file's rows long
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Read a sealed file inside: what its bytes make pyarrow raise is LedgerUnreadable, and names it."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise LedgerUnreadable(f"{path.name}: {error}") from error
 
 
 def batches(path: Path, schema: pa.Schema) -> Iterator[Any]:

@@ -5,11 +5,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
-
 from ombud_ledger import tables
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding
-from ombud_ledger.batches import batches
+from ombud_ledger.batches import batches, readable
 from ombud_ledger.errors import EntryBroken, LedgerUnreadable
 from ombud_ledger.hashing import payload_commit
 from ombud_ledger.hot import PayloadRow
@@ -31,7 +29,7 @@ def check_payloads_file(job: SegmentJob, commits: dict[int, str], result: Segmen
         check_payloads(payload_rows(job.folder / name), commits)
     except EntryBroken as error:
         result.findings.append(Finding(BROKEN, str(error), entry=error.seq, file=name))
-    except (LedgerUnreadable, OSError, pa.ArrowException, ValueError, MemoryError) as error:
+    except LedgerUnreadable as error:
         if stands is not None:
             result.findings.append(file_finding(UNREADABLE, f"cannot be read: {error}"[:500], name, seal))
 
@@ -51,6 +49,7 @@ def check_payloads(rows: Iterable[PayloadRow], commits: dict[int, str]) -> None:
 
 
 def payload_rows(path: Path) -> Iterator[PayloadRow]:
-    """Yield the rows of a payloads file. Raises LedgerUnreadable, and what pyarrow raises."""
-    for batch in batches(path, tables.payloads_schema()):
-        yield from map(PayloadRow, *(column.to_pylist() for column in batch.columns))
+    """Yield the rows of a payloads file. Raises LedgerUnreadable."""
+    with readable(path):
+        for batch in batches(path, tables.payloads_schema()):
+            yield from map(PayloadRow, *(column.to_pylist() for column in batch.columns))

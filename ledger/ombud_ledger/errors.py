@@ -64,7 +64,10 @@ class SubjectUnknown(LedgerError):
 
 
 class SubjectHeld(LedgerError):
-    """The subject is under legal hold: release it first. Nothing was erased."""
+    """The subject is under legal hold: release it first.
+
+    Nothing was erased; of an erasure that was under way when the hold was placed, no key.
+    """
 
 
 class SubjectErased(LedgerError):

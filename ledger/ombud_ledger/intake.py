@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What callers hand in beside a record, made ready to be stored: facts salted, payloads encrypted."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,30 @@ if TYPE_CHECKING:
     from ombud_ledger.vault.vault import Vault
 
 _CONTRACTS_KEPT: Final = 1_024
+_LOOK: Final = 0.001  # seconds between looks whether an append has been admitted, which takes far less
+
+
+class UnderWay:
+    """The appends that have begun and are not admitted yet; they may have asked already who is erased."""
+
+    def __init__(self) -> None:
+        self._now: set[object] = set()  # adding, removing and copying are atomic
+
+    def begin(self) -> object:
+        """Count one in; return what to end it with."""
+        token = object()
+        self._now.add(token)
+        return token
+
+    def end(self, token: object) -> None:
+        """Count it out."""
+        self._now.discard(token)
+
+    def wait(self) -> None:
+        """Return once those that have begun by now have ended."""
+        begun = self._now.copy()
+        while not begun.isdisjoint(self._now.copy()):
+            time.sleep(_LOOK)
 
 
 class Intake:

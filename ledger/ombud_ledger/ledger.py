@@ -7,7 +7,6 @@ import logging
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ombud_ledger.apart import StageApart
 from ombud_ledger.canonical import JSON
+from ombud_ledger.clock import microseconds
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Head, Position, check_body
 from ombud_ledger.errors import (
@@ -25,7 +25,7 @@ from ombud_ledger.errors import (
     LedgerUnavailable,
 )
 from ombud_ledger.facts import Facts
-from ombud_ledger.intake import Intake
+from ombud_ledger.intake import Intake, UnderWay
 from ombud_ledger.kinds import FORMAT
 from ombud_ledger.latest import latest
 from ombud_ledger.layout import log_layout, objects_folder
@@ -50,14 +50,8 @@ if TYPE_CHECKING:
 
 _Part = TypeVar("_Part")
 _LOG: Final = logging.getLogger(__name__)
-_CONTRACTS_KEPT: Final = 1_024
 _SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
-_SEAL_BACKOFF_MOST: Final = 60.0
-
-
-def microseconds() -> int:
-    """Return the wall clock in microseconds UTC."""
-    return time.time_ns() // 1_000
+_BACKOFF_MOST: Final = 60.0
 
 
 class Ledger:
@@ -102,6 +96,7 @@ class Ledger:
             self._lock.release()
             raise
         # 4. Serve.
+        self._under_way = UnderWay()
         self._intake = Intake(self._objects, parts.randomness, parts.vault, origin)
         self._seal_lock = threading.Lock()
         self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
@@ -394,9 +389,18 @@ class Ledger:
         payload: "Payload | None",
     ) -> None:
         check_body(kind, body)
-        held = None if facts is None else self._intake.held(facts)
-        dark = None if payload is None else self._intake.dark(payload, body)
-        self._writer.admit(kind, body, held, loop, future, payload=dark)
+        token = self._under_way.begin()
+        try:
+            held = None if facts is None else self._intake.held(facts)
+            dark = None if payload is None else self._intake.dark(payload, body)
+            self._writer.admit(kind, body, held, loop, future, payload=dark)
+        finally:
+            self._under_way.end(token)
+
+    def _flush(self) -> None:
+        """Return once all appends that have begun are stored, or have failed. Raises LedgerUnavailable."""
+        self._under_way.wait()
+        self._writer.flush()
 
     def _with_vault(self, part: "_Part | None") -> "_Part":
         if part is None:
@@ -447,7 +451,7 @@ class Ledger:
             try:
                 with self._seal_lock:
                     self._eraser.resume()
-            except LedgerError as error:  # calls do not wait for it; the next opening tries again
+            except LedgerError as error:  # calls do not wait for it; the keeper tries again
                 _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
 
     def _make_eraser(self, parts: "_Parts") -> "Eraser":
@@ -458,6 +462,7 @@ class Ledger:
             self.log,
             self._with_vault(parts.vault),
             append=self.append_blocking,
+            flush=self._flush,
             seal=lambda: self._seal(None),
             finish_prunes=self._finish_prunes,
             cover=self._signing.cover,
@@ -500,21 +505,26 @@ class Ledger:
         return tail, frozen
 
     def _keep(self) -> None:
-        delay = _SEAL_CHECK
+        delay = pause = _SEAL_CHECK
+        passed = 0.0  # seconds since erasures were looked at
         while not self._closing.wait(delay):
+            passed += delay
             try:
                 if self._writer.silent(self._options.beat_seconds):
                     self.append_blocking("beat", {})
                 with self._seal_lock:
                     if self._frozen is not None or self._writer.due():
                         self._seal(None)
-                    if self._eraser is not None:
-                        self._eraser.resume()
+                    if self._eraser is not None and passed >= pause:
+                        # One that waits for another log may do so for days, and each look reads all facts.
+                        waits = self._eraser.resume()
+                        pause = min(pause * 2, _BACKOFF_MOST) if waits else _SEAL_CHECK
+                        passed = 0.0
             except (LedgerError, OSError) as error:
                 if self._closing.is_set():
                     return
                 self.seal_error = error
-                delay = min(delay * 2, _SEAL_BACKOFF_MOST)
+                delay = min(delay * 2, _BACKOFF_MOST)
                 _LOG.warning("log %s: sealing failed, next try in %.1f s: %r", self.log, delay, error)
             else:
                 self.seal_error = None

@@ -189,7 +189,7 @@ class _Log:
                 if self._vault is not None and self._account.origin is not None:
                     from ombud_ledger.vault.check import check_keys  # here: it needs cryptography
 
-                    self._account.findings += check_keys(shot, self._vault, self._account.origin)
+                    self._account.findings.extend(check_keys(shot, self._vault, self._account.origin))
         except LedgerUnreadable as error:
             self._find(UNREADABLE, str(error))
         return self._account

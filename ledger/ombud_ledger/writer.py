@@ -45,6 +45,13 @@ class _Roll:
         self.future: Future[tuple[Path, int, int] | None] = Future()
 
 
+class _Flush:
+    """Asks the writer to say when what was queued before is stored, or has failed."""
+
+    def __init__(self) -> None:
+        self.future: Future[None] = Future()
+
+
 class _Stop:
     """Asks the writer to end."""
 
@@ -77,7 +84,7 @@ class Writer:
         self._on_state = on_state
         self._on_durable = on_durable
         self._lock = threading.Lock()  # over admission: state, clock and queue order agree
-        self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Stop] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Pending] | _Roll | _Flush | _Stop] = queue.SimpleQueue()
         self._held: list[Pending] = []
         self.idle = False  # the writer waits for something to do
         self._fixed_seconds = 1.0  # of a commit, of late, whatever its size; slow until it shows to be quick
@@ -177,12 +184,21 @@ class Writer:
     def roll(self) -> tuple[Path, int, int] | None:
         """Freeze the hot file, unless it holds mere housekeeping; return its path and range."""
         request = _Roll()
+        self._ask(request)
+        return request.future.result()
+
+    def flush(self) -> None:
+        """Return once what was admitted is stored, or has failed. Raises LedgerUnavailable."""
+        request = _Flush()
+        self._ask(request)
+        request.future.result()
+
+    def _ask(self, request: _Roll | _Flush) -> None:
         with self._lock:
             if self.state != "serving":
                 raise LedgerUnavailable(f"log {self._log} is {self.state}")
             self._let_go()
             self._queue.put(request)
-        return request.future.result()
 
     def stop(self, *, timeout: float) -> None:
         """Refuse new entries, commit what is queued, end the thread."""
@@ -216,6 +232,8 @@ class Writer:
                     batch = []
                     if isinstance(item, _Roll):
                         self._do_roll(item)
+                    elif isinstance(item, _Flush):
+                        item.future.set_result(None)
                     else:
                         running = False
                 try:
@@ -317,7 +335,7 @@ class Writer:
             self._on_durable(tail.size - 1, leaves, chains)
 
     def _fail_queued(self) -> None:
-        # Admission is shut, so this ends; requests to roll fail with the rest, a request to stop is kept.
+        # Admission is shut, so this ends; requests to roll or flush fail with the rest, one to stop is kept.
         batch: list[Pending] = []
         stops: list[_Stop] = []
         while True:
@@ -327,7 +345,7 @@ class Writer:
                 break
             if isinstance(item, list):
                 batch += item
-            elif isinstance(item, _Roll):
+            elif not isinstance(item, _Stop):
                 item.future.set_exception(LedgerUnavailable(f"log {self._log} is recovering"))
             else:
                 stops.append(item)

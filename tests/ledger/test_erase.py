@@ -7,10 +7,8 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import duckdb
@@ -18,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import ombud_ledger.latest
 from ledger import samples, second_verifier
 from ombud_ledger import (
     Facts,
@@ -26,9 +25,7 @@ from ombud_ledger import (
     LedgerReadOnly,
     Payload,
     RecordInvalid,
-    SubjectErased,
     SubjectHeld,
-    SubjectKeyMissing,
     SubjectUnknown,
     Vault,
     query,
@@ -38,7 +35,7 @@ from ombud_ledger.check_payloads import check_payloads
 from ombud_ledger.errors import EntryBroken
 from ombud_ledger.hashing import payload_commit
 from ombud_ledger.hot import PayloadRow
-from ombud_ledger.layout import log_layout
+from ombud_ledger.layout import LogLayout, log_layout
 from ombud_ledger.records import stretch
 from ombud_ledger.snapshot import snapshot
 
@@ -225,71 +222,20 @@ def test_a_hold(tmp_path: Path, vault: Vault) -> None:
     samples.assert_sound(root)
 
 
-def test_under_way(tmp_path: Path, vault: Vault) -> None:
-    """Facts under a pseudonym that is being erased are erased too; once it is erased they are refused."""
-    root = tmp_path / "ledger"
-    ledger = build(root, vault)
-    pseudonym = vault.pseudonym(ANN)
-    vault.begin_erasure(ANN)
-    late = Facts(None, {}, {"reason": f"{NAME}, late"}, pseudonym)
-    ledger.append_blocking("decision", {"id": "late"}, late)
-    with pytest.raises(SubjectErased, match="erasing"):
-        ledger.append_blocking("decision", {"id": "late"}, payload=Payload(pseudonym, b""))
-    assert ledger.erase(ANN).rows == 5
-    size = ledger.size
-    with pytest.raises(SubjectErased, match="erased, since"):
-        ledger.append_blocking("decision", {"id": "too late"}, late)
-    with pytest.raises(SubjectKeyMissing):
-        ledger.append_blocking("decision", {"id": "another's"}, Facts(None, {}, {}, "ab" * 16))
-    assert ledger.size == size
-    assert NAME.encode() not in bytes_under(root)
+def test_one_walk_through_the_log(tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many files an erasure rewrites, it looks once for what shred entries say of them."""
+    ledger = build(tmp_path / "ledger", vault)
+    walks: list[str] = []
+    candidates = ombud_ledger.latest._candidates
+
+    def walked(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str]]:
+        walks.append(kind)
+        return candidates(layout, kind)
+
+    monkeypatch.setattr(ombud_ledger.latest, "_candidates", walked)
+    assert len(ledger.erase(BOB).files) == 3
+    assert walks.count("shred") == 2  # and once more for what says that keys are gone
     ledger.close()
-    samples.assert_sound(root)
-
-
-def test_several_logs(tmp_path: Path, vault: Vault) -> None:
-    """Keys wait until every log of the ledger has blanked the person's facts; the last one destroys them."""
-    root = tmp_path / "ledger"
-    ledger = build(root, vault)
-    other = samples.open_log(root, vault=vault, log="r-1")
-    samples.about(other, vault, ANN, 50, NAME)
-    first = ledger.erase(ANN)
-    assert not first.complete
-    assert first.remains[0].startswith("facts in log r-1")
-    assert len(vault.pending_erasures("r-1")) == 1
-    other.close()
-    samples.assert_sound(root)
-    samples.open_log(root, vault=vault, log="r-1").close()  # resumes
-    assert vault.pending_erasures("r-1") == vault.pending_erasures("r-0") == {}
-    ledger.close()
-    samples.assert_sound(root)
-    assert NAME.encode() not in bytes_under(root)
-
-
-def test_the_keeper_resumes(tmp_path: Path, vault: Vault) -> None:
-    """A log that seals by itself carries out, by itself, what another process began."""
-    root = tmp_path / "ledger"
-    ledger = build(root, vault)
-    ledger.close()
-    over = Event()
-    vault.begin_erasure(ANN)
-    hold = vault.hold(ANN, "not yet")  # so that opening leaves it
-    options = replace(samples.QUIET, seal_automatically=True)
-    ledger = samples.open_log(root, vault=vault, options=options)
-    assert ledger._eraser is not None
-    settle = vault.end_erasure
-
-    def ended(erasure: str) -> None:
-        settle(erasure)
-        over.set()
-
-    vault.end_erasure = ended  # type: ignore[method-assign]
-    assert ledger.latest("shred") is None
-    vault.release(hold)
-    assert over.wait(30)
-    ledger.close()
-    assert NAME.encode() not in bytes_under(root)
-    samples.assert_sound(root)
 
 
 def test_signed(tmp_path: Path, vault: Vault) -> None:
@@ -618,6 +564,21 @@ def test_payloads_are_checked(tmp_path: Path, vault: Vault) -> None:
             check_payloads(changed, commits)
     path.unlink()
     assert findings(root) == [("incomplete", "the payloads file is missing")]
+
+
+def test_a_cut_payloads_file(tmp_path: Path, vault: Vault) -> None:
+    """A payloads file that is cut is in the account, with the keys at hand too, and hides no other file."""
+    root, _ = sealed(tmp_path, vault)
+    cut, other = sorted(root.glob("logs/r-0/payloads/*.parquet"))[:2]
+    cut.write_bytes(cut.read_bytes()[:-10])
+    name = f"payloads/{cut.name}"
+    found = [(each.level, each.file) for each in verify(root, vault=vault).all_findings()]
+    assert found == [("broken", name), ("unreadable", name)]
+    assert verify(root, vault=vault).exit_code == 1
+    with closing(Vault.create(tmp_path / "other", tmp_path / "others")) as foreign:
+        account = verify(root, vault=foreign)
+    opened = {each.entry for each in account.all_findings() if "key" in each.what and each.entry is not None}
+    assert opened & {row["seq"] for row in pq.read_table(other).to_pylist()}
 
 
 def test_keys_are_checked(tmp_path: Path, vault: Vault) -> None:

@@ -5,7 +5,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,8 +25,10 @@ from ombud_ledger import (
     Vault,
     VaultUnusable,
 )
+from ombud_ledger.durable import Lock, act_now
 from ombud_ledger.entry import Dark
 from ombud_ledger.hot import PayloadRow
+from ombud_ledger.vault.epochs import EpochKeys
 
 ANN = "ann.smith@example.org"
 MINUTE = 60_000_000
@@ -218,6 +220,64 @@ def test_an_old_backup_beside_newer_keys(tmp_path: Path, vault: Vault) -> None:
     assert [path.name for path in (tmp_path / "keys").iterdir()] == ["2.key"]
 
 
+def test_two_rotations_at_once(tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that comes late goes on from the epoch of the one before, and no key is lost."""
+    people = {name: vault.pseudonym(name) for name in ("ann", "bob")}
+    waits = [vault]
+
+    def lock(path: Path) -> Lock:
+        if waits:
+            waits.pop().rotate()  # another process comes first
+        return Lock(path)
+
+    with closing(reopen(tmp_path)) as late:
+        monkeypatch.setattr("ombud_ledger.vault.rotation.Lock", lock)
+        assert late.rotate() == Rotation(epoch=3, subjects=2, holds=0, destroyed=1)
+    with closing(reopen(tmp_path)) as again:
+        assert {name: again.find(name) for name in people} == people
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["3.key"]
+
+
+def test_a_key_is_not_replaced(tmp_path: Path, vault: Vault) -> None:
+    """A key that a rotation made in vain, of the number that is in use, does not replace the one in use."""
+    pseudonym = vault.pseudonym(ANN)
+    stray = tmp_path / "keys/1.new"
+    stray.write_bytes(bytes(32))
+    stray.chmod(0o600)
+    for _ in range(2):
+        with closing(reopen(tmp_path)) as again:
+            assert again.find(ANN) == pseudonym
+        assert [path.name for path in (tmp_path / "keys").iterdir()] == ["1.key"]
+
+
+def test_opened_while_another_rotates(tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation that ends while the vault is opened is not taken for an old copy of the key store."""
+    pseudonym, newest = vault.pseudonym(ANN), EpochKeys.newest
+
+    def rotated(keys: EpochKeys) -> int:
+        monkeypatch.undo()
+        vault.rotate()
+        return newest(keys)
+
+    monkeypatch.setattr(EpochKeys, "newest", rotated)
+    with closing(reopen(tmp_path)) as other:
+        assert other.find(ANN) == pseudonym
+
+
+def test_a_key_gets_its_name_meanwhile(tmp_path: Path, vault: Vault) -> None:
+    """A key that is settled between two looks at its names is found."""
+    vault.close()
+    (tmp_path / "keys/1.key").rename(tmp_path / "keys/1.new")
+
+    class Settling(EpochKeys):
+        def _path(self, number: int, kind: str) -> Path:
+            if kind == "new":
+                (tmp_path / "keys/1.new").rename(tmp_path / "keys/1.key")
+            return super()._path(number, kind)
+
+    assert Settling(tmp_path / "keys", act_now, bytes).read(1).number == 1
+
+
 ROTATION = [
     "vault.key.write",
     "vault.key.rename",
@@ -310,6 +370,48 @@ def test_erased_rows_are_gone(tmp_path: Path, vault: Vault) -> None:
     left = everything(tmp_path / "store")
     assert [each in left for each in secrets] == [False] * 3
     assert pseudonym in left
+
+
+def test_overwritten_rows_that_stayed(tmp_path: Path, vault: Vault) -> None:
+    """An erasure is over only when what was overwritten is in no file, though it takes several tries."""
+    vault.pseudonym(ANN)
+    broken = True
+
+    def durable(step: str, act: Callable[[], object]) -> None:
+        if broken and step == "vault.truncate":
+            raise OSError(5, "Input/output error")
+        act()
+
+    with closing(Vault.open(tmp_path / "store", tmp_path / "keys", durable=durable)) as failing:
+        row = failing._store.subject(bytes.fromhex(failing.pseudonym(ANN)))
+        assert row is not None
+        assert row.key is not None
+        erasure, _ = failing.begin_erasure(ANN)
+        with pytest.raises(VaultUnusable, match="Input/output"):
+            failing.destroy_keys(erasure, "r-0")
+        with pytest.raises(VaultUnusable, match="Input/output"):
+            failing.end_erasure(erasure)
+        assert list(failing.pending_erasures("r-0")) == [erasure]
+        broken = False
+        failing.end_erasure(erasure)
+        assert failing.pending_erasures("r-0") == {}
+        assert row.key not in everything(tmp_path / "store")
+
+
+def test_a_hold_placed_meanwhile(vault: Vault) -> None:
+    """A hold that is placed while an erasure runs keeps the keys, until it is released."""
+    pseudonym = vault.pseudonym(ANN)
+    erasure, _ = vault.begin_erasure(ANN)
+    hold = vault.hold(ANN, "suit")
+    vault.hold("bob", "suit")
+    with pytest.raises(SubjectHeld, match=hold):
+        vault.destroy_keys(erasure, "r-0")
+    row = vault._store.subject(bytes.fromhex(pseudonym))
+    assert row is not None
+    assert (row.state, row.key is None) == ("erasing", False)
+    vault.release(hold)
+    vault.destroy_keys(erasure, "r-0")
+    assert vault.account().erased == 1
 
 
 def test_holds(vault: Vault) -> None:

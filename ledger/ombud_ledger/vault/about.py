@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.batches import readable
 from ombud_ledger.layout import LogLayout
 from ombud_ledger.snapshot import snapshot
 
@@ -48,16 +47,12 @@ def facts_about(path: Path, pseudonyms: Iterable[str]) -> Iterator[FactsRow]:
     There are none in a file that is not there any more: whoever writes to its log pruned it meanwhile.
     """
     wanted = frozenset(pseudonyms)
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
-            for batch in parquet.iter_batches(4_096, columns=["seq", "salt", "facts"], use_threads=False):
-                for at in rows_about(batch.column(2), wanted):
-                    seq, salt, facts = (column[at].as_py() for column in batch.columns)
-                    yield FactsRow(seq, salt, facts.encode())
-    except FileNotFoundError:
-        return
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise LedgerUnreadable(f"{path.name}: {error}") from error
+    checked = {"page_checksum_verification": True}
+    with readable(path), suppress(FileNotFoundError), pq.ParquetFile(path, **checked) as parquet:
+        for batch in parquet.iter_batches(4_096, columns=["seq", "salt", "facts"], use_threads=False):
+            for at in rows_about(batch.column(2), wanted):
+                seq, salt, facts = (column[at].as_py() for column in batch.columns)
+                yield FactsRow(seq, salt, facts.encode())
 
 
 def hot_facts(layout: LogLayout, pseudonyms: Iterable[str]) -> bool:
@@ -76,13 +71,13 @@ def holds_facts(layout: LogLayout, pseudonyms: Iterable[str]) -> bool:
 
 
 def count_payloads(layout: LogLayout, pseudonyms: Iterable[str]) -> int:
-    """Return how many stored payloads are encrypted under keys of the pseudonyms."""
+    """Return how many stored payloads are encrypted under keys of the pseudonyms. Raises LedgerUnreadable."""
     wanted = frozenset(pseudonyms)
     count = 0
     with snapshot(layout) as shot:
         count += sum(row.subject in wanted for row in shot.payload_rows())
         for file in shot.payloads:
-            with suppress(FileNotFoundError), pq.ParquetFile(file.path) as parquet:  # pruned meanwhile
+            with readable(file.path), suppress(FileNotFoundError), pq.ParquetFile(file.path) as parquet:
                 subjects = parquet.read(columns=["subject"], use_threads=False)["subject"]
                 count += sum(each in wanted for each in subjects.to_pylist())
     return count

@@ -36,7 +36,8 @@ class EpochKeys:
 
     def read(self, number: int) -> EpochKey:
         """Return the key of an epoch. Raises VaultUnusable."""
-        for kind in ("key", "new"):
+        # The first name again in the end: another process may give it to the key between the two looks.
+        for kind in ("key", "new", "key"):
             path = self._path(number, kind)
             try:
                 with path.open("rb") as file:
@@ -68,15 +69,16 @@ class EpochKeys:
 
         Doing it again goes on where it stopped.
         """
-        # 1. The key store names it, so it counts: it gets its name.
-        new = self._path(number, "new")
-        if new.exists():
-            publish(new, self._path(number, "key"), self._durable, "vault.key.settle")
+        # 1. The key store names it, so it counts: it gets its name. Where a key has that name already, this
+        #    is the one that everything is wrapped with, and the other opens nothing.
+        new, key = self._path(number, "new"), self._path(number, "key")
+        if new.exists() and not key.exists():
+            publish(new, key, self._durable, "vault.key.settle")
         # 2. Older keys open nothing but old copies of the key store; those of a rotation that was not
         #    committed open nothing. A crash in here leaves them to the next opening.
         destroyed = 0
         for _, kind, path in self._files():
-            if path != self._path(number, "key"):
+            if path != key:
                 self._durable("vault.key.destroy", lambda path=path: _destroy(path))  # type: ignore[misc]
                 destroyed += kind == "key"
         return destroyed

@@ -11,18 +11,19 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ombud_ledger.durable import Durable, publish
-from ombud_ledger.errors import LedgerUnavailable
-from ombud_ledger.latest import latest
+from ombud_ledger.durable import Durable, publish, sync_folder
+from ombud_ledger.errors import EntryBroken, LedgerUnavailable
+from ombud_ledger.latest import backwards, latest
 from ombud_ledger.layout import SealedFile, log_layout, log_names
 from ombud_ledger.segment import Progress
-from ombud_ledger.shreds import FILE, KEYS
-from ombud_ledger.vault.keystore import ERASED
-from ombud_ledger.vault.vault import LOOK_MICROSECONDS, Vault
+from ombud_ledger.shreds import FILE, KEYS, shred_of
+from ombud_ledger.vault.keystore import ERASED, ERASING
+from ombud_ledger.vault.vault import LOOK_MICROSECONDS, PendingErasure, Vault
 
 _ROUNDS: Final = 8
 
@@ -45,7 +46,7 @@ class Erasure:
     """What an erasure did in this run, and what remains of the person, and why."""
 
     id: str  # random; the log's entries about it bear it
-    complete: bool  # the keys are destroyed
+    complete: bool  # the keys are destroyed, and no facts are left
     pseudonyms: int  # whose keys that are
     files: tuple[str, ...]  # facts files that were rewritten, by path inside the log
     rows: int  # facts blanked in them
@@ -63,6 +64,7 @@ class Eraser:
         vault: Vault,
         *,
         append: Callable[[str, Mapping[str, Any]], object],
+        flush: Callable[[], object],
         seal: Callable[[], object],
         finish_prunes: Callable[[], object],
         cover: Callable[[], None],
@@ -73,60 +75,88 @@ class Eraser:
         self._layout = log_layout(root, log)
         self._vault = vault
         self._append = append
+        self._flush = flush
         self._seal = seal
         self._finish_prunes = finish_prunes
         self._cover = cover
         self._durable = durable
 
     def erase(self, subject: str, progress: Progress | None = None) -> Erasure:
-        """Erase a person, by their own identifier. Raises SubjectHeld, SubjectUnknown, LedgerUnavailable."""
+        """Erase a person, by their own identifier. Raises as `Ledger.erase`."""
         # 1. The key store says that it begins: a call of the person from now on has another pseudonym. A
         #    crash after this is resumed.
         erasure, pseudonyms = self._vault.begin_erasure(subject)
-        return self._carry_out(erasure, pseudonyms, progress)
+        return self._carry_out(erasure, PendingErasure(ERASING, pseudonyms, ours=False), progress)
 
-    def resume(self) -> None:
-        """Go on with what was not finished: by a crash, or because another log began it."""
-        for erasure, (state, pseudonyms) in self._vault.pending_erasures(self._log).items():
-            if state == ERASED:
-                self._say_destroyed(erasure, len(pseudonyms))
-            else:
-                self._carry_out(erasure, pseudonyms, None)
+    def resume(self) -> bool:
+        """Go on with what was not finished: by a crash, or because another log began it.
 
-    def _carry_out(self, erasure: str, pseudonyms: Sequence[str], progress: Progress | None) -> Erasure:
-        from ombud_ledger.vault.about import count_payloads, hot_facts  # here: they need Arrow
+        Say whether anything is left that waits for another log.
+        """
+        waits = False
+        for erasure, pending in self._vault.pending_erasures(self._log).items():
+            waits |= not self._carry_out(erasure, pending, None).complete
+        return waits
 
-        files: list[str] = []
-        rows = 0
+    def _carry_out(self, erasure: str, pending: PendingErasure, progress: Progress | None) -> Erasure:
+        from ombud_ledger.vault.about import count_payloads  # here: it needs Arrow
+
+        state, pseudonyms, ours = pending
+        what = (erasure, pseudonyms, progress)
         try:
             # 2. Files that a prune entry names and a crash left go first, with the bytes that it names.
             self._finish_prunes()
             # 3. Blank the person's facts in this log. Calls that were under way when it began may still bring
             #    some: again, until the tail has none.
-            for _ in range(_ROUNDS):
-                self._seal()
-                for name, count in self._blank_all(erasure, pseudonyms, progress):
-                    files.append(name)
-                    rows += count
-                if not hot_facts(self._layout, pseudonyms):
-                    break
-            else:
-                raise LedgerUnavailable(f"log {self._log}: facts of the person to erase keep coming in")
-            self._purge()
+            done = self._blank_until_none(*what)
             payloads = sum(count_payloads(log_layout(self._root, log), pseudonyms) for log in self._logs())
             # 4. The other logs of this ledger do so in their own processes. The keys wait for them.
             waiting = self._waiting(pseudonyms)
-            if not waiting:
-                # 5. Destroy key, identifier, mapping. From here on payloads are dark, and nothing tells whose
-                #    the pseudonyms were. A crash after this leaves the next entry to be written.
+            if state == ERASING and not waiting:
+                # 5. Destroy key, identifier, mapping. From here on payloads are dark, nothing tells whose the
+                #    pseudonyms were, and no log takes facts under them. A crash after this leaves steps 6, 7.
                 self._vault.destroy_keys(erasure, self._log)
-                # 6. Say so.
+                state, ours = ERASED, True
+                # 6. Until then a call that ended could still leave facts behind the looks of 3 and 4: look
+                #    once more, now that none can follow.
+                done += self._blank_until_none(*what)
+                waiting = self._waiting(pseudonyms)
+            if state == ERASED and ours and not waiting:
+                # 7. Say so. What is erased, and not said to be, every log looks for; one of them says it.
                 self._say_destroyed(erasure, len(pseudonyms))
         except OSError as error:
             raise LedgerUnavailable(f"log {self._log}: erasure {erasure}: {error}") from error
         return Erasure(
-            erasure, not waiting, len(pseudonyms), tuple(files), rows, payloads, _remains(payloads, waiting)
+            erasure,
+            state == ERASED and ours and not waiting,
+            len(pseudonyms),
+            tuple(name for name, _ in done),
+            sum(rows for _, rows in done),
+            payloads,
+            _remains(payloads, waiting, keys=state == ERASING),
         )
+
+    def _blank_until_none(
+        self, erasure: str, pseudonyms: Sequence[str], progress: Progress | None
+    ) -> list[tuple[str, int]]:
+        """Blank the person's facts until the log has none; return the files rewritten, with rows blanked."""
+        done = []
+        hot = self._in_tail(pseudonyms)
+        for _ in range(_ROUNDS):
+            if hot:
+                self._seal()
+            done += self._blank_all(erasure, pseudonyms, progress)
+            hot = self._in_tail(pseudonyms)
+            if not hot:
+                self._purge()
+                return done
+        raise LedgerUnavailable(f"log {self._log}: facts of the person to erase keep coming in")
+
+    def _in_tail(self, pseudonyms: Sequence[str]) -> bool:
+        from ombud_ledger.vault.about import hot_facts
+
+        self._flush()  # what has begun counts, though it may not be stored yet
+        return hot_facts(self._layout, pseudonyms)
 
     def _blank_all(
         self, erasure: str, pseudonyms: Sequence[str], progress: Progress | None
@@ -135,14 +165,26 @@ class Eraser:
 
         done = []
         sealed = self._layout.facts_files()
+        logged: dict[str, str] | None = None  # read once, if at all: it takes a walk through the whole log
         for at, file in enumerate(sealed):
             if any(True for _ in facts_about(file.path, pseudonyms)):
-                done.append((file.name, self._blank(erasure, file, pseudonyms)))
+                logged = self._logged() if logged is None else logged
+                done.append((file.name, self._blank(erasure, file, pseudonyms, logged.get(file.name))))
             if progress:
                 progress("erase", at + 1, len(sealed))
         return done
 
-    def _blank(self, erasure: str, file: SealedFile, pseudonyms: Sequence[str]) -> int:
+    def _logged(self) -> dict[str, str]:
+        """Return the digest that the newest shred entry of each file gives it, by path."""
+        found: dict[str, str] = {}
+        for seq, record in backwards(self._layout, "shred"):
+            with suppress(EntryBroken):  # verification reports it
+                shred = shred_of(seq, record)
+                if shred is not None:
+                    found.setdefault(shred.path, shred.new)
+        return found
+
+    def _blank(self, erasure: str, file: SealedFile, pseudonyms: Sequence[str], logged: str | None) -> int:
         from ombud_ledger.seal import digest_of
         from ombud_ledger.vault.blank import Blanked, stage_blanked
 
@@ -154,8 +196,7 @@ class Eraser:
         new = staged[-1].file
         # b. Say so in the log: old digest, new one, and how many rows are blank, never which. From here on
         #    the new digest counts; a crash leaves a file that verification calls not carried out.
-        logged = latest(self._layout, "shred", {"path": file.name})
-        if logged is None or logged["new"] != new.sha256:
+        if logged != new.sha256:
             body = {
                 "event": FILE,
                 "erasure": erasure,
@@ -174,10 +215,14 @@ class Eraser:
         return staged[-1].rows
 
     def _purge(self) -> None:
-        # What an attempt left in staging/ that was cut short: copies of facts that are to be gone.
+        # What an attempt left in staging/ that was cut short: copies of facts that are to be gone, for good.
         def act() -> None:
             for left in self._layout.staging.iterdir():
-                shutil.rmtree(left, ignore_errors=True)
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink()
+            sync_folder(self._layout.staging)
 
         self._durable("erase.purge", act)
 
@@ -193,17 +238,23 @@ class Eraser:
     def _waiting(self, pseudonyms: Sequence[str]) -> list[str]:
         from ombud_ledger.vault.about import holds_facts
 
+        def held() -> list[str]:
+            return [log for log in others if holds_facts(log_layout(self._root, log), pseudonyms)]
+
         others = [log for log in self._logs() if log != self._log]
-        if others:
-            # As long as another process may not have looked, it goes on with the pseudonym it remembers.
+        found = held()
+        if others and not found:
+            # As long as another process may not have looked, it goes on with the pseudonym it remembers; and
+            # what it admitted may not be stored yet.
             time.sleep(2 * LOOK_MICROSECONDS / 1e6)
-        return [log for log in others if holds_facts(log_layout(self._root, log), pseudonyms)]
+            found = held()
+        return found
 
 
-def _remains(payloads: int, waiting: Sequence[str]) -> tuple[str, ...]:
+def _remains(payloads: int, waiting: Sequence[str], *, keys: bool) -> tuple[str, ...]:
+    what = ", and with them the keys" if keys else ""
     parts = [
-        f"facts in log {log}, and with them the keys: its own process erases them, when it has the vault"
-        for log in waiting
+        f"facts in log {log}{what}: its own process erases them, when it has the vault" for log in waiting
     ]
     parts += [_RECORDS, _OTHERS]
     if payloads:

@@ -212,6 +212,15 @@ class KeyStore:
         found = self._db.execute(f"SELECT id, lookup, sealed FROM holds {where} ORDER BY id", values)  # noqa: S608
         return [HoldRow(*row) for row in found]
 
+    def holds_against(self, erasure: str) -> list[HoldRow]:
+        """Return the holds on what is being erased under this id, and is not erased yet."""
+        found = self._db.execute(
+            "SELECT id, lookup, sealed FROM holds WHERE lookup IN"
+            " (SELECT lookup FROM subjects WHERE erasure = ? AND state = 'erasing') ORDER BY id",
+            (erasure,),
+        )
+        return [HoldRow(*row) for row in found]
+
     def put_hold(self, row: HoldRow) -> None:
         """Add a hold, or write it anew."""
         self._db.execute("INSERT OR REPLACE INTO holds VALUES (?,?,?)", row)

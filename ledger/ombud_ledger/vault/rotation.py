@@ -24,16 +24,21 @@ class Rotation:
 
 
 def rotate(
-    store: KeyStore, epochs: EpochKeys, old: EpochKey, lock: Path, randomness: Callable[[int], bytes]
+    store: KeyStore,
+    epochs: EpochKeys,
+    current: Callable[[], EpochKey],
+    lock: Path,
+    randomness: Callable[[int], bytes],
 ) -> Rotation:
-    """Carry out a rotation, one process at a time.
+    """Carry out a rotation, one process at a time; `current` reads the epoch key that is in use.
 
     Raises LedgerLocked, VaultUnusable, OSError, sqlite3.Error.
     """
     held = Lock(lock)
     try:
-        # 1. A new epoch key, durable. A crash after this leaves a key that nothing was encrypted with; the
-        #    next opening destroys it.
+        # 1. A new epoch key, durable; which is the old one is asked only now, when nobody else rotates. A
+        #    crash after this leaves a key that nothing was encrypted with; the next opening destroys it.
+        old = current()
         new = epochs.make(old.number + 1)
         # 2. One transaction moves everything to it, or nothing.
         with store.transaction("vault.rotate"):

@@ -5,14 +5,14 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import time_ns
-from typing import Final
+from typing import Final, NamedTuple
 
 from ombud_ledger import canonical
+from ombud_ledger.clock import microseconds
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Dark
 from ombud_ledger.errors import (
@@ -75,8 +75,12 @@ class VaultAccount:
     holds: int
 
 
-def _microseconds() -> int:
-    return time_ns() // 1_000
+class PendingErasure(NamedTuple):
+    """An erasure to be carried on with in a log: its state, whose it is, whether this log is to say so."""
+
+    state: str
+    pseudonyms: list[str]
+    ours: bool
 
 
 class Vault:
@@ -136,7 +140,7 @@ class Vault:
         folder: Path,
         keys: Path,
         *,
-        clock: Callable[[], int] = _microseconds,
+        clock: Callable[[], int] = microseconds,
         durable: Durable = act_now,
         randomness: Callable[[int], bytes] = os.urandom,
     ) -> "Vault":
@@ -230,7 +234,7 @@ class Vault:
         From then on, older copies of the key store stay dark. Raises VaultUnusable, LedgerLocked.
         """
         with self._lock, _usable(self._folder):
-            return rotate(self._store, self._epochs, self._current(), self._folder / "LOCK", self._randomness)
+            return rotate(self._store, self._epochs, self._current, self._folder / "LOCK", self._randomness)
 
     def close(self) -> None:
         """Forget the keys, let the key store go. Harmless when closed already."""
@@ -292,10 +296,7 @@ class Vault:
         with self._lock, _usable(self._folder):
             with self._store.transaction("vault.mark"):
                 lookup = self._current().lookup(subject)
-                holds = self._store.holds(lookup)
-                if holds:
-                    ids = ", ".join(hold.id.hex() for hold in holds)
-                    raise SubjectHeld(f"the subject is under legal hold: {ids}; release it first")
+                _demand_unheld(self._store.holds(lookup))
                 begun = self._store.found(lookup, ERASING)
                 erasure = begun[0].erasure if begun else None
                 erasure = erasure or self._randomness(PSEUDONYM_BYTES).hex()
@@ -309,34 +310,42 @@ class Vault:
                 self._living.forget(row.pseudonym.hex())
             return erasure, [row.pseudonym.hex() for row in rows]
 
-    def pending_erasures(self, log: str) -> dict[str, tuple[str, list[str]]]:
-        """Return erasures to be carried on with in this log, by id: the state, and the pseudonyms."""
-        found: dict[str, tuple[str, list[str]]] = {}
+    def pending_erasures(self, log: str) -> dict[str, PendingErasure]:
+        """Return erasures to be carried on with in this log, by id."""
+        found: dict[str, PendingErasure] = {}
         with self._lock, _usable(self._folder):
             for row in self._store.pending():
-                if row.state == ERASING or row.log == log:
-                    found.setdefault(row.erasure or "", (row.state, []))[1].append(row.pseudonym.hex())
+                new = PendingErasure(row.state, [], row.log == log)
+                found.setdefault(row.erasure or "", new).pseudonyms.append(row.pseudonym.hex())
         return found
 
     def destroy_keys(self, erasure: str, log: str) -> None:
-        """Destroy key, identifier and mapping of an erasure's pseudonyms, to be logged in `log`."""
+        """Destroy key, identifier and mapping of an erasure's pseudonyms, to be logged in `log`.
+
+        Raises SubjectHeld for a hold that was placed since it began; VaultUnusable.
+        """
         with self._lock, _usable(self._folder):
             self._keys.clear()
             self._living.clear()
             with self._store.transaction("vault.erase"):
+                _demand_unheld(self._store.holds_against(erasure))
                 self._store.destroy(erasure, self._clock(), log)
             self._store.truncate()
 
     def end_erasure(self, erasure: str) -> None:
         """Note that the log has said so: the erasure is over, and nothing here leads to its entries."""
         with self._lock, _usable(self._folder):
+            # First what `destroy_keys` may have failed to do: once the erasure is over, nobody tries again.
+            self._store.truncate()
             with self._store.transaction("vault.end"):
                 self._store.settle(erasure)
             self._store.truncate()
 
     def _begin(self) -> None:
-        epoch = self._current()
+        # The keys first: a rotation that another process ends in between must not look like an old copy.
         newest = self._epochs.newest()
+        with self._store.transaction():
+            epoch = self._current()
         if newest > epoch.number:
             raise VaultUnusable(
                 f"the key store is of epoch {epoch.number}, the newest key of {newest}: an old copy"
@@ -433,6 +442,12 @@ def _gone(row: SubjectRow | None) -> SubjectErased | SubjectKeyMissing:
     if row is None:
         return SubjectKeyMissing("the key store has no such pseudonym: it is another's, or an old copy")
     return SubjectErased(f"this pseudonym is {row.state}, since {row.time} (microseconds UTC)")
+
+
+def _demand_unheld(holds: Sequence[HoldRow]) -> None:
+    if holds:
+        ids = ", ".join(hold.id.hex() for hold in holds)
+        raise SubjectHeld(f"the subject is under legal hold: {ids}; release it first")
 
 
 def _check_text(what: str, text: str, most: int) -> None:
