@@ -184,6 +184,36 @@ def test_a_legal_hold_wins(tmp_path: Path) -> None:
     assert len(retained.parquet(tmp_path)) < len(before)
 
 
+def test_a_declaration_of_a_held_system_is_held(tmp_path: Path) -> None:
+    """What only declares a held system stays, and so do all entries after it: a prune leaves no hole."""
+    ledger = retained.at(tmp_path, retained.BEGIN)
+    retained.declare(ledger, "credit")
+    retained.declare(ledger, "other")
+    for start in (0, 100, 200):
+        samples.fill(ledger, 4, start=start)
+        ledger.seal_blocking()
+    ledger.append_blocking("system", {"event": "held", "system": "other", "by": "t"})
+    ledger.close()
+    files = retained.parquet(tmp_path)
+    entries = [name for name in files if name.startswith("entries/")]
+    plan = pruning.would_prune(tmp_path, "r-0", now=retained.us(retained.LATER))
+    why = {each.file.name: each.why for each in plan.staying}
+    assert [why[name] for name in entries[:2]] == [
+        "other is held, as log r-0 says",
+        "entries go in their order, and those from 0 on stay",
+    ]
+    assert (plan.before, {each.part for each in plan.going}) == (0, {"facts"})
+    ledger = retained.at(tmp_path, retained.LATER)
+    pruned = ledger.prune_blocking(by="t")
+    ledger.close()
+    assert (pruned.left, [each.file.name for each in pruned.plan.going]) == (
+        (),
+        [each.file.name for each in plan.going],
+    )
+    assert [name for name in retained.parquet(tmp_path) if name in entries] == entries
+    samples.assert_sound(tmp_path)
+
+
 def test_missing_without_a_prune_entry_is_incomplete(tmp_path: Path) -> None:
     """Only what a prune entry names may be missing: another file is reported as before."""
     retained.record(tmp_path)
