@@ -67,10 +67,6 @@ Vkeys = Annotated[
 ]
 
 _HEAD = re.compile(r"([1-9][0-9]{0,15}):([0-9a-f]{64})")
-_HEADS = """
-SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
-FROM entries GROUP BY log ORDER BY log
-"""
 
 
 @app.command(
@@ -157,7 +153,7 @@ def head_command(control: Control, path: Maybe = None, output: Output = Format.T
         found = [(reply.log, reply.size, reply.chain.hex())]
     else:
         with asking(path) as ledger:
-            found = [(row["log"], row["size"], row["chain"]) for row in ledger.dicts(_HEADS)]
+            found = ledger.heads()
     heads = [(log, f"{size}:{chain}") for log, size, chain in found]
     if output is Format.TABLE:
         for log, head in heads:  # on one line each, to be copied

@@ -109,6 +109,11 @@ class Asked:
             columns = [column[0] for column in result.description]
         return columns, _read(result)
 
+    def heads(self) -> list[tuple[str, int, str]]:
+        """Return (log, size, chain of its last entry in hex) of every log that is shown."""
+        with _told():
+            return self._query.heads()
+
     def schema(self) -> list[tuple[str, str, str, str]]:
         """Return (view, column, type, what it is) of every column of every view."""
         return self._query.schema()
@@ -150,7 +155,8 @@ def pruned_lines(pruned: Mapping[str, int]) -> list[str]:
 def asking(path: Path | remote.RemoteAddress, **how: Any) -> Iterator[Asked]:
     """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
-        opened = query.connect(path, **how)
+        with _told():
+            opened = query.connect(path, **how)
     except NotProven as error:
         raise no(f"--as-of: {error}") from error
     except LedgerError as error:

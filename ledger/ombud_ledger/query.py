@@ -29,6 +29,10 @@ SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE NOT regexp_matches(table_name, '^(hot|sealed)_[0-9]+$') AND table_name <> 'all_entries'
 ORDER BY table_name, ordinal_position
 """
+_HEADS: Final = """
+SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
+FROM entries GROUP BY log ORDER BY log
+"""
 _ABOUT: Final = {**{each.name: each.about for each in COLUMNS}, **DERIVED}
 
 
@@ -60,6 +64,10 @@ class Query:
         """Of an evidence folder: what it is, in words, a line each."""
         self._db = db
         self._watchdog = Watchdog(db.interrupt, timeout)
+
+    def heads(self) -> list[tuple[str, int, str]]:
+        """Return (log, size, chain of its last entry in hex) of every log that is shown."""
+        return self.execute(_HEADS).fetchall()
 
     def schema(self) -> list[tuple[str, str, str, str]]:
         """Return (view, column, type, what it is) of every column of every view."""
@@ -125,7 +133,7 @@ def connect(
     `as_of` are signed checkpoints: the views then show exactly the entries these cover, and the logs without
     one are left out. Their logs are held to them; whose signatures they bear is not looked at.
     Raises LedgerUnreadable if there is no log, or one cannot be read; NotProven if one does
-    not extend its checkpoint.
+    not extend its checkpoint; duckdb.OutOfMemoryException if the views alone take more than `memory`.
     """
     notes = list(as_of)
     # Of pruned entries that a checkpoint covers, tiles have the hashes.
@@ -161,6 +169,12 @@ def _connect(
         sources.create_views(db)
         # 4. Nobody turns the key back.
         db.execute("SET lock_configuration = true")
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        db.close()
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise
+        # A sealed file that is none shows when a view is made of it. No cause: it may hold credentials.
+        raise LedgerUnreadable(place.told(error)) from None
     except BaseException:
         db.close()
         raise

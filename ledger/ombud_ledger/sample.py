@@ -27,10 +27,6 @@ FROM population
 ORDER BY sha256($seed || chr(10) || leaf), log, seq
 LIMIT $n::BIGINT
 """
-_HEADS: Final = """
-SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
-FROM entries GROUP BY log ORDER BY log
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ def draw(
         "from": None if begin is None else begin.isoformat(sep=" "),
         "to": None if end is None else end.isoformat(sep=" "),
     }
-    heads = ledger.execute(_HEADS).fetchall()
+    heads = ledger.heads()
     rows = ledger.execute(SAMPLE_SQL, parameters).fetchall()
     drawn = [Drawn(*row[:-1]) for row in rows]
     return Sample(seed, kind, system, begin, end, heads, rows[0][-1] if rows else 0, drawn)

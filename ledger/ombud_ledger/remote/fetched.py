@@ -145,16 +145,23 @@ class _Fetched(Place):
         return SegmentFetcher(self.remote.address, self.root, log, names)
 
     def dataset(self, log: str, files: Sequence[SealedFile]) -> Any:
+        import pyarrow as pa
         from pyarrow import dataset as ds
 
         paths = [self.remote.path(f"logs/{log}/{file.name}") for file in files]
         # What a file's name says of its entries saves opening it.
         spans = [(ds.field("seq") >= file.first) & (ds.field("seq") <= file.last) for file in files]
         form = ds.ParquetFileFormat()
-        schema = form.inspect(paths[0], self.remote.filesystem)
+        try:
+            schema = form.inspect(paths[0], self.remote.filesystem)
+        except (pa.ArrowException, OSError) as error:
+            raise LedgerUnreadable(f"log {log}: {files[0].name}: {self.told(error)}") from None
         return ds.FileSystemDataset.from_paths(
             paths, schema=schema, format=form, filesystem=self.remote.filesystem, partitions=spans
         )
+
+    def told(self, error: Exception) -> str:
+        return f"{self.remote.address}: {self.remote.masked(Place.told(self, error))}"
 
 
 class _Cache:
