@@ -12,12 +12,13 @@ import typer
 
 from ombud.v1 import ledger_pb2
 from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
+from ombud_cli.bounded import read_bounded
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, unusable, unusable_on
 from ombud_cli.ledger_export import EPILOG as EXPORT_EPILOG
 from ombud_cli.ledger_export import export_command
-from ombud_cli.ledger_place import asking, pruned_lines, read_file
+from ombud_cli.ledger_place import asking, pruned_lines
 from ombud_cli.ledger_proofs import (
     checkpoint_command,
     prove_command,
@@ -121,7 +122,7 @@ def verify_command(
         return
     wanted = parse_head(head) if head else None
     with progress() as tell, unusable_on(LedgerError, ValueError, OSError):
-        kept = [read_file(file, "--from-checkpoint") for file in from_checkpoint or ()]
+        kept = [read_bounded(file, "--from-checkpoint") for file in from_checkpoint or ()]
         known = recall(remember) if remember else {}
         account = verify(
             storage.place(path),

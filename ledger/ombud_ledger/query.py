@@ -16,13 +16,15 @@ from ombud_ledger.errors import LedgerUnreadable, QueryRefused
 from ombud_ledger.exported import exported
 from ombud_ledger.layout import log_names
 from ombud_ledger.place import Place, at_place
-from ombud_ledger.statement import check_statement
+from ombud_ledger.statement import check_names, check_statement
 from ombud_ledger.tlog.checkpoint import Checkpoint
 from ombud_ledger.views import Sources, sql_text
 from ombud_ledger.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from ombud_ledger.remote.address import RemoteAddress
+
+__all__ = ["Query", "check_names", "connect"]
 
 _COLUMNS_OF_VIEWS: Final = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
@@ -138,9 +140,9 @@ def connect(
     notes = list(as_of)
     # Of pruned entries that a checkpoint covers, tiles have the hashes.
     with at_place(root, log, proofs=bool(notes)) as place:
-        names = log_names(place.root) if log is None else [log]
+        names = [name for name in log_names(place.root) if log in (None, name)]
         if not names:
-            raise LedgerUnreadable(f"{root}: no log here")
+            raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
         config = {"memory_limit": memory, "threads": threads, "temp_directory": ""}
         return _connect(place, names, config, timeout, notes)
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from ombud_ledger.kinds import KINDS
 from ombud_ledger.query import Query
+
+__all__ = ["KINDS", "METHOD", "SAMPLE_SQL", "Drawn", "Sample", "draw"]
 
 METHOD: Final = (
     "each entry's rank is SHA-256, in hex, of: the seed, a line feed, the entry's RFC 6962 leaf hash in hex;"

@@ -145,7 +145,7 @@ def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
         ).fetchall()
     assert "PYTHON_ARROW_SCAN" in plan[0][1]
     assert '"seq" < 5' in plan[0][1]
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(LedgerUnreadable, match=r"000000000013-000000000313\.parquet"):
         query.connect(place)
 
 
