@@ -36,6 +36,7 @@ from ombud_ledger.remote import RemoteAddress, RemoteKeeper
 from ombud_ledger.remote.store import Held, Remote
 from ombud_ledger.segment_job import SegmentJob, SegmentResult
 from ombud_ledger.tlog.checkpoint import parse_checkpoint
+from ombud_ledger.tlog.note import Signer
 
 LOG = "logs/r-0"
 
@@ -469,11 +470,12 @@ def test_what_was_pruned_goes_there_too(tmp_path: Path) -> None:
         assert (there.execute(sql).fetchall(), there.pruned) == (here.execute(sql).fetchall(), here.pruned)
 
 
-def test_an_evidence_folder_is_no_ledger_to_send(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signers", [(), (samples.KEY,)], ids=["unsigned", "signed"])
+def test_an_evidence_folder_is_no_ledger_to_send(tmp_path: Path, signers: tuple[Signer, ...]) -> None:
     """It is refused by name; copied as it is, it verifies and is queried elsewhere as what it is."""
     root, evidence = tmp_path / "ledger", tmp_path / "evidence"
-    retained.record(root, signers=[samples.KEY])
-    ledger = retained.at(root, retained.LATER, signers=[samples.KEY])
+    retained.record(root, signers=signers)
+    ledger = retained.at(root, retained.LATER, signers=signers)
     wanted = export.Wanted("credit")
     export.export([ledger], wanted, evidence, by="os:tester", recipient="court", reason="asked")
     ledger.close()

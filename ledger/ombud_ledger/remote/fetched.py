@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ombud_ledger.durable import make_folder
 from ombud_ledger.errors import KeyUnusable, LedgerUnavailable, LedgerUnreadable
 from ombud_ledger.exported import EXPORT
 from ombud_ledger.layout import LogLayout, SealedFile, is_log_name, log_layout, sealed_file
@@ -85,6 +86,9 @@ def _fetch_log(
 ) -> FetchedLayout:
     base = f"logs/{log}"
     layout = log_layout(root, log)
+    make_folder(
+        layout.folder
+    )  # that it is a log shows even where it has nothing small, as exported without tail
     # 1. Checkpoints first: what they cover is there.
     checkpoints = {f"{base}/pub/{name}": None for name in ("checkpoint", "cosigned")}
     _fetch_all(remote, root, checkpoints, "", None)
