@@ -15,6 +15,7 @@ from ombud_ledger import (
     KeyUnusable,
     Ledger,
     LedgerBroken,
+    LedgerUnreadable,
     OriginMismatch,
     pruning,
     query,
@@ -275,6 +276,15 @@ def test_what_is_not_the_sealed_file_is_not_pruned(tmp_path: Path) -> None:
     assert ledger.latest("prune") is None
     ledger.close()
     assert retained.parquet(tmp_path) == before
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """What a plan cannot read it names; nothing is planned past it."""
+    retained.record(tmp_path)
+    name = retained.parquet(tmp_path)[1]
+    (folder(tmp_path) / name).write_bytes(b"PAR1")
+    with pytest.raises(LedgerUnreadable, match=f"{name}: cannot be read"):
+        pruning.would_prune(tmp_path, "r-0", now=retained.us(retained.LATER))
 
 
 def test_a_signed_log_is_pruned_with_its_key(tmp_path: Path) -> None:
