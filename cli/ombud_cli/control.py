@@ -19,10 +19,10 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from ombud_cli.bounded import read_bounded
 from ombud_cli.failure import Exit, Failure, unusable
 
 TOKEN_VARIABLE = "OMBUD_TOKEN"  # noqa: S105 - the name of a variable
-_LARGEST_FILE = 1 << 20
 _SECONDS = 30.0
 _LARGEST_REPLY = 320 << 20
 _TOKEN = re.compile(r"[!-~]{1,4096}")
@@ -69,7 +69,8 @@ class Control:
             return grpc.insecure_channel(self.gateway, options)
         if (self.certificate is None) != (self.key is None):
             raise unusable("--cert, --key: must be given together")
-        parts = (read_bounded(path) if path else None for path in (self.ca, self.key, self.certificate))
+        files = ((self.ca, "--ca"), (self.key, "--key"), (self.certificate, "--cert"))
+        parts = (read_bounded(path, option) if path else None for path, option in files)
         return grpc.secure_channel(self.gateway, grpc.ssl_channel_credentials(*parts), options)
 
 
@@ -91,7 +92,7 @@ def find_token(file: Path | None) -> str | None:
     if file is not None:
         where = f"--token-file {file}"
         try:
-            token = read_bounded(file).decode("ascii").strip()
+            token = read_bounded(file, "--token-file").decode("ascii").strip()
         except UnicodeDecodeError as error:
             raise unusable(f"{where}: must hold one token in ASCII") from error
     else:
@@ -101,18 +102,6 @@ def find_token(file: Path | None) -> str | None:
     if not _TOKEN.fullmatch(token):
         raise unusable(f"{where}: must hold one token and nothing else")
     return token
-
-
-def read_bounded(path: Path) -> bytes:
-    """Read a small file; raise `Failure` naming it."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise unusable(f"{path}: must be readable: {error.strerror}") from error
-    if len(content) > _LARGEST_FILE:
-        raise unusable(f"{path}: must be at most {_LARGEST_FILE} bytes")
-    return content
 
 
 def refused(gateway: str, error: Any) -> Failure:

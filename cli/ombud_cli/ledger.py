@@ -12,12 +12,13 @@ import typer
 
 from ombud.v1 import ledger_pb2
 from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
+from ombud_cli.bounded import read_bounded
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, unusable, unusable_on
 from ombud_cli.ledger_export import EPILOG as EXPORT_EPILOG
 from ombud_cli.ledger_export import export_command
-from ombud_cli.ledger_place import asking, pruned_lines, read_file
+from ombud_cli.ledger_place import asking, pruned_lines
 from ombud_cli.ledger_proofs import (
     checkpoint_command,
     prove_command,
@@ -67,10 +68,6 @@ Vkeys = Annotated[
 ]
 
 _HEAD = re.compile(r"([1-9][0-9]{0,15}):([0-9a-f]{64})")
-_HEADS = """
-SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
-FROM entries GROUP BY log ORDER BY log
-"""
 
 
 @app.command(
@@ -125,7 +122,7 @@ def verify_command(
         return
     wanted = parse_head(head) if head else None
     with progress() as tell, unusable_on(LedgerError, ValueError, OSError):
-        kept = [read_file(file, "--from-checkpoint") for file in from_checkpoint or ()]
+        kept = [read_bounded(file, "--from-checkpoint") for file in from_checkpoint or ()]
         known = recall(remember) if remember else {}
         account = verify(
             storage.place(path),
@@ -157,7 +154,7 @@ def head_command(control: Control, path: Maybe = None, output: Output = Format.T
         found = [(reply.log, reply.size, reply.chain.hex())]
     else:
         with asking(path) as ledger:
-            found = [(row["log"], row["size"], row["chain"]) for row in ledger.dicts(_HEADS)]
+            found = ledger.heads()
     heads = [(log, f"{size}:{chain}") for log, size, chain in found]
     if output is Format.TABLE:
         for log, head in heads:  # on one line each, to be copied

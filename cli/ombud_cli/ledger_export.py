@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ombud_cli.failure import no, unusable, unusable_on
-from ombud_cli.ledger_place import asking, parse_time
+from ombud_cli.ledger_place import asking, parse_us
 from ombud_cli.offline import By, PassphraseFile, SigningKey, offline, signing, who
 from ombud_cli.output import print_fields, print_json
 from ombud_ledger import LedgerError, export
@@ -52,7 +51,7 @@ def export_command(
     Offline: each log's lock is taken; the unsealed tail is sealed first. Entries of other systems in the same
     segments go along, and are counted. The log records the disclosure, with the digest of the manifest.
     """
-    wanted = export.Wanted(system, _us(begin, "--from"), _us(end, "--to"), facts, payloads)
+    wanted = export.Wanted(system, parse_us(begin, "--from"), parse_us(end, "--to"), facts, payloads)
     if len(recipient.encode()) > 256:
         raise unusable("--recipient: must be at most 256 bytes")
     if out.exists():
@@ -80,10 +79,6 @@ def export_command(
         }
     )
     print(f"next: ombud ledger verify {made.folder}")
-
-
-def _us(text: str, option: str) -> int | None:
-    return None if not text else int(parse_time(text, option).replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
 EPILOG = (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 import typer
 
-from ombud_cli.failure import no, unusable
+from ombud_cli.bounded import read_bounded
+from ombud_cli.failure import no, unusable, unusable_on
 from ombud_ledger import LedgerError, NotProven, QueryRefused, query, sample
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ AsOf = Annotated[
 ]
 CONFIG = Path("ombud.toml")
 _CHUNK = 1_000
-_MOST_FILE = 1024 * 1024
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, as all times here
 
 
 def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
@@ -51,19 +52,7 @@ def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
 
 def read_checkpoints(files: Sequence[Path] | None) -> list[bytes]:
     """Return the bytes of the files given with `--as-of`; raise `Failure`."""
-    return [read_file(file, "--as-of") for file in files or ()]
-
-
-def read_file(path: Path, option: str) -> bytes:
-    """Return the bytes of a small file that an option names; raise `Failure`."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_FILE + 1)
-    except OSError as error:
-        raise unusable(f"{option}: {path}: cannot be read: {error.strerror}") from error
-    if len(data) > _MOST_FILE:
-        raise unusable(f"{option}: {path}: more than {_MOST_FILE} bytes")
-    return data
+    return [read_bounded(file, "--as-of") for file in files or ()]
 
 
 def parse_time(text: str, option: str) -> datetime:
@@ -73,6 +62,11 @@ def parse_time(text: str, option: str) -> datetime:
     except ValueError as error:
         raise unusable(f"{option}: is {text[:80]!r}, must be a time in ISO 8601, as in 2026-01-31") from error
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def parse_us(text: str, option: str) -> int | None:
+    """Read a time in ISO 8601 as microseconds UTC, None where there is no text; raise `Failure`."""
+    return (parse_time(text, option) - _EPOCH) // timedelta(microseconds=1) if text else None
 
 
 class Asked:
@@ -109,14 +103,21 @@ class Asked:
             columns = [column[0] for column in result.description]
         return columns, _read(result)
 
+    def heads(self) -> list[tuple[str, int, str]]:
+        """Return (log, size, chain of its last entry in hex) of every log that is shown."""
+        with _told():
+            return self._query.heads()
+
     def schema(self) -> list[tuple[str, str, str, str]]:
         """Return (view, column, type, what it is) of every column of every view."""
         return self._query.schema()
 
-    def parameters(self, sql: str) -> frozenset[str]:
-        """Return the names of a statement's parameters."""
+    def check_parameters(self, sql: str, given: Mapping[str, Any], *, option: str) -> None:
+        """Demand that an option gave a value for each of a statement's parameters, and no other."""
         with _told():
-            return self._query.parameters(sql)
+            named = self._query.parameters(sql)
+        with unusable_on(QueryRefused):
+            query.check_names(given.keys(), named, option=option)
 
     def batches(
         self, sql: str, parameters: Mapping[str, Any] | None = None
@@ -150,7 +151,8 @@ def pruned_lines(pruned: Mapping[str, int]) -> list[str]:
 def asking(path: Path | remote.RemoteAddress, **how: Any) -> Iterator[Asked]:
     """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
-        opened = query.connect(path, **how)
+        with _told():
+            opened = query.connect(path, **how)
     except NotProven as error:
         raise no(f"--as-of: {error}") from error
     except LedgerError as error:

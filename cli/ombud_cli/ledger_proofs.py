@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ombud_cli.bounded import read_bounded
 from ombud_cli.failure import no, unusable, unusable_on
-from ombud_cli.ledger_place import asking, ledger_path, pruned_lines, read_file
+from ombud_cli.ledger_place import asking, ledger_path, pruned_lines
 from ombud_cli.listening import Listen, Plaintext, listening_address, serve_until_stopped
 from ombud_cli.output import print_fields, print_json, printable
 from ombud_ledger import KeyUnusable, LedgerError, LedgerUnreadable, NotProven, transparency
@@ -99,10 +100,10 @@ def verify_receipt_command(
             f"--quorum: is {quorum}, must be at most the number of --witness, {len(witness or ())}"
         )
     with unusable_on(LedgerUnreadable, KeyUnusable):
-        receipt = transparency.parse_receipt(read_file(file, "FILE"))
+        receipt = transparency.parse_receipt(read_bounded(file, "FILE"))
         kind = transparency.COSIGNATURE
         witnesses = {transparency.parse_vkey(each, kind=kind) for each in witness or ()}
-        given = None if record is None else read_file(record, "--record")
+        given = None if record is None else read_bounded(record, "--record")
         try:
             signed = receipt.verify([transparency.parse_vkey(each) for each in vkey], given)
             cosigned = transparency.demand_quorum(signed.note, witnesses, quorum or len(witnesses))

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ombud_cli.failure import Exit, no, unusable, unusable_on
-from ombud_cli.ledger_place import asking, parse_time
+from ombud_cli.ledger_place import asking, parse_us
 from ombud_cli.offline import By, PassphraseFile, SigningKey, chosen_logs, offline, signing, who
 from ombud_cli.output import Format, print_json, print_rows, printable
 from ombud_ledger import Facts, LedgerError, pruning
@@ -23,7 +23,7 @@ System = Annotated[str, typer.Option(help="The system, as its file names it.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why. It is kept beside the record, as facts.")]
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print.")]
 _HOLDS = """
-SELECT log, system, ts AS since, actor AS by, facts->>'$.reason' AS reason, seq
+SELECT log, system, ts AS since, actor AS by, facts->>'$.reason' AS reason
 FROM (
     SELECT * FROM systems WHERE event IN ('held', 'released')
     QUALIFY row_number() OVER (PARTITION BY log, system ORDER BY seq DESC) = 1
@@ -53,11 +53,7 @@ def prune_command(
     Offline: each log's lock is taken, so no gateway may be writing. The log says first which files go, and a
     signed checkpoint covers that; receipts and proofs hold on. What is under a legal hold stays.
     """
-    limit = (
-        None
-        if not before
-        else int(parse_time(before, "--before").replace(tzinfo=UTC).timestamp()) * 1_000_000
-    )
+    limit = parse_us(before, "--before")
     plans: list[tuple[str, pruning.Plan]] = []
     left: list[tuple[str, pruning.Left]] = []
     if dry_run:
@@ -121,7 +117,7 @@ def holds_command(path: Place, *, output: Output = Format.TABLE) -> None:
     """List the systems under a legal hold, by log: since when, by whom, why."""
     with asking(path) as ledger:
         rows = ledger.dicts(_HOLDS)
-    print_rows(("log", "system", "since", "by", "reason"), [tuple(row.values())[:-1] for row in rows], output)
+    print_rows(("log", "system", "since", "by", "reason"), [tuple(row.values()) for row in rows], output)
 
 
 def _record(path: Path, system: str, event: str, reason: str, by: str) -> None:

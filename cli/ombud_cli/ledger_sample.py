@@ -14,8 +14,8 @@ from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import AsOf, asking, parse_time, read_checkpoints
 from ombud_cli.output import Format, print_fields, print_json, print_rows
 from ombud_cli.remote_options import Storage, reaches_storage
+from ombud_ledger import sample
 
-KINDS = ("decision", "intent", "outcome", "review", "label", "policy", "incident", "refused")
 _COLUMNS = ("log", "seq", "id", "ts", "verdict", "leaf")
 
 
@@ -43,20 +43,20 @@ def sample_command(
 
     Draw with --as-of where the ledger grows on, so that another can draw from the same entries.
     """
-    if kind not in KINDS:
-        raise unusable(f"--kind: is {kind[:80]!r}, must be one of {', '.join(KINDS)}")
+    if kind not in sample.KINDS:
+        raise unusable(f"--kind: is {kind[:80]!r}, must be one of {', '.join(sorted(sample.KINDS))}")
     window = tuple(
         None if each is None else parse_time(each, name) for each, name in ((begin, "--from"), (end, "--to"))
     )
     with asking(storage.place(path), as_of=read_checkpoints(as_of)) as ledger:
         extent, pruned = ledger.extent(), ledger.pruned
-        sample, method, sql = ledger.draw(
+        found, method, sql = ledger.draw(
             count, seed=seed, kind=kind, system=system, begin=window[0], end=window[1]
         )
-    drawn = [asdict(each) for each in sample.drawn]
+    drawn = [asdict(each) for each in found.drawn]
     if output is Format.JSON:
-        described = {**asdict(sample), "from": window[0], "to": window[1], "drawn": drawn}
-        described["heads"] = [{"log": log, "size": size, "chain": chain} for log, size, chain in sample.heads]
+        described = {**asdict(found), "from": window[0], "to": window[1], "drawn": drawn}
+        described["heads"] = [{"log": log, "size": size, "chain": chain} for log, size, chain in found.heads]
         del described["begin"], described["end"]
         print_json({**described, "pruned": pruned, "n": count, "method": method, "sql": sql.strip()})
         return
@@ -66,9 +66,9 @@ def sample_command(
     if output is Format.TABLE:
         print_fields(
             {
-                "population": f"{sample.population} entries of kind {kind}; {len(drawn)} drawn",
+                "population": f"{found.population} entries of kind {kind}; {len(drawn)} drawn",
                 "seed": seed,
-                "drawn from": [f"{log} {size}:{chain}" for log, size, chain in sample.heads],
+                "drawn from": [f"{log} {size}:{chain}" for log, size, chain in found.heads],
                 "method": method,
             }
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -93,7 +93,7 @@ def query_command(
             print_rows(_SCHEMA, shown, Format(output))
             return
         given = given_parameters(parameter or ())
-        _check_names(given, ledger.parameters(sql))
+        ledger.check_parameters(sql, given, option="-p")
         if out is not None:
             written = write_parquet(out, *ledger.batches(sql, given))
             print(f"{out}: {written} rows", file=sys.stderr)
@@ -120,15 +120,6 @@ def given_parameters(options: Iterable[str]) -> dict[str, str]:
             raise unusable(f"-p: {name!r} is given twice, must be once")
         given[name] = value
     return given
-
-
-def _check_names(given: Mapping[str, str], named: frozenset[str]) -> None:
-    missing, unused = sorted(named - given.keys()), sorted(given.keys() - named)
-    if missing:
-        raise unusable(f"-p: ${missing[0]} has no value, must be given as -p {missing[0]}=VALUE")
-    if unused:
-        known = ", ".join(f"${name}" for name in sorted(named)) or "none"
-        raise unusable(f"-p: ${unused[0]} is not in the SQL, must be one of its parameters: {known}")
 
 
 def _together(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[tuple[str, str, str, str]]:

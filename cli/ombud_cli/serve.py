@@ -81,3 +81,8 @@ def _announcement(gateway: Gateway, file: Path) -> str:
         f"serving on port {gateway.port}, configured by {file}: {len(gateway.systems)} systems, "
         f"bundle {bundle.digest[:16]}, log {gateway.ledger.log} at {gateway.ledger.head.size} entries"
     )
+
+
+EPILOG = (
+    "Example: `ombud serve -c ombud.toml`; `ombud config check ombud.toml` says first what it would refuse"
+)

@@ -54,7 +54,7 @@ def _answer(job: Mapping[str, Any], out: BinaryIO) -> None:
     import duckdb
     import pyarrow as pa
 
-    from ombud_ledger.query import connect
+    from ombud_ledger.query import check_names, connect
 
     try:
         opened = connect(
@@ -66,7 +66,7 @@ def _answer(job: Mapping[str, Any], out: BinaryIO) -> None:
         )
         with opened:
             _bound(resource.RLIMIT_FSIZE, 0)  # the tail has been read, for which SQLite needs its index file
-            _check_names(job["parameters"], opened.parameters(job["sql"]))
+            check_names(job["parameters"].keys(), opened.parameters(job["sql"]))
             schema, batches = opened.batches(job["sql"], job["parameters"])
             left = job["rows"]
             with pa.ipc.new_stream(out, schema) as writer:
@@ -86,15 +86,6 @@ def _answer(job: Mapping[str, Any], out: BinaryIO) -> None:
         raise
     except (pa.ArrowException, OSError) as error:
         raise LedgerUnreadable(str(error)) from error
-
-
-def _check_names(given: Mapping[str, str], named: frozenset[str]) -> None:
-    missing, unused = sorted(named - given.keys()), sorted(given.keys() - named)
-    if missing:
-        raise QueryRefused(f"${missing[0]} has no value: it must be among the parameters")
-    if unused:
-        known = ", ".join(f"${name}" for name in sorted(named)) or "none"
-        raise QueryRefused(f"parameter ${unused[0]} is not in the SQL, whose parameters are: {known}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Nothing in it is trusted: it excuses what is missing, and its records are held t
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import log_layout
+from ombud_ledger.seals import HEX64
 
 EXPORT: Final = "EXPORT.json"
 FORMAT: Final = "ombud-export/1"
-_HEX64: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Beside(NamedTuple):
@@ -112,6 +111,6 @@ def _number(value: object) -> int:
 
 
 def _chain(value: object) -> bytes:
-    if type(value) is not str or not _HEX64.fullmatch(value):
+    if type(value) is not str or not HEX64.fullmatch(value):
         raise ValueError(f"{value!r:.80} is not a chain value")
     return bytes.fromhex(value)

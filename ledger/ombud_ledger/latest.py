@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ombud_ledger import hot
-from ombud_ledger.layout import LogLayout
+from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.layout import LogLayout, SealedFile
 
 
 def latest(layout: LogLayout, kind: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -19,7 +20,10 @@ def latest(layout: LogLayout, kind: str, where: Mapping[str, Any]) -> dict[str, 
 
 
 def backwards(layout: LogLayout, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (seq, record) of all entries of `kind`, the newest first; checks nothing."""
+    """Yield (seq, record) of all entries of `kind`, the newest first; checks nothing.
+
+    Raises LedgerUnreadable.
+    """
     for seq, record in _candidates(layout, kind):
         parsed = json.loads(record)
         if parsed.get("kind") == kind:
@@ -38,11 +42,17 @@ def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str
                     yield seq, record
     if not sealed:
         return
-    import pyarrow.compute as pc  # here: a process that only appends does without Arrow
+    for sealed_file in reversed(sealed):
+        yield from _sealed(sealed_file, kind)
+
+
+def _sealed(file: SealedFile, kind: str) -> Iterator[tuple[int, str]]:
+    import pyarrow as pa  # here: a process that only appends does without Arrow
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    for sealed_file in reversed(sealed):
-        with pq.ParquetFile(sealed_file.at_hand()) as parquet:
+    try:
+        with pq.ParquetFile(file.at_hand()) as parquet:
             for group in reversed(range(parquet.num_row_groups)):
                 # Few groups hold one, and the column `kind` says so in a few bytes.
                 # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.
@@ -50,3 +60,5 @@ def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str
                 if pc.any(wanted).as_py():
                     rows = parquet.read_row_group(group, columns=["seq", "record"]).filter(wanted).to_pylist()
                     yield from ((row["seq"], row["record"]) for row in reversed(rows))
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error

@@ -56,6 +56,10 @@ class Place:
         del log, files
         return None
 
+    def told(self, error: Exception) -> str:
+        """Return the first line of what an error of reading here says, without what nobody may see."""
+        return (str(error).splitlines() or [type(error).__name__])[0]
+
 
 @contextmanager
 def at_place(root: "Path | RemoteAddress", log: str | None = None, **how: Any) -> Iterator[Place]:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which sealed files may go by what systems declare, and why the others stay. Reads, changes nothing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,13 +85,13 @@ class _Rules:
 
     def judge(self, file: SealedFile, part: str, rows: pa.Table) -> _Judged:
         """Say whether a file may go that belongs to entries with these rows."""
-        systems = {each for each, counts in zip(*_systems(rows), strict=True) if counts}
-        held = sorted(self.held.keys() & systems)
-        if held:
-            return _Judged(_held(held[0], self.held))
+        why = _why_held(rows, self.held)
+        if why:
+            return _Judged(why)
         declared = self.force.declarations
         if not declared:
             return _Judged("no system declares retention in this log")
+        systems = _keepers(rows)
         undeclared = sorted(each for each in systems if each is not None and each not in declared)
         if undeclared:
             return _Judged(f"{undeclared[0]} declares no retention in this log")
@@ -213,15 +213,15 @@ def holding(layout: LogLayout, root: Path) -> Callable[[str], str]:
             return "a system is held, and what is in this file cannot be told any more"
         part = path.partition("/")[0]
         found = _rows(segment)
-        found = found if part == "entries" else _rows_of(file, segment, found)
-        names = sorted(held.keys() & set(found["system"].to_pylist()))
-        return _held(names[0], held) if names else ""
+        return _why_held(found if part == "entries" else _rows_of(file, segment, found), held)
 
     return why
 
 
-def _held(system: str, held: Mapping[str, list[str]]) -> str:
-    return f"{system} is held, as log {', '.join(held[system])} says"
+def _why_held(rows: pa.Table, held: Mapping[str, list[str]]) -> str:
+    """Say which hold keeps what has these rows: any row of a held system does, a declaration too."""
+    names = sorted(held.keys() & set(rows["system"].to_pylist()))
+    return f"{names[0]} is held, as log {', '.join(held[names[0]])} says" if names else ""
 
 
 def _rows(file: SealedFile) -> pa.Table:
@@ -240,14 +240,15 @@ def _rows_of(other: SealedFile, entries: SealedFile, rows: pa.Table) -> pa.Table
         raise LedgerUnreadable(f"{other.name}: {error}") from error
 
 
-def _systems(rows: pa.Table) -> tuple[list[str | None], Iterator[bool]]:
-    kinds, events = rows["kind"].to_pylist(), rows["event"].to_pylist()
+def _keepers(rows: pa.Table) -> set[str | None]:
+    """Return the systems whose periods these rows are kept by; None stands for entries of no system."""
+    kinds, events, systems = (rows[name].to_pylist() for name in ("kind", "event", "system"))
     # A declaration is about a system, and said again with every prune: it keeps nothing.
-    counts = (
-        kind not in _OWN and (kind, event) != ("system", "declared")
-        for kind, event in zip(kinds, events, strict=True)
-    )
-    return rows["system"].to_pylist(), counts
+    return {
+        system
+        for kind, event, system in zip(kinds, events, systems, strict=True)
+        if kind not in _OWN and (kind, event) != ("system", "declared")
+    }
 
 
 def _last_chain(file: SealedFile) -> bytes:

@@ -16,7 +16,7 @@ from ombud_ledger.errors import LedgerUnreadable, QueryRefused
 from ombud_ledger.exported import exported
 from ombud_ledger.layout import log_names
 from ombud_ledger.place import Place, at_place
-from ombud_ledger.statement import check_statement
+from ombud_ledger.statement import check_names, check_statement
 from ombud_ledger.tlog.checkpoint import Checkpoint
 from ombud_ledger.views import Sources, sql_text
 from ombud_ledger.watchdog import Watchdog
@@ -24,10 +24,16 @@ from ombud_ledger.watchdog import Watchdog
 if TYPE_CHECKING:
     from ombud_ledger.remote.address import RemoteAddress
 
+__all__ = ["Query", "check_names", "connect"]
+
 _COLUMNS_OF_VIEWS: Final = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE NOT regexp_matches(table_name, '^(hot|sealed)_[0-9]+$') AND table_name <> 'all_entries'
 ORDER BY table_name, ordinal_position
+"""
+_HEADS: Final = """
+SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
+FROM entries GROUP BY log ORDER BY log
 """
 _ABOUT: Final = {**{each.name: each.about for each in COLUMNS}, **DERIVED}
 
@@ -60,6 +66,10 @@ class Query:
         """Of an evidence folder: what it is, in words, a line each."""
         self._db = db
         self._watchdog = Watchdog(db.interrupt, timeout)
+
+    def heads(self) -> list[tuple[str, int, str]]:
+        """Return (log, size, chain of its last entry in hex) of every log that is shown."""
+        return self.execute(_HEADS).fetchall()
 
     def schema(self) -> list[tuple[str, str, str, str]]:
         """Return (view, column, type, what it is) of every column of every view."""
@@ -125,14 +135,14 @@ def connect(
     `as_of` are signed checkpoints: the views then show exactly the entries these cover, and the logs without
     one are left out. Their logs are held to them; whose signatures they bear is not looked at.
     Raises LedgerUnreadable if there is no log, or one cannot be read; NotProven if one does
-    not extend its checkpoint.
+    not extend its checkpoint; duckdb.OutOfMemoryException if the views alone take more than `memory`.
     """
     notes = list(as_of)
     # Of pruned entries that a checkpoint covers, tiles have the hashes.
     with at_place(root, log, proofs=bool(notes)) as place:
-        names = log_names(place.root) if log is None else [log]
+        names = [name for name in log_names(place.root) if log in (None, name)]
         if not names:
-            raise LedgerUnreadable(f"{root}: no log here")
+            raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
         config = {"memory_limit": memory, "threads": threads, "temp_directory": ""}
         return _connect(place, names, config, timeout, notes)
 
@@ -161,6 +171,12 @@ def _connect(
         sources.create_views(db)
         # 4. Nobody turns the key back.
         db.execute("SET lock_configuration = true")
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        db.close()
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise
+        # A sealed file that is none shows when a view is made of it. No cause: it may hold credentials.
+        raise LedgerUnreadable(place.told(error)) from None
     except BaseException:
         db.close()
         raise

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from ombud_ledger.kinds import KINDS
 from ombud_ledger.query import Query
+
+__all__ = ["KINDS", "METHOD", "SAMPLE_SQL", "Drawn", "Sample", "draw"]
 
 METHOD: Final = (
     "each entry's rank is SHA-256, in hex, of: the seed, a line feed, the entry's RFC 6962 leaf hash in hex;"
@@ -26,10 +29,6 @@ SELECT log, seq, id, ts, verdict, leaf, count(*) OVER () AS population
 FROM population
 ORDER BY sha256($seed || chr(10) || leaf), log, seq
 LIMIT $n::BIGINT
-"""
-_HEADS: Final = """
-SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
-FROM entries GROUP BY log ORDER BY log
 """
 
 
@@ -81,7 +80,7 @@ def draw(
         "from": None if begin is None else begin.isoformat(sep=" "),
         "to": None if end is None else end.isoformat(sep=" "),
     }
-    heads = ledger.execute(_HEADS).fetchall()
+    heads = ledger.heads()
     rows = ledger.execute(SAMPLE_SQL, parameters).fetchall()
     drawn = [Drawn(*row[:-1]) for row in rows]
     return Sample(seed, kind, system, begin, end, heads, rows[0][-1] if rows else 0, drawn)

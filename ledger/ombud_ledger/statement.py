@@ -9,7 +9,7 @@ or could reach a file past the views.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, Final
 
 import duckdb
@@ -54,6 +54,20 @@ def check_statement(db: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:
     for node in _nodes(tree):
         _check(node)
     return frozenset(statements[0].named_parameters)
+
+
+def check_names(given: Set[str], named: Set[str], *, option: str = "") -> None:
+    """Demand a value for each of a statement's parameters, and no other; raise QueryRefused.
+
+    `option` is what a caller gives one with, as in `-p NAME=VALUE`.
+    """
+    where, how = (f"{option}: ", f"{option} ") if option else ("", "")
+    missing, unused = sorted(named - given), sorted(given - named)
+    if missing:
+        raise QueryRefused(f"{where}${missing[0]} has no value, must be given as {how}{missing[0]}=VALUE")
+    if unused:
+        known = ", ".join(f"${name}" for name in sorted(named)) or "none"
+        raise QueryRefused(f"{where}${unused[0]} is not in the SQL, must be one of its parameters: {known}")
 
 
 def _check(node: dict[str, Any]) -> None:

@@ -15,7 +15,6 @@ from ombud_ledger import tables
 from ombud_ledger.as_of import demand
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.columns import COLUMNS
-from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.facts import contract_columns
 from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
@@ -45,8 +44,6 @@ class Sources:
     def add(self, log: str, checkpoint: Checkpoint | None = None) -> None:
         """Add a log; given a checkpoint, no entry but those it covers. Raises NotProven, LedgerUnreadable."""
         layout = self._place.layout(log)
-        if not layout.folder.is_dir():
-            raise LedgerUnreadable(f"{layout.folder}: no such log")
         end = None if checkpoint is None else checkpoint.size
         with snapshot(layout) as shot:
             first = shot.entries[0].first if shot.entries else shot.begins

@@ -49,6 +49,20 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(ledger: Path) -> None:
     assert "must be one of those in" in ombud("ledger", "prune", ledger, "--log", "x").stderr
 
 
+def test_before_is_meant_to_the_microsecond(ledger: Path) -> None:
+    """`--before` the newest entry of the first segment keeps it; a microsecond later lets it go."""
+    sql = "SELECT strftime(ts, '%Y-%m-%dT%H:%M:%S.%f') AS ts FROM entries WHERE seq = 4"
+    (newest,) = json.loads(ombud("query", ledger, sql, "-o", "json").stdout)
+    assert newest == {"ts": "2023-03-01T00:00:00.004000"}
+    gone = []
+    for limit in (newest["ts"], "2023-03-01T01:00:00.004001+01:00"):
+        done = ombud("ledger", "prune", ledger, "--dry-run", "--before", limit, "-o", "json")
+        gone.append(
+            [each["entries"] for each in json.loads(done.stdout)["goes"] if each["part"] == "entries"]
+        )
+    assert gone == [[], ["0-4"]]
+
+
 def test_a_pruned_ledger_says_so_everywhere(ledger: Path) -> None:
     """Verify counts what was pruned; query, sample, prove and the SQL say before which entry all are gone."""
     done = ombud("ledger", "prune", ledger, "--by", "records desk")

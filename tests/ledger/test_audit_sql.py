@@ -86,3 +86,26 @@ def test_a_changed_record(tmp_path: Path) -> None:
         rewrite(path, lambda table: set_value(table, "record", 5, table["record"][5].as_py() + " "))
         assert rows(db, chain_sql()) == [(5,)]
         assert rows(db, root_sql()) != before
+
+
+def test_no_root_where_entries_are_not_here(tmp_path: Path) -> None:
+    """With a hole, or beyond what is sealed, nothing is said; of what comes before, the true root."""
+    samples.build(tmp_path, sealed=(6, 6, 6), hot=3)
+    layout = log_layout(tmp_path, "r-0")
+    first, second, third = (file.path for file in layout.entries_files())
+    _, select = duckdb.extract_statements(root_sql())
+
+    def root(size: int) -> list[tuple[Any, ...]]:
+        db.execute(f"SET VARIABLE size = {size}")
+        return db.execute(select).fetchall()
+
+    with stock_duckdb(layout.folder) as db:
+        whole = [root(size) for size in range(22)]
+        assert [len(each) for each in whole] == [0, *[1] * 21]
+        assert root(22) == []
+        second.unlink()
+        assert [root(size) for size in range(22)] == [*whole[:8], *[[]] * 14]
+        assert rows(db, root_sql()) == []
+        third.unlink()
+        first.rename(third)
+        assert rows(db, root_sql()) == [(7, whole[7][0][1])]

@@ -15,6 +15,7 @@ from ombud_ledger import (
     KeyUnusable,
     Ledger,
     LedgerBroken,
+    LedgerUnreadable,
     OriginMismatch,
     pruning,
     query,
@@ -184,6 +185,36 @@ def test_a_legal_hold_wins(tmp_path: Path) -> None:
     assert len(retained.parquet(tmp_path)) < len(before)
 
 
+def test_a_declaration_of_a_held_system_is_held(tmp_path: Path) -> None:
+    """What only declares a held system stays, and so do all entries after it: a prune leaves no hole."""
+    ledger = retained.at(tmp_path, retained.BEGIN)
+    retained.declare(ledger, "credit")
+    retained.declare(ledger, "other")
+    for start in (0, 100, 200):
+        samples.fill(ledger, 4, start=start)
+        ledger.seal_blocking()
+    ledger.append_blocking("system", {"event": "held", "system": "other", "by": "t"})
+    ledger.close()
+    files = retained.parquet(tmp_path)
+    entries = [name for name in files if name.startswith("entries/")]
+    plan = pruning.would_prune(tmp_path, "r-0", now=retained.us(retained.LATER))
+    why = {each.file.name: each.why for each in plan.staying}
+    assert [why[name] for name in entries[:2]] == [
+        "other is held, as log r-0 says",
+        "entries go in their order, and those from 0 on stay",
+    ]
+    assert (plan.before, {each.part for each in plan.going}) == (0, {"facts"})
+    ledger = retained.at(tmp_path, retained.LATER)
+    pruned = ledger.prune_blocking(by="t")
+    ledger.close()
+    assert (pruned.left, [each.file.name for each in pruned.plan.going]) == (
+        (),
+        [each.file.name for each in plan.going],
+    )
+    assert [name for name in retained.parquet(tmp_path) if name in entries] == entries
+    samples.assert_sound(tmp_path)
+
+
 def test_missing_without_a_prune_entry_is_incomplete(tmp_path: Path) -> None:
     """Only what a prune entry names may be missing: another file is reported as before."""
     retained.record(tmp_path)
@@ -245,6 +276,15 @@ def test_what_is_not_the_sealed_file_is_not_pruned(tmp_path: Path) -> None:
     assert ledger.latest("prune") is None
     ledger.close()
     assert retained.parquet(tmp_path) == before
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """What a plan cannot read it names; nothing is planned past it."""
+    retained.record(tmp_path)
+    name = retained.parquet(tmp_path)[1]
+    (folder(tmp_path) / name).write_bytes(b"PAR1")
+    with pytest.raises(LedgerUnreadable, match=f"{name}: cannot be read"):
+        pruning.would_prune(tmp_path, "r-0", now=retained.us(retained.LATER))
 
 
 def test_a_signed_log_is_pruned_with_its_key(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ledger import samples
 from ombud_ledger import LedgerUnreadable, QueryRefused, query
+from ombud_ledger.remote import RemoteAddress, push
 
 ROOM = Path(__file__).parents[2] / "ledger"
 CHAIN = (ROOM / "ombud_ledger/sql/chain.sql").read_text(encoding="utf-8")
@@ -85,6 +86,22 @@ def test_rows_of_two_logs_never_meet(tmp_path: Path) -> None:
         numbers = [("a-0", 0), ("a-0", 1), ("a-0", 4), ("b-1", 100), ("b-1", 102), ("b-1", 105)]
         assert sorted((log, f"d-{n}", n) for log, n in numbers) == joined
         assert sql.execute("SELECT count(*) FROM decisions JOIN facts USING (log, seq)").fetchone() == (8,)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["folder", "remote"])
+@pytest.mark.parametrize(("folder", "which"), [("entries", 0), ("entries", 1), ("facts", 0)])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, folder: str, which: int, *, there: bool) -> None:
+    """A sealed file that is none, here or where the ledger was sent, is told in one line that names it."""
+    samples.build(tmp_path / "ledger", sealed=(6, 6))
+    place = RemoteAddress(f"file://{tmp_path}/remote")
+    list(push(tmp_path / "ledger", place))
+    root = tmp_path / ("remote" if there else "ledger")
+    path = sorted(root.glob(f"logs/r-0/{folder}/**/*.parquet"))[which]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(LedgerUnreadable, match="magic bytes") as refused:
+        query.connect(place if there else root)
+    assert path.name in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@
 
 import contextlib
 import itertools
+import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -34,6 +36,7 @@ from ombud_ledger.remote import RemoteAddress, RemoteKeeper
 from ombud_ledger.remote.store import Held, Remote
 from ombud_ledger.segment_job import SegmentJob, SegmentResult
 from ombud_ledger.tlog.checkpoint import parse_checkpoint
+from ombud_ledger.tlog.note import Signer
 
 LOG = "logs/r-0"
 
@@ -467,11 +470,12 @@ def test_what_was_pruned_goes_there_too(tmp_path: Path) -> None:
         assert (there.execute(sql).fetchall(), there.pruned) == (here.execute(sql).fetchall(), here.pruned)
 
 
-def test_an_evidence_folder_is_no_ledger_to_send(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signers", [(), (samples.KEY,)], ids=["unsigned", "signed"])
+def test_an_evidence_folder_is_no_ledger_to_send(tmp_path: Path, signers: tuple[Signer, ...]) -> None:
     """It is refused by name; copied as it is, it verifies and is queried elsewhere as what it is."""
     root, evidence = tmp_path / "ledger", tmp_path / "evidence"
-    retained.record(root, signers=[samples.KEY])
-    ledger = retained.at(root, retained.LATER, signers=[samples.KEY])
+    retained.record(root, signers=signers)
+    ledger = retained.at(root, retained.LATER, signers=signers)
     wanted = export.Wanted("credit")
     export.export([ledger], wanted, evidence, by="os:tester", recipient="court", reason="asked")
     ledger.close()
@@ -531,6 +535,42 @@ def test_the_server_may_be_down(tmp_path: Path) -> None:
         ledger.close()
         keeper.finish(60)
         assert_sound(place)
+
+
+def test_the_keeper_says_what_a_look_around_meets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that goes while the place is looked at is told like any failure; the next round goes on."""
+    root = tmp_path / "ledger"
+    samples.build(root)
+    keeper = RemoteKeeper(root, "r-0", folder_place(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(Remote, "below", gone)
+        with pytest.raises(LedgerUnavailable, match="log r-0: not sent: it was there"):
+            keeper.round()
+    assert isinstance(keeper.error, LedgerUnavailable)
+    keeper.round()
+    assert keeper.error is None
+    keeper.finish(60)
+
+
+def gone(*_: object) -> None:
+    """Stand for a listing during which something goes."""
+    raise FileNotFoundError("it was there")
+
+
+@pytest.mark.parametrize("record", [b'{"kind":"seal"', b'{"kind":"seal", "format":1}'])
+def test_the_keeper_stops_at_an_entry_that_is_none(tmp_path: Path, record: bytes) -> None:
+    """A record that is not canonical JSON ends the keeper, and `error` names the entry."""
+    root, place = tmp_path / "ledger", folder_place(tmp_path)
+    samples.build(root, hot=3)
+    (tail,) = (root / LOG / "hot").glob("*.sqlite")
+    with contextlib.closing(sqlite3.connect(tail, isolation_level=None)) as db:
+        db.execute("UPDATE entries SET record = ? WHERE seq = (SELECT max(seq) FROM entries)", [record])
+    keeper = RemoteKeeper(root, "r-0", place)
+    keeper.start()
+    keeper.finish(60)
+    assert keeper.stopped
+    assert re.search(r"entry \d+ is no record: not ", str(keeper.error))
+    assert storage.names(place) == []
 
 
 def test_a_wrong_key_is_refused_and_not_shown(tmp_path: Path, s3_port: int) -> None:

@@ -145,7 +145,7 @@ def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
         ).fetchall()
     assert "PYTHON_ARROW_SCAN" in plan[0][1]
     assert '"seq" < 5' in plan[0][1]
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(LedgerUnreadable, match=r"000000000013-000000000313\.parquet"):
         query.connect(place)
 
 
@@ -229,6 +229,12 @@ def test_nobody_there(tmp_path: Path) -> None:
     assert [each.what for each in verify(empty).all_findings()] == [f"{empty}: no log here"]
     with pytest.raises(LedgerUnreadable, match="no log here"):
         query.connect(empty)
+    root, place = tmp_path / "ledger", RemoteAddress(f"file://{tmp_path}/remote")
+    samples.build(root)
+    list(remote.push(root, place))
+    for where in (root, place):
+        with pytest.raises(LedgerUnreadable, match=f"^{where}: no log r-1$"):
+            query.connect(where, log="r-1")
 
 
 def test_nothing_is_left_behind(

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ombud_ledger.durable import make_folder
 from ombud_ledger.errors import KeyUnusable, LedgerUnavailable, LedgerUnreadable
 from ombud_ledger.exported import EXPORT
 from ombud_ledger.layout import LogLayout, SealedFile, is_log_name, log_layout, sealed_file
@@ -85,6 +86,9 @@ def _fetch_log(
 ) -> FetchedLayout:
     base = f"logs/{log}"
     layout = log_layout(root, log)
+    make_folder(
+        layout.folder
+    )  # that it is a log shows even where it has nothing small, as exported without tail
     # 1. Checkpoints first: what they cover is there.
     checkpoints = {f"{base}/pub/{name}": None for name in ("checkpoint", "cosigned")}
     _fetch_all(remote, root, checkpoints, "", None)
@@ -145,16 +149,23 @@ class _Fetched(Place):
         return SegmentFetcher(self.remote.address, self.root, log, names)
 
     def dataset(self, log: str, files: Sequence[SealedFile]) -> Any:
+        import pyarrow as pa
         from pyarrow import dataset as ds
 
         paths = [self.remote.path(f"logs/{log}/{file.name}") for file in files]
         # What a file's name says of its entries saves opening it.
         spans = [(ds.field("seq") >= file.first) & (ds.field("seq") <= file.last) for file in files]
         form = ds.ParquetFileFormat()
-        schema = form.inspect(paths[0], self.remote.filesystem)
+        try:
+            schema = form.inspect(paths[0], self.remote.filesystem)
+        except (pa.ArrowException, OSError) as error:
+            raise LedgerUnreadable(f"log {log}: {files[0].name}: {self.told(error)}") from None
         return ds.FileSystemDataset.from_paths(
             paths, schema=schema, format=form, filesystem=self.remote.filesystem, partitions=spans
         )
+
+    def told(self, error: Exception) -> str:
+        return f"{self.remote.address}: {self.remote.masked(Place.told(self, error))}"
 
 
 class _Cache:

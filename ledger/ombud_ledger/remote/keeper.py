@@ -88,7 +88,7 @@ class RemoteKeeper:
                 return
             try:
                 self.round()
-            except (LedgerError, sqlite3.Error) as error:
+            except LedgerError as error:
                 _LOG.error(
                     "log %s: closes without its last entries at %s: %s", self._log, self.address, error
                 )
@@ -96,7 +96,7 @@ class RemoteKeeper:
     def round(self) -> None:
         """Send what is new; first, now and then, look whether what was sent is still there.
 
-        Raises LedgerBroken, and LedgerError, sqlite3.Error where another try may do.
+        Raises LedgerBroken, and another LedgerError where another try may do.
         """
         try:
             now = self._monotonic()
@@ -104,7 +104,7 @@ class RemoteKeeper:
                 self._push.check()
                 self._checked = now
             self.size = self._push.round().entries
-        except (LedgerError, sqlite3.Error) as error:
+        except Exception as error:  # whatever it is, nobody may think that all is there
             self.error = error
             raise
         self.error = None
@@ -120,7 +120,7 @@ class RemoteKeeper:
                 return
             except LedgerClosed:
                 return
-            except (LedgerError, sqlite3.Error) as error:
+            except LedgerError as error:
                 delay = min(max(delay * 2, _BACKOFF_FIRST), _BACKOFF_MOST)
                 _LOG.warning("log %s: %s; next try in %.0f s", self._log, error, delay)
                 self._closing.wait(delay)

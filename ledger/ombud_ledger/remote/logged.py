@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a log says of its own files: the digests it sealed them with, rewrote them to, and which it let go."""
 
-import json
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.canonical import MAX_RECORD, parse
+from ombud_ledger.errors import EntryBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.layout import SealedFile
 from ombud_ledger.pruned import prune_of
 from ombud_ledger.said import SAYING
@@ -17,7 +17,7 @@ from ombud_ledger.snapshot import Snapshot
 _MARKS: Final = tuple(f'"kind":"{kind}"'.encode() for kind in SAYING)
 
 
-class Said(NamedTuple):
+class ToldFile(NamedTuple):
     """One file as one entry tells of it; without digest, the entry lets it go."""
 
     entry: int
@@ -25,22 +25,25 @@ class Said(NamedTuple):
     sha256: str | None
 
 
-def said_of_files(shot: Snapshot, since: int) -> Iterator[Said]:
+def told_since(shot: Snapshot, since: int) -> Iterator[ToldFile]:
     """Yield what the entries from number `since` on say of files, in order.
 
     A `seal` entry gives each file's digest, a `shred` entry the new one of a file it rewrote, a `prune` entry
     names files that are let go. Raises LedgerUnreadable, and EntryBroken for one that is malformed.
     """
     for seq, record in _records(shot, since):
-        fields = json.loads(record)
+        try:
+            fields = parse(record, limit=MAX_RECORD)
+        except RecordInvalid as error:
+            raise EntryBroken(seq, f"entry {seq} is no record: {error}") from error
         if fields.get("kind") == "seal":
-            yield from (Said(seq, seal.path, seal.sha256) for seal in seals_of(seq, fields))
+            yield from (ToldFile(seq, seal.path, seal.sha256) for seal in seals_of(seq, fields))
         elif fields.get("kind") == "shred":
             shred = shred_of(seq, fields)
             if shred is not None:
-                yield Said(seq, shred.path, shred.new)
+                yield ToldFile(seq, shred.path, shred.new)
         elif fields.get("kind") == "prune":
-            yield from (Said(seq, path, None) for path in prune_of(seq, fields).files)
+            yield from (ToldFile(seq, path, None) for path in prune_of(seq, fields).files)
 
 
 def _records(shot: Snapshot, since: int) -> Iterator[tuple[int, bytes]]:
@@ -68,5 +71,5 @@ def _sealed(file: SealedFile, since: int) -> Iterator[tuple[int, bytes]]:
                     for row in rows.filter(wanted).to_pylist():
                         if row["seq"] >= since:
                             yield row["seq"], row["record"].encode()
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ombud_ledger.durable import make_folder
-from ombud_ledger.remote.logged import Said
+from ombud_ledger.remote.logged import ToldFile
 from ombud_ledger.small_file import prepare
 
 _APPLICATION_ID: Final = 0x4F4D5252
@@ -55,7 +55,7 @@ class Memory:
         """Open or make it. Raises LedgerUnreadable for what is no such memory, sqlite3.Error."""
         make_folder(path.parent)
         self._lock = threading.Lock()
-        self._hot: list[Said] = []
+        self._hot: list[ToldFile] = []
         fresh = not path.exists()
         if fresh:
             path.touch(mode=0o600)
@@ -79,7 +79,7 @@ class Memory:
             self._db.close()
             raise
 
-    def learn(self, said: Iterable[Said], sealed: int) -> None:
+    def learn(self, said: Iterable[ToldFile], sealed: int) -> None:
         """Take note of what entries from `scanned` on say of files; those from `sealed` on are not sealed.
 
         What these say is not kept: a tail is short, is read again each time, and may be recovered as another.

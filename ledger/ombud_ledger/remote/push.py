@@ -26,7 +26,7 @@ from ombud_ledger.exported import exported
 from ombud_ledger.hot import Row
 from ombud_ledger.layout import LogLayout, hot_name, log_layout, log_names, objects_folder, sealed_file
 from ombud_ledger.remote.address import RemoteAddress
-from ombud_ledger.remote.logged import said_of_files
+from ombud_ledger.remote.logged import told_since
 from ombud_ledger.remote.memory import Memory, Sent, memory_path
 from ombud_ledger.remote.store import Remote
 from ombud_ledger.remote.upload import Item, Upload
@@ -96,6 +96,26 @@ class Push:
         By size and time of change, and where these differ by digest; with `whole`, by reading every byte.
         Raises LedgerBroken where a file has other bytes than it was sent with, LedgerUnavailable.
         """
+        with self._unavailable():
+            return self._check(whole=whole)
+
+    def round(self) -> Pushed:
+        """Send what is new. Raises LedgerBroken where the remote place contradicts the log: stop then.
+
+        Raises LedgerUnavailable, LedgerUnreadable where another try may do.
+        """
+        with self._unavailable():
+            return self._round()
+
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        """Tell what the disk, or the memory of what was sent, refuses: another try may do."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerUnavailable(f"log {self._layout.folder.name}: not sent: {error}") from error
+
+    def _check(self, *, whole: bool) -> list[str]:
         there = {**self._remote.below(self._base), **self._remote.below("objects")}
         gone: list[str] = []
         for done, (name, sent) in enumerate(sorted(self._memory.sent.items())):
@@ -125,16 +145,6 @@ class Push:
             self._tail = None
         return gone
 
-    def round(self) -> Pushed:
-        """Send what is new. Raises LedgerBroken where the remote place contradicts the log: stop then.
-
-        Raises LedgerUnavailable, LedgerUnreadable where another try may do.
-        """
-        try:
-            return self._round()
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerUnavailable(f"log {self._layout.folder.name}: not sent: {error}") from error
-
     def _round(self) -> Pushed:
         pushed = Pushed(self._layout.folder.name)
         before = self._upload.files, self._upload.bytes
@@ -146,7 +156,7 @@ class Push:
             # 2. What the log says of its files, from where we read it last.
             sealed = shot.entries[-1].last + 1 if shot.entries else 0
             tail, end = self._copy_tail(shot, sealed, folder)
-            self._memory.learn(said_of_files(shot, self._memory.scanned), sealed)
+            self._memory.learn(told_since(shot, self._memory.scanned), sealed)
             # 3. Objects; then sealed files, the entries last: readers count these once the tail follows them.
             self._upload.send(self._objects_due(), self._telling("objects"))
             new, rewritten = self._sealed_due(pushed)

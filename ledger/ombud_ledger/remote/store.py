@@ -132,6 +132,13 @@ class Remote:
         except FileNotFoundError:
             return
 
+    def masked(self, text: str) -> str:
+        """Return what an error says, in one line of bounded length, with none of the credentials in it."""
+        text = " ".join(text.split())
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text[:_MOST_TEXT]
+
     def _chunks(self, name: str, most: int | None = None) -> Iterator[bytes] | None:
         """Return the bytes of a file in chunks, up to `most`; None if it is not there."""
         try:
@@ -151,16 +158,13 @@ class Remote:
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
-        """Say which step failed, with none of the credentials in it."""
+        """Say which step failed."""
         try:
             yield
         except FileNotFoundError:
             raise
         except (OSError, pa.ArrowException) as error:
-            text = " ".join(str(error).split())
-            for secret in self._secrets:
-                text = text.replace(secret, "***")
-            raise LedgerUnavailable(f"{self.address}: cannot {what}: {text[:_MOST_TEXT]}") from None
+            raise LedgerUnavailable(f"{self.address}: cannot {what}: {self.masked(str(error))}") from None
 
 
 def demand_usable(address: RemoteAddress) -> None:

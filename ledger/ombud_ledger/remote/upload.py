@@ -30,11 +30,6 @@ class Item:
     digest: str
     path: str | None = None
 
-    @property
-    def size(self) -> int:
-        """How many bytes it has."""
-        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
-
 
 class Upload:
     """Sends items of one log. `look` is called between chunks, and raises to stop."""
