@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,7 +22,7 @@ from ombud_gateway.call import Upstream
 from ombud_gateway.config import Config, LedgerSection, UpstreamSection
 from ombud_gateway.doors.control import CONTROL, ControlDoor
 from ombud_gateway.doors.kserve import KServeDoor
-from ombud_gateway.http2 import Channel
+from ombud_gateway.http2 import Channel, tls_context
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
@@ -118,7 +117,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(
-                _channel(section, config), _streams(section, config), section.timeout_seconds
+                _channel(name, section, config), _streams(section, config), section.timeout_seconds
             )
             stack.push_async_callback(upstream.close)
             upstreams[name] = upstream
@@ -294,14 +293,16 @@ def _telemetry(
     return Telemetry(tracing, tuple(sinks))
 
 
-def _channel(section: UpstreamSection, config: Config) -> Channel:
-    tls, context = section.tls, None
-    if tls is not None:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.certificate and tls.key:
-            context.load_cert_chain(tls.certificate, tls.key)
-    name = tls.server_name if tls else None
-    return Channel(section.address, config.gateway.max_message_bytes, context, name)
+def _channel(name: str, section: UpstreamSection, config: Config) -> Channel:
+    tls = section.tls
+    if tls is None:
+        return Channel(section.address, config.gateway.max_message_bytes)
+    try:
+        context = tls_context(tls.ca, tls.certificate, tls.key)
+    except OSError as error:
+        problem = Problem("ombud.toml", f"upstreams.{name}.tls", "", f"its files cannot be used: {error}")
+        raise ConfigInvalid([problem]) from error
+    return Channel(section.address, config.gateway.max_message_bytes, context, tls.server_name)
 
 
 def _streams(section: UpstreamSection, config: Config) -> grpc.aio.Channel:

@@ -6,7 +6,7 @@ Only what one call upstream needs: RFC 9113's framing with flow control, HPACK w
 deadlines, cancellation, GOAWAY. Streams go by `grpc.aio`.
 """
 
-from ombud_gateway.http2.channel import Channel
+from ombud_gateway.http2.channel import Channel, tls_context
 from ombud_gateway.http2.connection import Reply
 
-__all__ = ["Channel", "Reply"]
+__all__ = ["Channel", "Reply", "tls_context"]

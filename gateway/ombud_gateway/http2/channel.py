@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from ombud_gateway.call import Metadata
@@ -27,6 +28,20 @@ _TRIES: Final = 3
 _MOST_CONNECTIONS: Final = 64
 """A server that takes few calls at a time on each is given more of them, to here."""
 _AGENT: Final = f"ombud/{version('ombud')}"
+
+
+def tls_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """Return what a channel needs to speak TLS: whom it trusts (None: this host's authorities), who it is.
+
+    Raises OSError, ssl.SSLError among them, for files that cannot be used.
+    """
+    context = ssl.create_default_context(cafile=ca)
+    # Alike on every Python: from 3.13 on, authorities without a key identifier would be refused.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.set_alpn_protocols(["h2"])
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 class Channel:
@@ -49,8 +64,6 @@ class Channel:
         self._message_bytes = message_bytes
         self._context = context
         self._server_name = server_name or self._host
-        if context is not None:
-            context.set_alpn_protocols(["h2"])
         self._prefixes: dict[str, bytes] = {}
         self._connections: list[Connection] = []
         self._connecting: asyncio.Task[Connection] | None = None

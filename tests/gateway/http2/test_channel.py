@@ -53,7 +53,9 @@ async def failure(channel: Channel, body: bytes = b"ask", **how: Any) -> tuple[s
     return GRPC_CODES[raised.value.code], raised.value.message, raised.value.reached
 
 
-class _Handler(grpc.GenericRpcHandler):
+class Handler(grpc.GenericRpcHandler):
+    """One method, for gRPC's own server."""
+
     def __init__(self, method: Callable[[bytes, Any], Awaitable[bytes]]) -> None:
         self._method = method
 
@@ -67,7 +69,7 @@ async def grpc_server(method: Callable[[bytes, Any], Awaitable[bytes]]) -> Async
     """Serve one method with gRPC's own server; yields its address."""
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers((_Handler(method),))
+    server.add_generic_rpc_handlers((Handler(method),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -226,7 +228,7 @@ class TestGrpcsOwnServer:
             async with opened(address) as channel:
                 assert await failure(channel) == ("UNAVAILABLE", "the server cannot be reached", False)
                 server = grpc.aio.server()
-                server.add_generic_rpc_handlers((_Handler(echo),))
+                server.add_generic_rpc_handlers((Handler(echo),))
                 server.add_insecure_port(address)
                 await server.start()
                 async with asyncio.timeout(SECONDS):
