@@ -15,11 +15,10 @@ from ombud_gateway.errors import GRPC_CODES, UpstreamFailed
 from ombud_gateway.http2 import frames, status
 from ombud_gateway.http2.frames import ProtocolError
 from ombud_gateway.http2.heads import MOST_HEADERS, Head, Heads
+from ombud_gateway.http2.outbox import Outbox
 
 _LOG = logging.getLogger(__name__)
 _CONNECTION_WINDOW: Final = 16 * 2**20
-_MOST_ANSWERS: Final = 1_000
-"""Acknowledgements that a peer may make us hold while it reads nothing."""
 DEADLINE_TEXT: Final = "the server did not answer in time"
 _PREFIX: Final = 5
 """Bytes before a gRPC message: whether it is compressed, and its length."""
@@ -39,15 +38,13 @@ class Reply:
 
 
 class _Stream:
-    """A call that is not answered. `window` is what the peer lets us send, `unsent` what it did not yet."""
+    """A call that is not answered yet."""
 
-    __slots__ = ("answered", "chunks", "deadline", "head", "received", "unsent", "wanted", "window")
+    __slots__ = ("answered", "chunks", "deadline", "head", "received", "wanted")
 
-    def __init__(self, answered: asyncio.Future[Reply], deadline: asyncio.Handle, window: int) -> None:
+    def __init__(self, answered: asyncio.Future[Reply], deadline: asyncio.Handle) -> None:
         self.answered = answered
         self.deadline = deadline
-        self.window = window
-        self.unsent = memoryview(b"")
         self.head: Head | None = None
         self.chunks: list[bytes] = []
         self.received = 0
@@ -62,24 +59,15 @@ class Connection(asyncio.Protocol):
         self._message_bytes = message_bytes
         self._when_useless = when_useless
         self._usable = True
-        self._transport: asyncio.Transport | None = None
+        self._out = Outbox(self._loop)
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._streams: dict[int, _Stream] = {}
         self._next = 1
         self._heads = Heads()
         self._buffer = b""
         self._block: tuple[int, int, bytearray] | None = None  # stream, flags, header block so far
-        # What we may send.
-        self._window = frames.FIRST_WINDOW
-        self._stream_window = frames.FIRST_WINDOW
-        self._frame_size = frames.LEAST_FRAME
         self._most_streams = 2**31
-        self._blocked: dict[int, _Stream] = {}
-        self._out: list[bytes] = []
-        self._paused = False
-        self._answers_held = 0
-        # What the peer may send before we say that we read it.
-        self._unsaid = 0
+        self._unsaid = 0  # bytes that the peer does not know we read
 
     @property
     def usable(self) -> bool:
@@ -100,28 +88,16 @@ class Connection(asyncio.Protocol):
         number = self._next
         self._next += 2
         deadline = self._loop.call_later(seconds, self._late, number)
-        stream = _Stream(self._loop.create_future(), deadline, self._stream_window)
-        self._streams[number] = stream
+        stream = self._streams[number] = _Stream(self._loop.create_future(), deadline)
         if self._next >= 2**31:  # the last that HTTP/2 can count
             self._retire()
-        length = len(body)
-        message = b"".join((b"\x00", length.to_bytes(4, "big"), body))
-        size = length + _PREFIX
-        self._send_block(number, block)
-        if size <= self._frame_size and size <= stream.window and size <= self._window and not self._blocked:
-            self._window -= size
-            stream.window -= size
-            self._send(frames.head(size, frames.DATA, frames.END_STREAM, number), message)
-        else:
-            stream.unsent = memoryview(message)
-            self._blocked[number] = stream
-            self._pump()
+        self._out.request(number, block, b"".join((b"\x00", len(body).to_bytes(4, "big"), body)))
         return number, stream.answered
 
     def abandon(self, number: int) -> None:
         """Tell the server that nobody waits for the reply any more."""
         if self._take(number) is not None:
-            self._send(frames.rst_stream(number, frames.CANCEL))
+            self._out.send(frames.rst_stream(number, frames.CANCEL))
             self._settle()
 
     def close(self) -> None:
@@ -131,7 +107,7 @@ class Connection(asyncio.Protocol):
     # What asyncio tells us.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not subclasses
+        self._out.attach(cast("asyncio.Transport", transport))  # uvloop's are not subclasses
         # A stream carries one message; one that is too large is refused by its prefix. So no window grows.
         window = min(self._message_bytes + frames.FIRST_WINDOW, frames.MOST_WINDOW)
         said = frames.settings(
@@ -143,18 +119,16 @@ class Connection(asyncio.Protocol):
             }
         )
         more = _CONNECTION_WINDOW - frames.FIRST_WINDOW
-        self._send(frames.PREFACE + said + frames.window_update(0, more))
+        self._out.send(frames.PREFACE + said + frames.window_update(0, more))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(None, UpstreamFailed(status.UNAVAILABLE, "the connection to the server was lost"))
 
     def pause_writing(self) -> None:
-        self._paused = True
+        self._out.pause()
 
     def resume_writing(self) -> None:
-        self._paused = False
-        self._answers_held = 0
-        self._pump()
+        self._out.resume()
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
@@ -190,7 +164,8 @@ class Connection(asyncio.Protocol):
     def _control(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         match kind:
             case frames.WINDOW_UPDATE:
-                self._more_window(number, frames.word(payload))
+                if not self._out.more_room(number, frames.word(payload)):
+                    self._fail(number, status.INTERNAL, "the server broke HTTP/2's flow control")
             case frames.SETTINGS:
                 self._settings(flags, payload)
             case frames.PING:
@@ -210,14 +185,14 @@ class Connection(asyncio.Protocol):
         if len(payload) != 8:
             raise ProtocolError(frames.FRAME_SIZE_ERROR, "a PING that has not 8 bytes")
         if not flags & frames.ACK:
-            self._answer(frames.head(8, frames.PING, frames.ACK, 0) + payload)
+            self._out.answer(frames.head(8, frames.PING, frames.ACK, 0) + payload)
 
     def _data(self, flags: int, number: int, payload: bytes) -> None:
         if number == 0:
             raise ProtocolError(frames.PROTOCOL_ERROR, "DATA of no stream")
         self._unsaid += len(payload)
         if self._unsaid >= _CONNECTION_WINDOW // 2:
-            self._answer(frames.window_update(0, self._unsaid))
+            self._out.answer(frames.window_update(0, self._unsaid))
             self._unsaid = 0
         stream = self._streams.get(number)
         if stream is None:
@@ -296,8 +271,8 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, number: int, stream: _Stream, trailers: Head) -> None:
         """The stream is over: it is a reply, or says why not."""
-        if stream.unsent:  # answered before the request was all sent
-            self._send(frames.rst_stream(number, frames.NO_ERROR))
+        if self._out.drop(number):  # answered before the request was all sent
+            self._out.send(frames.rst_stream(number, frames.NO_ERROR))
         self._take(number)
         first = stream.head or trailers
         if trailers.grpc_status is None and (problem := _no_grpc(first)):
@@ -319,14 +294,14 @@ class Connection(asyncio.Protocol):
         stream = self._streams.pop(number, None)
         if stream is not None:
             stream.deadline.cancel()
-            self._blocked.pop(number, None)
+            self._out.drop(number)
         return stream
 
     def _fail(self, number: int, code: int, text: str, metadata: Metadata = ()) -> None:
         """End a call without a reply; the server is told, for it may not be done."""
         stream = self._take(number)
         if stream is not None:
-            self._send(frames.rst_stream(number, frames.CANCEL))
+            self._out.send(frames.rst_stream(number, frames.CANCEL))
             _refuse(stream, UpstreamFailed(code, text, metadata))
             self._settle()
 
@@ -354,85 +329,13 @@ class Connection(asyncio.Protocol):
         if flags & frames.ACK:
             return
         for setting, value in frames.read_settings(payload):
-            if setting == frames.INITIAL_WINDOW_SIZE:
-                if value > frames.MOST_WINDOW:
-                    raise ProtocolError(frames.FLOW_CONTROL_ERROR, f"a first window of {value}")
-                for stream in self._streams.values():
-                    stream.window += value - self._stream_window
-                self._stream_window = value
-            elif setting == frames.MAX_FRAME_SIZE:
-                if not frames.LEAST_FRAME <= value < 2**24:
-                    raise ProtocolError(frames.PROTOCOL_ERROR, f"frames of {value} bytes")
-                self._frame_size = value
-            elif setting == frames.MAX_CONCURRENT_STREAMS:
+            if setting == frames.MAX_CONCURRENT_STREAMS:
                 self._most_streams = value
-        self._answer(frames.head(0, frames.SETTINGS, frames.ACK, 0))
+            else:
+                self._out.apply(setting, value)
+        self._out.answer(frames.head(0, frames.SETTINGS, frames.ACK, 0))
         if not self._ready.done():
             self._ready.set_result(None)
-        self._pump()
-
-    # Writing.
-
-    def _send(self, *parts: bytes) -> None:
-        """Send with what else is sent in this turn of the loop."""
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out += parts
-
-    def _flush(self) -> None:
-        if self._transport is not None and self._out:
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
-
-    def _answer(self, frame: bytes) -> None:
-        if self._paused:
-            self._answers_held += 1
-            if self._answers_held > _MOST_ANSWERS:
-                raise ProtocolError(frames.ENHANCE_YOUR_CALM, "a peer that asks and does not read")
-        self._send(frame)
-
-    def _send_block(self, number: int, block: bytes) -> None:
-        size = self._frame_size
-        if len(block) <= size:
-            self._send(frames.head(len(block), frames.HEADERS, frames.END_HEADERS, number), block)
-            return
-        pieces = [block[at : at + size] for at in range(0, len(block), size)]
-        for place, piece in enumerate(pieces):
-            kind = frames.CONTINUATION if place else frames.HEADERS
-            flags = frames.END_HEADERS if place == len(pieces) - 1 else 0
-            self._send(frames.head(len(piece), kind, flags, number), piece)
-
-    def _more_window(self, number: int, more: int) -> None:
-        stream = self._streams.get(number)
-        if number == 0:
-            self._window += more
-            if more == 0 or self._window > frames.MOST_WINDOW:
-                raise ProtocolError(frames.FLOW_CONTROL_ERROR, f"a window of {self._window}")
-        elif stream is not None:
-            stream.window += more
-            if more == 0 or stream.window > frames.MOST_WINDOW:
-                self._fail(number, status.INTERNAL, "the server broke HTTP/2's flow control")
-                return
-        self._pump()
-
-    def _pump(self) -> None:
-        """Send of what is blocked as much as the windows allow."""
-        if self._paused:
-            return
-        for number, stream in list(self._blocked.items()):
-            while stream.unsent:
-                size = min(len(stream.unsent), self._frame_size, stream.window, self._window)
-                if size <= 0:
-                    break
-                piece, stream.unsent = bytes(stream.unsent[:size]), stream.unsent[size:]
-                self._window -= size
-                stream.window -= size
-                flags = 0 if stream.unsent else frames.END_STREAM
-                self._send(frames.head(size, frames.DATA, flags, number), piece)
-            if not stream.unsent:
-                del self._blocked[number]
-            if self._window <= 0:
-                return
 
     # Ending.
 
@@ -458,13 +361,7 @@ class Connection(asyncio.Protocol):
         if not self._ready.done():
             self._ready.set_exception(failed)
             self._ready.exception()  # nobody need ask for it
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            if code is not None:
-                self._out.append(frames.goaway(code))
-                transport.write(b"".join(self._out))
-            self._out.clear()
-            transport.close()
+        self._out.close(*(() if code is None else (frames.goaway(code),)))
 
 
 def _refuse(stream: _Stream, why: Exception) -> None:
