@@ -15,13 +15,12 @@ from ombud_gateway.errors import GRPC_CODES, UpstreamFailed
 from ombud_gateway.http2 import frames, status
 from ombud_gateway.http2.frames import ProtocolError
 from ombud_gateway.http2.heads import MOST_HEADERS, Head, Heads
+from ombud_gateway.http2.messages import ENCODINGS, PREFIX, body_of, message
 from ombud_gateway.http2.outbox import Outbox
 
 _LOG = logging.getLogger(__name__)
 _CONNECTION_WINDOW: Final = 16 * 2**20
 DEADLINE_TEXT: Final = "the server did not answer in time"
-_PREFIX: Final = 5
-"""Bytes before a gRPC message: whether it is compressed, and its length."""
 
 
 class NotProcessed(Exception):
@@ -91,7 +90,7 @@ class Connection(asyncio.Protocol):
         stream = self._streams[number] = _Stream(self._loop.create_future(), deadline)
         if self._next >= 2**31:  # the last that HTTP/2 can count
             self._retire()
-        self._out.request(number, block, b"".join((b"\x00", len(body).to_bytes(4, "big"), body)))
+        self._out.request(number, block, message(body))
         return number, stream.answered
 
     def abandon(self, number: int) -> None:
@@ -212,17 +211,14 @@ class Connection(asyncio.Protocol):
         if stream.head is None:
             self._fail(number, status.INTERNAL, "the response has no headers")
             return False
-        if stream.wanted < 0 and stream.received >= _PREFIX:
-            begin = stream.chunks[0] if len(stream.chunks[0]) >= _PREFIX else b"".join(stream.chunks)
-            length = int.from_bytes(begin[1:_PREFIX], "big")
-            if begin[0]:
-                self._fail(number, status.INTERNAL, "the response is compressed, which was not asked for")
-                return False
+        if stream.wanted < 0 and stream.received >= PREFIX:
+            begin = stream.chunks[0] if len(stream.chunks[0]) >= PREFIX else b"".join(stream.chunks)
+            length = int.from_bytes(begin[1:PREFIX], "big")
             if length > self._message_bytes:
                 text = f"the response has {length:,} bytes, more than the {self._message_bytes:,} that may be"
                 self._fail(number, status.RESOURCE_EXHAUSTED, text)
                 return False
-            stream.wanted = length + _PREFIX
+            stream.wanted = length + PREFIX
         if 0 <= stream.wanted < stream.received:
             self._fail(number, status.INTERNAL, "the response has more than one message")
             return False
@@ -285,8 +281,13 @@ class Connection(asyncio.Protocol):
         elif stream.received != stream.wanted or stream.head is None:
             _refuse(stream, UpstreamFailed(status.INTERNAL, "the response has no whole message"))
         elif not stream.answered.done():
-            body = stream.chunks[0] if len(stream.chunks) == 1 else b"".join(stream.chunks)
-            stream.answered.set_result(Reply(body[_PREFIX:], stream.head.metadata, trailers.metadata))
+            whole = stream.chunks[0] if len(stream.chunks) == 1 else b"".join(stream.chunks)
+            try:
+                body = body_of(whole, stream.head.encoding, self._message_bytes)
+            except UpstreamFailed as failed:
+                _refuse(stream, failed)
+            else:
+                stream.answered.set_result(Reply(body, stream.head.metadata, trailers.metadata))
         self._settle()
 
     def _take(self, number: int) -> _Stream | None:
@@ -334,6 +335,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._out.apply(setting, value)
         self._out.answer(frames.head(0, frames.SETTINGS, frames.ACK, 0))
+        self._out.pump()
         if not self._ready.done():
             self._ready.set_result(None)
 
@@ -375,6 +377,6 @@ def _no_grpc(head: Head) -> tuple[int, str] | None:
         return status.of_http(head.status), f"the server answered with HTTP status {head.status}"
     if not head.content_type.startswith("application/grpc"):
         return status.UNKNOWN, f"the server answered with content of type {head.content_type[:64]!r}"
-    if head.encoding != "identity":
+    if head.encoding not in ENCODINGS:
         return status.INTERNAL, f"the response is encoded as {head.encoding[:64]!r}, which was not asked for"
     return None

@@ -19,6 +19,7 @@ from hpack import Decoder, HPACKError
 
 from ombud_gateway.call import Metadata
 from ombud_gateway.http2.frames import COMPRESSION_ERROR, ProtocolError
+from ombud_gateway.http2.messages import ENCODINGS
 
 MOST_HEADERS: Final = 16_384
 """Bytes of a header list that we read, as HTTP/2 counts them; gRPC's own default is 8 KiB."""
@@ -68,6 +69,7 @@ class Heads:
 def request_prefix(path: str, authority: str, agent: str, *, secure: bool) -> bytes:
     """Return the part of a request's header block that is the same for every call of a method."""
     fixed = {":path": path, ":authority": authority, "te": "trailers", "content-type": "application/grpc"}
+    fixed["grpc-accept-encoding"] = ",".join(ENCODINGS)
     return (
         b"\x83"  # :method POST
         + (b"\x87" if secure else b"\x86")  # :scheme

@@ -66,7 +66,7 @@ class Outbox:
             self.send(frames.head(size, frames.DATA, frames.END_STREAM, number), message)
         else:
             self._unsent[number] = _Unsent(memoryview(message), self._stream_window)
-            self._pump()
+            self.pump()
 
     def drop(self, number: int) -> bool:
         """Send no more of a stream's request; tell whether there was any left."""
@@ -86,18 +86,17 @@ class Outbox:
             unsent.window += more
             if more == 0 or unsent.window > frames.MOST_WINDOW:
                 return False
-        self._pump()
+        self.pump()
         return True
 
     def apply(self, setting: int, value: int) -> None:
-        """Keep a setting of the peer's. Raises ProtocolError for one out of bounds."""
+        """Keep a setting of the peer's; `pump` once it is acknowledged. Raises ProtocolError."""
         if setting == frames.INITIAL_WINDOW_SIZE:
             if value > frames.MOST_WINDOW:
                 raise ProtocolError(frames.FLOW_CONTROL_ERROR, f"a first window of {value}")
             for unsent in self._unsent.values():
                 unsent.window += value - self._stream_window
             self._stream_window = value
-            self._pump()
         elif setting == frames.MAX_FRAME_SIZE:
             if not frames.LEAST_FRAME <= value < 2**24:
                 raise ProtocolError(frames.PROTOCOL_ERROR, f"frames of {value} bytes")
@@ -111,7 +110,7 @@ class Outbox:
         """It does again."""
         self._paused = False
         self._answers_held = 0
-        self._pump()
+        self.pump()
 
     def close(self, *last: bytes) -> None:
         """Send what waits, and these, unless the transport is closed already; close it."""
@@ -139,7 +138,7 @@ class Outbox:
             flags = frames.END_HEADERS if place == len(pieces) - 1 else 0
             self.send(frames.head(len(piece), kind, flags, number), piece)
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
         """Send of what waits as much as there is room for."""
         if self._paused:
             return

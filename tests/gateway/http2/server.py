@@ -13,6 +13,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import h2.settings
 
 Act = Callable[["Peer", "Request"], None]
@@ -72,8 +73,11 @@ class Peer(asyncio.Protocol):
         self.flush()
 
     def reply(self, request: Request, body: bytes, trailers: list[tuple[str, str]] | None = None) -> None:
-        """Answer as gRPC does."""
-        self.http.send_headers(request.stream, OK)
+        """Answer as gRPC does, unless the client waits no more."""
+        try:
+            self.http.send_headers(request.stream, OK)
+        except h2.exceptions.StreamClosedError:
+            return
         self._later.append((request.stream, message(body), trailers or DONE))
         self._send_later()
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import random
 import socket
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -301,6 +303,24 @@ def test_a_server_that_takes_no_calls_is_not_drowned_in_connections() -> None:
     run(work)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_compressed_answers_are_read(encoding: str) -> None:
+    """The server may choose; so may it for a single message."""
+
+    def act(peer: Peer, request: Request) -> None:
+        compress = gzip.compress if encoding == "gzip" else zlib.compress
+        body = bytes(request.body[5:])
+        assert encoding in request.headers["grpc-accept-encoding"].split(",")
+        whole = b"\x01" + message(compress(body))[1:] if len(body) > 10 else message(body)
+        _packed(encoding, whole)(peer, request)
+
+    async def work() -> None:
+        async with serving(act) as server, opened(server.address) as channel:
+            assert [await ask(channel, bytes(size)) for size in (3, 100_000)] == [bytes(3), bytes(100_000)]
+
+    run(work)
+
+
 def test_header_blocks_in_pieces_and_padding_are_read() -> None:
     """CONTINUATION from the server, and to it; padded DATA."""
     long = "x" * 12_000
@@ -408,6 +428,10 @@ def _respond(*blocks: tuple[list[tuple[str, str]], bytes, bool]) -> Callable[[Pe
     return act
 
 
+def _packed(encoding: str, data: bytes) -> Callable[[Peer, Request], None]:
+    return _respond(([*OK, ("grpc-encoding", encoding)], data, False), (DONE, b"", True))
+
+
 @pytest.mark.parametrize(
     ("act", "code", "text"),
     [
@@ -423,7 +447,15 @@ def _respond(*blocks: tuple[list[tuple[str, str]], bytes, bool]) -> Callable[[Pe
         (_respond((OK, message(b"x")[:-1], False), (DONE, b"", True)), "INTERNAL", "no whole message"),
         (_respond((OK, message(b"x") * 2, False), (DONE, b"", True)), "INTERNAL", "more than one message"),
         (_respond((OK, b"\x01" + message(b"x")[1:], False), (DONE, b"", True)), "INTERNAL", "compressed"),
-        (_respond(([*OK, ("grpc-encoding", "gzip")], b"", False), (DONE, b"", True)), "INTERNAL", "gzip"),
+        (_respond(([*OK, ("grpc-encoding", "br")], b"", False), (DONE, b"", True)), "INTERNAL", "br"),
+        (_packed("gzip", b"\x01" + message(bytes(20))[1:]), "INTERNAL", "no gzip"),
+        (_packed("gzip", b"\x01" + message(gzip.compress(b"x")[:-9])[1:]), "INTERNAL", "middle of its gzip"),
+        (
+            _packed("gzip", b"\x01" + message(gzip.compress(bytes(LIMIT + 1)))[1:]),
+            "RESOURCE_EXHAUSTED",
+            "more",
+        ),
+        (_packed("deflate", b"\x02" + message(zlib.compress(b"x"))[1:]), "INTERNAL", "does not say how"),
         (_respond((OK, message(b"x"), False), ([("grpc-status", "99")], b"", True)), "UNKNOWN", ""),
         (_respond((OK, message(b"x"), False), ([("grpc-status", "x")], b"", True)), "INTERNAL", "no number"),
         (_respond((OK, message(b"x"), False), ([("a", "b")], b"", True)), "UNKNOWN", "no status"),
