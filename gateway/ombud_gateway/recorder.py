@@ -109,6 +109,11 @@ class Recorder:
             judged,
         )
 
+    def expect(self, judged: Judgement) -> None:
+        """Begin to find the pseudonym that the end of a call will need, while others work on the call."""
+        if judged.about is not None and not judged.subject and not judgement.keeps_nothing(judged):
+            self._pseudonyms.expect(judged.about)
+
     async def name(self, judged: Judgement, *, afresh: bool = False) -> None:
         """Find the pseudonym of the person that a call is about, if it names one."""
         if judged.about is None:

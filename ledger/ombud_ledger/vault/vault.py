@@ -5,7 +5,7 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,30 +156,37 @@ class Vault:
 
         Raises RecordInvalid for what cannot be an identifier, VaultUnusable.
         """
-        found = self.find(subject)
-        if found is not None:
-            return found
+        return self.pseudonyms([subject])[subject]
+
+    def pseudonyms(self, subjects: Iterable[str]) -> dict[str, str]:
+        """Return the pseudonym of each subject; all that are made become durable in one commit.
+
+        Raises as `pseudonym`; then none was made.
+        """
         with self._lock, _usable(self._folder):
-            with self._store.transaction("vault.subject"):
-                epoch = self._current()
-                rows = self._store.found(epoch.lookup(subject), LIVE)
-                pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
-                key = None if rows else self._add(epoch, pseudonym, subject)
-            if key is not None:
-                self._keys.put(pseudonym, key)
-            return self._met(subject, pseudonym.hex())
+            found = self._find(subjects)
+            new = [subject for subject, pseudonym in found.items() if pseudonym is None]
+            made: list[tuple[str, bytes, bytes | None]] = []
+            if new:
+                with self._store.transaction("vault.subject"):
+                    epoch = self._current()
+                    for subject in new:
+                        # Another process may have been quicker.
+                        rows = self._store.found(epoch.lookup(subject), LIVE)
+                        pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
+                        key = None if rows else self._add(epoch, pseudonym, subject)
+                        made.append((subject, pseudonym, key))
+            # Durable: only now is it remembered.
+            for subject, pseudonym, key in made:
+                if key is not None:
+                    self._keys.put(pseudonym, key)
+                found[subject] = self._met(subject, pseudonym.hex())
+            return {subject: pseudonym for subject, pseudonym in found.items() if pseudonym is not None}
 
     def find(self, subject: str) -> str | None:
         """Return the subject's pseudonym, None where there is none. Raises as `pseudonym`."""
         with self._lock, _usable(self._folder):
-            self._look()
-            cached = self._pseudonyms.get(subject)
-            if cached is not None:
-                return cached
-            _check_text("subject", subject, LONGEST_SUBJECT)
-            with self._store.transaction():
-                rows = self._store.found(self._current().lookup(subject), LIVE)
-            return self._met(subject, rows[0].pseudonym.hex()) if rows else None
+            return self._find([subject])[subject]
 
     def hold(self, subject: str, reason: str) -> str:
         """Put a subject under a legal hold; return its id. Raises RecordInvalid, VaultUnusable."""
@@ -374,6 +381,19 @@ class Vault:
                 raise VaultUnusable(f"epoch key {number} is not the one this key store was wrapped with")
             self._epoch = epoch
         return self._epoch
+
+    def _find(self, subjects: Iterable[str]) -> dict[str, str | None]:
+        self._look()
+        found = {subject: self._pseudonyms.get(subject) for subject in subjects}
+        asked = [subject for subject, pseudonym in found.items() if pseudonym is None]
+        for subject in asked:
+            _check_text("subject", subject, LONGEST_SUBJECT)
+        if asked:
+            with self._store.transaction():
+                epoch = self._current()
+                rows = {subject: self._store.found(epoch.lookup(subject), LIVE) for subject in asked}
+            found |= {each: self._met(each, row[0].pseudonym.hex()) for each, row in rows.items() if row}
+        return found
 
     def _met(self, subject: str, pseudonym: str) -> str:
         self._living.put(pseudonym, True)
