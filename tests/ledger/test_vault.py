@@ -51,7 +51,7 @@ def reopen(tmp_path: Path, clock: Clock | None = None) -> Vault:
 
 def row_of(dark: Dark) -> PayloadRow:
     """Return a sealed payload as it is stored."""
-    return PayloadRow(0, *dark[:3])
+    return PayloadRow(0, dark.subject, dark.salt, bytes(dark.ciphertext))
 
 
 def opened(vault: Vault, dark: Dark) -> Payload:
