@@ -357,6 +357,37 @@ def test_a_second_life(vault: Vault) -> None:
         vault.begin_erasure(ANN)
 
 
+def test_a_clock_set_back(tmp_path: Path, vault: Vault) -> None:
+    """It lengthens no memory: what another process erased shows at once; holds and erasures work as ever."""
+    clock = [60 * MINUTE]
+    with closing(reopen(tmp_path, clock)) as other:
+        first = other.pseudonym(ANN)
+        hold = other.hold(ANN, "suit")
+        clock[0] = MINUTE
+        assert other.find(ANN) == first
+        later = other.hold(ANN, "audit")
+        assert [each.id for each in other.holds()] == [later, hold]  # by the clock, which is all there is
+        with pytest.raises(SubjectHeld, match=hold):
+            other.begin_erasure(ANN)
+        other.release(hold)
+        other.release(later)
+        assert other.find(ANN) == first
+        erasure, _ = vault.begin_erasure(ANN)
+        vault.destroy_keys(erasure, "r-0")
+        clock[0] -= 1  # the look that has just been made is in the future now
+        assert other.find(ANN) is None
+        with pytest.raises(SubjectErased):
+            other.demand_known(first)
+        second = other.pseudonym(ANN)
+        clock[0] -= 1
+        erasure, found = other.begin_erasure(ANN)
+        assert found == [second]
+        other.destroy_keys(erasure, "r-0")
+        other.end_erasure(erasure)
+        assert other.account().erased == 2
+        other.demand_sound()
+
+
 def test_erased_rows_are_gone(tmp_path: Path, vault: Vault) -> None:
     """Key, identifier and lookup are in no byte of the key store's files once they are destroyed."""
     pseudonym = bytes.fromhex(vault.pseudonym(ANN))

@@ -83,6 +83,8 @@ class Eraser:
 
     def erase(self, subject: str, progress: Progress | None = None) -> Erasure:
         """Erase a person, by their own identifier. Raises as `Ledger.erase`."""
+        # 0. Everybody the key store knows is found in it: else something of this person might stay behind.
+        self._vault.demand_sound()
         # 1. The key store says that it begins: a call of the person from now on has another pseudonym. A
         #    crash after this is resumed.
         erasure, pseudonyms = self._vault.begin_erasure(subject)

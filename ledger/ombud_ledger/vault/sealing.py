@@ -21,6 +21,8 @@ from ombud_ledger.errors import LedgerBroken, VaultUnusable
 KEY_BYTES: Final = 32
 PSEUDONYM_BYTES: Final = 16
 NONCE_BYTES: Final = 12
+NOBODY: Final = bytes(PSEUDONYM_BYTES)
+"""Owns the key of payloads about no one that is known."""
 _TAG_BYTES: Final = 16
 IDENTIFIER: Final = b"id"
 KEY: Final = b"key"
@@ -78,7 +80,7 @@ class EpochKey:
             return AESGCM(self.wrapping).decrypt(
                 wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], self._bound(owner, use)
             )
-        except (InvalidTag, ValueError) as error:
+        except (InvalidTag, ValueError, TypeError) as error:
             raise VaultUnusable("the key store was changed: a row does not open under its key") from error
 
     def lookup(self, subject: str) -> bytes:
