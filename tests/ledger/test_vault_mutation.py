@@ -45,9 +45,9 @@ def build(folder: Path) -> Known:
     """Make a vault that knows people, nobody, a hold and somebody erased; nothing is left in its log."""
     with closing(Vault.create(folder / "store", folder / "keys")) as vault:
         pseudonyms = {name: vault.pseudonym(name) for name in PEOPLE}
-        owners: dict[str | None, str | None] = {None: None, **pseudonyms}
-        darks = {
-            name: vault.seal_payload(Payload(who, b"request"), "o", "d-1") for name, who in owners.items()
+        owners: list[tuple[str | None, str | None]] = [(None, None), *pseudonyms.items()]
+        darks: dict[str | None, Dark] = {
+            name: vault.seal_payload(Payload(who, b"request"), "o", "d-1") for name, who in owners
         }
         erased = vault.seal_payload(Payload(vault.pseudonym("dora"), b"request"), "o", "d-1")
         erasure, _ = vault.begin_erasure("dora")

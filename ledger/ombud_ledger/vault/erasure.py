@@ -23,7 +23,8 @@ from ombud_ledger.layout import SealedFile, log_layout, log_names
 from ombud_ledger.segment import Progress
 from ombud_ledger.shreds import FILE, KEYS, shred_of
 from ombud_ledger.vault.keystore import ERASED, ERASING
-from ombud_ledger.vault.vault import LOOK_MICROSECONDS, PendingErasure, Vault
+from ombud_ledger.vault.told import PendingErasure
+from ombud_ledger.vault.vault import LOOK_MICROSECONDS, Vault
 
 _ROUNDS: Final = 8
 
