@@ -165,7 +165,7 @@ class Vault:
     def demand_sound(self) -> None:
         """Demand that everybody in the key store can be found, and every hold. Raises VaultUnusable.
 
-        Reads all of it, about 20 microseconds a person, and holds nobody up: call it from a thread.
+        Reads all of it, some 30 microseconds a person, without the lock: call it from a thread.
         """
         with usable(self._folder):
             with self._lock, self._store.transaction():
