@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from ombud_ledger.vault.erasure import Erasure
     from ombud_ledger.vault.export import SubjectEntry, SubjectFile
     from ombud_ledger.vault.rotation import Rotation
-    from ombud_ledger.vault.vault import Hold, Vault
+    from ombud_ledger.vault.told import Hold
+    from ombud_ledger.vault.vault import Vault
     from ombud_ledger.verification import verify
 
 __all__ = [
@@ -116,7 +117,7 @@ _MODULES = {
 }
 _MEMBERS = {
     "Erasure": "ombud_ledger.vault.erasure",
-    "Hold": "ombud_ledger.vault.vault",
+    "Hold": "ombud_ledger.vault.told",
     "Rotation": "ombud_ledger.vault.rotation",
     "SubjectEntry": "ombud_ledger.vault.export",
     "SubjectFile": "ombud_ledger.vault.export",

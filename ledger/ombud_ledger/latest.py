@@ -9,6 +9,7 @@ from typing import Any
 from ombud_ledger import hot
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile
+from ombud_ledger.of_kinds import of_kinds
 
 
 def latest(layout: LogLayout, kind: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -30,7 +31,7 @@ def backwards(layout: LogLayout, kind: str) -> Iterator[tuple[int, dict[str, Any
             yield seq, parsed
 
 
-def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str]]:
+def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes]]:
     mark = f'"kind":"{kind}"'.encode()  # may also match inside a nested object: the caller looks again
     sealed = layout.entries_files()
     end = sealed[-1].last if sealed else -1
@@ -46,19 +47,12 @@ def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str
         yield from _sealed(sealed_file, kind)
 
 
-def _sealed(file: SealedFile, kind: str) -> Iterator[tuple[int, str]]:
+def _sealed(file: SealedFile, kind: str) -> Iterator[tuple[int, bytes]]:
     import pyarrow as pa  # here: a process that only appends does without Arrow
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(file.at_hand()) as parquet:
-            for group in reversed(range(parquet.num_row_groups)):
-                # Few groups hold one, and the column `kind` says so in a few bytes.
-                # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.
-                wanted = pc.match_substring(parquet.read_row_group(group, columns=["kind"])["kind"], kind)
-                if pc.any(wanted).as_py():
-                    rows = parquet.read_row_group(group, columns=["seq", "record"]).filter(wanted).to_pylist()
-                    yield from ((row["seq"], row["record"]) for row in reversed(rows))
-    except (pa.ArrowException, OSError, KeyError) as error:
+            yield from of_kinds(parquet, (kind,), newest_first=True)
+    except (pa.ArrowException, OSError, KeyError, AttributeError) as error:
         raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error

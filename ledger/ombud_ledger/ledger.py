@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ombud_ledger.apart import StageApart
+from ombud_ledger.aside import LARGE, Aside
 from ombud_ledger.canonical import JSON
 from ombud_ledger.clock import microseconds
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
@@ -112,6 +114,7 @@ class Ledger:
             on_durable=self._signing.publisher.hand_on if self._signing.publisher else None,
         )
         self._pace = Pace(self._writer)
+        self._aside = Aside(log)
         self._stage = parts.stage or StageApart(options.seal_timeout)
         self._sealer = Sealer(
             self._layout,
@@ -189,8 +192,15 @@ class Ledger:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
-        self._admit(kind, body, facts, loop, future, payload=payload)
-        self._pace.admitted(loop, linger, company)
+        admit = partial(self._admit, kind, body, facts, loop, future, payload=payload)
+        if payload is None or payload.size <= LARGE:
+            admit()
+            self._pace.admitted(loop, linger, company)
+        else:
+            # Not on the event loop; and as if it were, what has begun is stored although its caller leaves.
+            await asyncio.shield(
+                self._aside.admit(loop, admit, partial(self._pace.admitted, loop, linger, company))
+            )
         return await future
 
     def append_blocking(
@@ -272,6 +282,7 @@ class Ledger:
         finally:
             self._closing.set()
             self._stage.stop()
+            self._aside.close()
             if self._keeper.is_alive():
                 self._keeper.join(self._options.close_timeout)
             try:

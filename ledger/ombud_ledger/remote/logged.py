@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.errors import EntryBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.layout import SealedFile
+from ombud_ledger.of_kinds import of_kinds
 from ombud_ledger.pruned import prune_of
 from ombud_ledger.said import SAYING
 from ombud_ledger.seals import seals_of
@@ -57,19 +58,12 @@ def _records(shot: Snapshot, since: int) -> Iterator[tuple[int, bytes]]:
 
 def _sealed(file: SealedFile, since: int) -> Iterator[tuple[int, bytes]]:
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
-            for group in range(parquet.num_row_groups):
-                # Few groups hold such an entry, and the column `kind` says so in a few bytes.
-                kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)["kind"]
-                wanted = pc.is_in(kinds, value_set=pa.array(SAYING))
-                if pc.any(wanted).as_py():
-                    rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
-                    for row in rows.filter(wanted).to_pylist():
-                        if row["seq"] >= since:
-                            yield row["seq"], row["record"].encode()
+            for seq, record in of_kinds(parquet, SAYING):
+                if seq >= since:
+                    yield seq, record
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error
