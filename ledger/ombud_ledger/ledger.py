@@ -225,6 +225,15 @@ class Ledger:
         (found,) = whole_stretch(self._layout, seq, seq + 1)
         return found
 
+    def entries_of(self, call: str, most: int) -> Sequence[tuple[int, bytes, bytes]]:
+        """Return the first `most` entries about a call, by its id, as `entry` does, in order; blocking.
+
+        Raises ValueError for what is no id, LedgerUnreadable.
+        """
+        from ombud_ledger.by_id import entries_of  # here: most processes are never asked
+
+        return entries_of(self._layout, call, most)
+
     async def seal(self, progress: Progress | None = None) -> Sealed | None:
         """Seal the hot tail; None if it holds nothing but housekeeping. Raises LedgerUnavailable."""
         return await asyncio.to_thread(self.seal_blocking, progress)
