@@ -236,32 +236,36 @@ def _why_held(rows: pa.Table, held: Mapping[str, list[str]]) -> str:
 
 
 def _rows(file: SealedFile) -> pa.Table:
-    try:
-        columns = ["seq", "ts", "kind", "event", "system"]
-        return pq.read_table(file.at_hand(), columns=columns, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        raise LedgerUnreadable(f"{file.name}: {error}") from error
+    return _read(file, ["seq", "ts", "kind", "event", "system"])
 
 
 def _rows_of(other: SealedFile, entries: SealedFile, rows: pa.Table) -> pa.Table:
     """Return the rows of those entries that a file has facts or payloads of, blank or not."""
+    places = pc.index_in(_read(other, ["seq"])["seq"], value_set=rows["seq"].combine_chunks())
+    if places.null_count:
+        raise LedgerUnreadable(f"{other.name}: has rows of entries that {entries.name} has not")
+    return rows.take(places)
+
+
+def _read(file: SealedFile, columns: list[str]) -> pa.Table:
+    # A gateway may be serving: Arrow works without holding the interpreter, and nothing here makes it look
+    # for pandas, as `read_table` and scalars do, which takes a second.
     try:
-        seqs = pq.read_table(other.at_hand(), columns=["seq"], partitioning=None)["seq"]
-        return rows.take(pc.subtract(seqs, entries.first))
+        with pq.ParquetFile(file.at_hand()) as parquet:
+            return parquet.read(columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise LedgerUnreadable(f"{other.name}: {error}") from error
+        raise LedgerUnreadable(f"{file.name}: {error}") from error
 
 
 def _keepers(rows: pa.Table) -> set[str | None]:
     """Return the systems whose periods these rows are kept by; None stands for entries of no system."""
-    # Arrow finds the few that differ without holding the interpreter: a gateway may be serving.
-    said = ["kind", "event", "system"]
+    own = pc.match_substring_regex(rows["kind"], f"^({'|'.join(sorted(_OWN))})$")
     # A declaration is about a system, and said again with every prune: it keeps nothing.
-    return {
-        each["system"]
-        for each in rows.select(said).group_by(said).aggregate([]).to_pylist()
-        if each["kind"] not in _OWN and (each["kind"], each["event"]) != ("system", "declared")
-    }
+    system = pc.match_substring_regex(rows["kind"], "^system$")
+    event = rows["event"]
+    declared = pc.and_kleene(pc.is_valid(event), pc.match_substring_regex(event, "^declared$"))
+    keeps = pc.invert(pc.or_kleene(own, pc.and_kleene(system, declared)))
+    return set(rows["system"].filter(keeps).unique().to_pylist())
 
 
 def _last_chain(file: SealedFile) -> bytes:
