@@ -88,7 +88,8 @@ def export(hands: Hands, folder: Path) -> Any:
     """Serve, and export from there."""
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
-    ledger_pb2_grpc.add_LedgerServiceServicer_to_server(hands, server)
+    adding: Any = ledger_pb2_grpc.add_LedgerServiceServicer_to_server
+    adding(hands, server)
     server.start()
     try:
         given = ["ledger", "export", "--gateway", f"127.0.0.1:{port}", "--system", "s", "--out"]

@@ -70,6 +70,7 @@ def test_what_is_refused(deployment: Deployment, tmp_path: Path) -> None:
             reason = ("--system", "credit", "--reason", "r")
             export = ("--system", "credit", "--out", tmp_path / "e")
             done: Result
+            arguments: tuple[object, ...]
             for command, arguments in (
                 ("prune", ()),
                 ("prune", ("--dry-run",)),
