@@ -14,7 +14,7 @@ from ombud_ledger.layout import LogLayout, SealedFile
 from ombud_ledger.records import Stored
 
 CALL_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
-SLACK: Final = 3_600 * 1_000_000
+MARGIN: Final = 3_600 * 1_000_000
 """Microseconds that a clock may be set back between the drawing of an id and the first entry about it."""
 _VERSION_7: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-.*")
 _HOT: Final = "SELECT seq, record, chain FROM entries WHERE instr(record, ?) ORDER BY seq"
@@ -24,7 +24,7 @@ def entries_of(layout: LogLayout, call: str, most: int) -> list[Stored]:
     """Return the first `most` entries whose `id` is that of a call, or of a part of it, `<id>.<n>`; in order.
 
     An id that is a UUID of version 7 begins with its time, so nothing about it is older. Reading therefore
-    ends at the first file that ends `SLACK` before that, unless nothing was found by then. Raises ValueError
+    ends at the first file that ends `MARGIN` before that, unless nothing was found by then. Raises ValueError
     for what is no id, LedgerUnreadable.
     """
     if not CALL_ID.fullmatch(call):
@@ -34,7 +34,7 @@ def entries_of(layout: LogLayout, call: str, most: int) -> list[Stored]:
     sealed = layout.entries_files()
     found = [each for each in tail if not sealed or each.seq > sealed[-1].last]
     # 2. Sealed files, the newest first: `ts` never goes back.
-    oldest = _drawn(call) - SLACK
+    oldest = _drawn(call) - MARGIN
     for file in reversed(sealed):
         newest, stored = _in_file(file, call)
         found = stored + found

@@ -47,7 +47,7 @@ def test_all_entries_of_a_call_in_order(tmp_path: Path) -> None:
 
 
 def test_files_from_before_the_id_are_read_only_if_nothing_was_found(tmp_path: Path) -> None:
-    """A clock set back by more than the slack hides nothing: the search goes on through all files."""
+    """A clock set back by more than the margin hides nothing: the search goes on through all files."""
     early, late = uuid7(START), uuid7(START + 30 * HOUR)
     recent = uuid7(START + 30 * HOUR, "7000-8000-000000000002")
     for hours, ids in ((0, [late]), (10, [early]), (30, [recent])):
