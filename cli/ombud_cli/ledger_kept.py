@@ -131,12 +131,16 @@ def fetch_export(
         recipient=recipient,
         reason=reason,
     )
-    digest, files, counts = "", 0, dict[str, int]()
+    digest, files, left, counts = "", 0, 0, dict[str, int]()
     with unusable_on(LedgerError, OSError), progress() as tell, export.new_folder(out) as folder:
         for message in control.listen(LedgerServiceStub, "ExportLedger", request, seconds=_LONG):
             if message.HasField("summary"):
-                digest, counts = message.summary.digest, _counts(message.summary.entries_by_system)
+                summary = message.summary
+                digest, left, counts = summary.digest, summary.bytes, _counts(summary.entries_by_system)
             for piece in message.pieces:
+                left -= len(piece.data)
+                if left < 0:
+                    raise unusable(f"gateway {control.gateway}: more bytes came than it announced")
                 files += folder.write(export.Piece(piece.path, piece.data, piece.last))
             if tell is not None:
                 tell("files", files, max(folder.files + 1, files))

@@ -36,12 +36,13 @@ OUTSIDE = manifest(_etc_b=b"bytes")
 class Hands(ledger_pb2_grpc.LedgerServiceServicer):
     """Hands out what it is told to."""
 
-    def __init__(self, pieces: Pieces, digest: str, code: grpc.StatusCode) -> None:
+    def __init__(self, pieces: Pieces, digest: str, code: grpc.StatusCode, less: int = 0) -> None:
         self._pieces, self._digest, self._code = pieces, digest, code
+        self._bytes = sum(len(data) for _, data, _ in pieces) - less
 
     def ExportLedger(self, request: Any, context: Any) -> Iterator[wire.ExportLedgerResponse]:  # noqa: N802
         """Answer, and end as told."""
-        yield wire.ExportLedgerResponse(summary=wire.ExportSummary(digest=self._digest))
+        yield wire.ExportLedgerResponse(summary=wire.ExportSummary(digest=self._digest, bytes=self._bytes))
         for path, data, last in self._pieces:
             yield wire.ExportLedgerResponse(pieces=[wire.ExportPiece(path=path, data=data, last=last)])
         if self._code is not grpc.StatusCode.OK:
@@ -81,6 +82,13 @@ def test_the_manifest_is_the_one_on_record(tmp_path: Path) -> None:
     """A folder that holds together, but is not what the log says was disclosed, is refused."""
     done = export(Hands(WHOLE, "0" * 64, grpc.StatusCode.OK), tmp_path)
     assert (done.exit_code, "not the one that the log recorded" in done.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_more_bytes_than_were_announced(tmp_path: Path) -> None:
+    """Whoever hands out cannot fill the disk past what it said would come."""
+    done = export(Hands(WHOLE, sha256(ONE).hexdigest(), grpc.StatusCode.OK, less=1), tmp_path)
+    assert (done.exit_code, "more bytes came than it announced" in done.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
 
