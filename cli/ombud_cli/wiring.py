@@ -35,10 +35,13 @@ from ombud_gateway.server import Server
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.upstreams.alone import Alone
 from ombud_gateway.upstreams.control import ControlUpstream
+from ombud_gateway.upstreams.disclosures import Disclosures
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.queries import Queries
+from ombud_gateway.upstreams.retention import Retention
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
 
@@ -113,7 +116,16 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
         )
         queries = Queries(ledger, limits, config.limits.queries)
-        control = ControlUpstream(reviews, policy, ledger, people, queries)
+        alone = Alone()
+        control = ControlUpstream(
+            reviews,
+            policy,
+            ledger,
+            people=people,
+            queries=queries,
+            retention=Retention(ledger, alone, limits),
+            disclosures=Disclosures(ledger, alone),
+        )
         upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(

@@ -25,10 +25,15 @@ def backwards(layout: LogLayout, kind: str) -> Iterator[tuple[int, dict[str, Any
 
     Raises LedgerUnreadable.
     """
+    return ((seq, parsed) for seq, _, parsed in stored(layout, kind))
+
+
+def stored(layout: LogLayout, kind: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield (seq, record as it is stored, record) likewise."""
     for seq, record in _candidates(layout, kind):
         parsed = json.loads(record)
         if parsed.get("kind") == kind:
-            yield seq, parsed
+            yield seq, record.decode(), parsed
 
 
 def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes]]:

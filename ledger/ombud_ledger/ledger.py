@@ -7,8 +7,9 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,7 @@ from ombud_ledger.writer import Writer
 
 if TYPE_CHECKING:
     from ombud_ledger.prune import Pruned, Pruner
+    from ombud_ledger.prune_plan import Plan
     from ombud_ledger.tlog.note import Signer
     from ombud_ledger.tlog.witnessing import Witnesses
     from ombud_ledger.vault.erasure import Eraser, Erasure
@@ -233,6 +235,15 @@ class Ledger:
         (found,) = whole_stretch(self._layout, seq, seq + 1)
         return found
 
+    def entries_of(self, call: str, most: int) -> Sequence[tuple[int, bytes, bytes]]:
+        """Return the first `most` entries about a call, by its id, as `entry` does, in order; blocking.
+
+        Raises ValueError for what is no id, LedgerUnreadable.
+        """
+        from ombud_ledger.by_id import entries_of  # here: most processes are never asked
+
+        return entries_of(self._layout, call, most)
+
     async def seal(self, progress: Progress | None = None) -> Sealed | None:
         """Seal the hot tail; None if it holds nothing but housekeeping. Raises LedgerUnavailable."""
         return await asyncio.to_thread(self.seal_blocking, progress)
@@ -262,15 +273,45 @@ class Ledger:
 
         return export(self.root, self._with_vault(self._vault), subject, {self.log: self.origin})
 
-    def prune_blocking(self, *, by: str, before: int | None = None) -> "Pruned":
-        """Prune what may go by the systems' declarations; blocking.
+    def prune_blocking(
+        self, *, by: str, before: int | None = None, progress: Progress | None = None
+    ) -> "Pruned":
+        """Prune what may go by the systems' declarations; blocking. Appends go on, sealing waits.
 
-        `before`: nothing as new as that goes; microseconds UTC. Raises LedgerBroken, LedgerUnreadable,
-        LedgerUnavailable; KeyUnusable for a signed log that is open without its key.
+        `before`: nothing as new as that goes; microseconds UTC. A log that is closed meanwhile ends it; the
+        next opening goes on. Raises LedgerBroken, LedgerUnreadable, LedgerUnavailable; KeyUnusable for a
+        signed log that is open without its key.
         """
         with self._seal_lock:
             self.demand_key()
-            return self._pruner().run(now=self._parts.clock(), by=by, before=before)
+            return self._pruner(progress).run(now=self._parts.clock(), by=by, before=before)
+
+    def would_prune(self, *, before: int | None = None, progress: Progress | None = None) -> "Plan":
+        """Say what `prune_blocking` would do now, and change nothing; blocking, and raises like it."""
+        with self._seal_lock:
+            return self._pruner(progress).plan(now=self._parts.clock(), before=before)
+
+    def hold_blocking(self, system: str, event: str, *, by: str, reason: str) -> Position:
+        """Record that a system is under a legal hold (`event` "held") or not any more ("released").
+
+        A prune that is under way ends first: from then on none deletes what is held. Raises as `append`.
+        """
+        with self._seal_lock:
+            body = {"event": event, "system": system, "by": by}
+            return self.append_blocking("system", body, Facts(None, {}, {"reason": reason}))
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Seal the tail, let a checkpoint cover that, and keep what is sealed as it is; blocking.
+
+        Until the with block ends nothing is sealed, pruned or erased; appends go on. Raises KeyUnusable for a
+        signed log that is open without its key, LedgerError.
+        """
+        with self._seal_lock:
+            self.demand_key()
+            self._seal(None)
+            self.publish()
+            yield
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -285,6 +326,9 @@ class Ledger:
             self._aside.close()
             if self._keeper.is_alive():
                 self._keeper.join(self._options.close_timeout)
+            # A prune ends at its next step: it must not delete what is another process's by then.
+            if self._seal_lock.acquire(timeout=self._options.close_timeout):
+                self._seal_lock.release()
             try:
                 if self._writer.state == "serving":
                     self.append_blocking("close", {})
@@ -434,8 +478,14 @@ class Ledger:
         self._frozen = None
         return sealed
 
-    def _pruner(self) -> "Pruner":
+    def _pruner(self, progress: Progress | None = None) -> "Pruner":
         from ombud_ledger.prune import Pruner
+
+        def tell(what: str, done: int, total: int) -> None:
+            if self._closing.is_set():
+                raise LedgerUnavailable(f"log {self.log} is closing: its next opening goes on with the prune")
+            if progress is not None:
+                progress(what, done, total)
 
         return Pruner(
             self._layout,
@@ -444,6 +494,7 @@ class Ledger:
             append=self.append_blocking,
             cover=self._signing.cover,
             durable=self._parts.durable,
+            tell=tell,
         )
 
     def _finish_prunes(self) -> None:

@@ -172,6 +172,10 @@ class ControlDoor(grpc.GenericRpcHandler):
         }
         return _About(Uid("Review", review.id), context, review.subject)
 
+    async def about_system(self, request: Any) -> _About:
+        """What policy sees of a call about all that is kept of one system."""
+        return _About(GATEWAY, {"system": request.system})
+
     async def about_activation(self, request: Any) -> _About:
         """What policy sees of an activation: which bundle would give way to which."""
         return _About(GATEWAY, {"old": self._active(), "new": bundle_digest(dict(request.files))})
@@ -217,4 +221,17 @@ OPERATIONS = {
     ),
     "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
     "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True, names=True),
+    "LedgerService/PruneLedger": _Operation(ledger_pb2.PruneLedgerRequest, "administer", streams=True),
+    "LedgerService/HoldRetention": _Operation(
+        ledger_pb2.HoldRetentionRequest, "administer", ControlDoor.about_system, names=True
+    ),
+    "LedgerService/ReleaseRetention": _Operation(
+        ledger_pb2.ReleaseRetentionRequest, "administer", ControlDoor.about_system, names=True
+    ),
+    "LedgerService/ListRetentionHolds": _Operation(
+        ledger_pb2.ListRetentionHoldsRequest, "administer", names=True
+    ),
+    "LedgerService/ExportLedger": _Operation(
+        ledger_pb2.ExportLedgerRequest, "read", ControlDoor.about_system, streams=True, names=True
+    ),
 }
