@@ -8,13 +8,14 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from ombud.v1 import label_pb2
 from ombud_cli.failure import Failure, unusable
 from ombud_cli.output import printable
+from ombud_cli.times import microseconds_of, read_time
 from ombud_ledger import labels
 
 KINDS: Final = labels.KINDS
@@ -156,19 +157,10 @@ def _set_value(path: Path, place: str, label: label_pb2.Label, value: Any) -> No
 
 
 def _time(path: Path, place: str, told: Any) -> int:
-    found = told
-    if isinstance(told, str):
-        try:
-            found = datetime.fromisoformat(told)
-        except ValueError:
-            found = None
-    if isinstance(found, date) and not isinstance(found, datetime):
-        found = datetime(found.year, found.month, found.day, tzinfo=UTC)
-    if not isinstance(found, datetime) or found.year < 1970:
+    found = told if isinstance(told, date) else read_time(told) if isinstance(told, str) else None
+    if found is None or found.year < 1970:
         raise _bad(path, place, "observed_at", told, "a time since 1970 in ISO 8601, as 2026-03-01T12:00:00Z")
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
-    since = found - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return microseconds_of(found)
 
 
 def _bad(path: Path, place: str, column: str, value: Any, expected: str) -> Failure:

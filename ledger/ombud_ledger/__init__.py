@@ -41,7 +41,7 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import cases, export, pruning, query, query_apart, remote, sample, transparency
+    from ombud_ledger import cases, export, matters, pruning, query, query_apart, remote, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
@@ -94,6 +94,7 @@ __all__ = [
     "export",
     "keys",
     "labels",
+    "matters",
     "origins",
     "pruning",
     "query",
@@ -110,6 +111,7 @@ _MODULES = {
     "cases": "ombud_ledger.cases",
     "export": "ombud_ledger.export",
     "keys": "ombud_ledger.tlog.keyfile",
+    "matters": "ombud_ledger.matters",
     "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",
     "query_apart": "ombud_ledger.query_apart",

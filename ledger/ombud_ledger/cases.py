@@ -25,7 +25,7 @@ _CALLS: Final = frozenset({"decision", "intent"})
 _NAMES: Final = ("id", "decision")
 _READ: Final = (
     "seq", "ts", "kind", "id", "decision", "system", "action", "principal", "label_kind", "selection",
-    "observed_at",
+    "observed_at", "review", "approval",
 )  # fmt: skip
 _NAMED: Final = re.compile(rb'"(?:decision|id)":"([^"\\]{1,256})"')
 
@@ -33,7 +33,8 @@ _NAMED: Final = re.compile(rb'"(?:decision|id)":"([^"\\]{1,256})"')
 class Case(NamedTuple):
     """A call as its decision or intent tells it; `subject` is the pseudonym in its facts, if it has one.
 
-    `facts` says what became of these: kept, never there, erased with the person, or pruned.
+    `facts` says what became of these: kept, never there, erased with the person, or pruned. `reviews` are the
+    ids of the reviews it opened, or used the approval of.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Case(NamedTuple):
     principal: str
     subject: str | None
     facts: FactsState
+    reviews: tuple[str, ...] = ()
 
 
 class Told(NamedTuple):
@@ -114,6 +116,7 @@ def _take(found: Cases, log: str, rows: Iterable[_Row]) -> None:
                 fields.get("principal") or "",
                 subject,
                 state,
+                tuple(str(fields[name]) for name in ("review", "approval") if fields.get(name)),
             )
         elif fields["kind"] == "label":
             value = next(iter(facts["values"].values()), None) if facts else None
@@ -145,7 +148,7 @@ def _sealed(shot: Snapshot, file: SealedFile, wanted: _Wanted) -> Iterator[_Row]
                 at = rows.schema.get_field_index(name)
                 rows = rows.set_column(at, name, rows[name].cast(pa.int64()))
             fields = [row for row in rows.to_pylist() if row["kind"] in _CALLS or row["kind"] == "label"]
-            facts = _facts(shot, file, [row["seq"] for row in fields])
+            facts = facts_of(shot, file, [row["seq"] for row in fields])
             without = {row["seq"] for row in fields if row["seq"] not in facts}
             pruned = _committing(parquet, group, without) if without else frozenset()
             for row in fields:
@@ -175,7 +178,7 @@ def _may_hold(group: Any, wanted: _Wanted) -> bool:
     return False
 
 
-def _facts(shot: Snapshot, entries: SealedFile, seqs: list[int]) -> dict[int, bytes | None]:
+def facts_of(shot: Snapshot, entries: SealedFile, seqs: list[int]) -> dict[int, bytes | None]:
     """Return the facts of these entries as stored, None where erased; without those that have none there."""
     found: dict[int, bytes | None] = {}
     if not seqs:

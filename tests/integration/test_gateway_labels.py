@@ -186,7 +186,8 @@ def test_a_stream_is_answered_request_by_request(labelled: Gateway, agent: Calle
     ]
     token = (("authorization", f"Bearer {labelled.workspace.tokens['owner']}"),)
     with grpc.insecure_channel(labelled.address) as channel:
-        answers = LabelServiceStub(channel).Report(iter(requests), metadata=token)
+        stub: Any = LabelServiceStub(channel)  # type: ignore[no-untyped-call]
+        answers = stub.Report(iter(requests), metadata=token)
         stream = dict(answers.initial_metadata())["ombud-stream-id"]
         told = [[label_pb2.LabelResult.Name(each.result) for each in answer.told] for answer in answers]
     assert told == [

@@ -55,6 +55,7 @@ def test_face_is_pinned() -> None:
         "export",
         "keys",
         "labels",
+        "matters",
         "origins",
         "pruning",
         "query",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ombud.v1 import label_pb2, ledger_pb2, policy_pb2, review_pb2, subject_pb2
+from ombud.v1 import incident_pb2, label_pb2, ledger_pb2, policy_pb2, request_pb2, review_pb2, subject_pb2
 from ombud_gateway.call import DURABLE, Call, Correlation, ReplyWhen
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.kserve_stream import STREAM_ID
@@ -201,6 +201,10 @@ class ControlDoor(grpc.GenericRpcHandler):
             raise Invalid("MALFORMED", "system is empty, expected the name of a system")
         return _About(Uid("System", request.system), {"system": request.system})
 
+    async def about_people(self, request: Any) -> _About:
+        """What policy sees of a call about what people ask: where they are known, and a system."""
+        return _About(VAULT, {"system": request.system})
+
     async def about_activation(self, request: Any) -> _About:
         """What policy sees of an activation: which bundle would give way to which."""
         return _About(GATEWAY, {"old": self._active(), "new": bundle_digest(dict(request.files))})
@@ -252,6 +256,29 @@ OPERATIONS = {
         names=True,
         converses=True,
     ),
+    **{
+        f"IncidentService/{name}": _Operation(
+            request, "report", ControlDoor.about_system, resource=Uid("System", ""), names=True
+        )
+        for name, request in (
+            ("OpenIncident", incident_pb2.OpenIncidentRequest),
+            ("UpdateIncident", incident_pb2.UpdateIncidentRequest),
+            ("CloseIncident", incident_pb2.CloseIncidentRequest),
+            ("ListIncidents", incident_pb2.ListIncidentsRequest),
+        )
+    },
+    **{
+        f"RequestService/{name}": _Operation(
+            request, "administer", ControlDoor.about_people, resource=VAULT, names=True
+        )
+        for name, request in (
+            ("OpenRequest", request_pb2.OpenRequestRequest),
+            ("ExtendRequest", request_pb2.ExtendRequestRequest),
+            ("AnswerRequest", request_pb2.AnswerRequestRequest),
+            ("CloseRequest", request_pb2.CloseRequestRequest),
+            ("ListRequests", request_pb2.ListRequestsRequest),
+        )
+    },
     "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
     "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True, names=True),
 }
