@@ -25,16 +25,21 @@ from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.http2 import Channel, tls_context
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
+from ombud_gateway.incidents import Incidents
+from ombud_gateway.labels import Labels
+from ombud_gateway.matters import Matters
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.replies import Replies
+from ombud_gateway.requests import Requests
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.upstreams import incidents, labelling, requests
 from ombud_gateway.upstreams.alone import Alone
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.disclosures import Disclosures
@@ -121,6 +126,11 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             reviews,
             policy,
             ledger,
+            labelling.operations(Labels(ledger, systems)),
+            incidents.operations(Incidents(Matters(ledger, systems, "incident", now_us))),
+            requests.operations(
+                Requests(Matters(ledger, systems, "request", now_us), ledger, reviews, pseudonyms)
+            ),
             people=people,
             queries=queries,
             retention=Retention(ledger, alone, limits),
