@@ -88,7 +88,7 @@ def gaps(reading: Reading) -> Section:
         notices = [Notice(sound)]
     limits = Notice(
         "The ledger shows what passed the gateway, not what bypassed it. Where a checkpoint is named, the"
-        " records were held to it while this report was made. What holds files, columns and facts to the records"
+        " records were held to it while this report was made. What holds files, columns and facts to them"
         " is `ombud ledger verify`."
     )
     return Section("Gaps and limits", (*notices, limits, table))
