@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -70,8 +71,8 @@ class _Page:
         return _template().render(
             title=report.title,
             system=report.system,
-            begin=_moment(report.window.begin),
-            end=_moment(report.window.end),
+            begin=moment_text(report.window.begin),
+            end=moment_text(report.window.end),
             by=report.by,
             draft=report.draft,
             extent=extent(report),
@@ -91,13 +92,13 @@ class _Page:
     def _block(self, block: Block) -> dict[str, Any]:
         match block:
             case Text():
-                return {"type": "text", "text": block.text}
+                return {"type": "text", "pieces": pieces(block.text)}
             case Notice():
                 return {
                     "type": "notice",
                     "level": block.level,
                     "word": _WORDS[block.level],
-                    "text": block.text,
+                    "pieces": pieces(block.text),
                 }
             case Table():
                 return self._table(block)
@@ -141,6 +142,11 @@ class _Page:
         }
 
 
+def pieces(text: str) -> list[tuple[bool, str]]:
+    """Return a text's pieces, each with whether it is code: what stands between backticks."""
+    return [(bool(at % 2), piece) for at, piece in enumerate(text.split("`")) if piece]
+
+
 def command(source: Source, basis: Iterable[LogBasis]) -> str:
     """Return the shell command that asks a report's statement again, as of the report's basis."""
     parts = [f"ombud query PATH {shlex.quote(source.sql)}"]
@@ -179,8 +185,10 @@ def _log(each: LogBasis) -> dict[str, str]:
     }
 
 
-def _moment(moment: Any) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+def moment_text(moment: datetime) -> str:
+    """Return a moment for people, to the second if it is one."""
+    exact = f".{moment.microsecond:06d}" if moment.microsecond else ""
+    return f"{moment:%Y-%m-%d %H:%M:%S}{exact} UTC"
 
 
 def _option(value: Any) -> str:
@@ -197,7 +205,7 @@ def _is_number(cell: str | Figure) -> bool:
 
 def _cell(cell: str | Figure) -> Mapping[str, Any]:
     if isinstance(cell, str):
-        return {"figure": False, "text": cell, "css": ""}
+        return {"figure": False, "text": legible(cell), "css": ""}
     css = "number" if _is_number(cell) else "absent" if cell.value is None else ""
     if cell.interval is not None:
         css += " interval"

@@ -165,7 +165,7 @@ def _rows(chart: Chart, height: float) -> Iterator[Mark]:
         yield Words(x, height - 10, quantity(tick, chart.unit), anchor, "tick")
     for at, label in enumerate(chart.labels):
         top = _TOP + at * _row(chart)
-        yield Words(8, top + 12, _short(label))
+        yield Words(12, top + 12, _short(label))
         for number, series in enumerate(chart.series):
             middle = top + 17 + number * (_BAR + 2) + _BAR / 2
             mark = _Bar(number, series.values[at], middle, across)
@@ -193,7 +193,7 @@ class _Bar:
     def marks(self, low: float | None, high: float | None, *, solid: bool) -> Iterator[Mark]:
         middle, across, half = self.middle, self.across, _BAR / 2
         if self.value is None:
-            yield Words(8, middle + 3.5, "no figure", "start", "tick")
+            yield Words(12, middle + 3.5, "no figure", "start", "tick")
             return
         x = across.at(self.value)
         if solid:

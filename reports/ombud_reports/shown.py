@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 from ombud_reports.result import Figure, Scalar
@@ -41,21 +42,24 @@ def quantity(value: Scalar, unit: str) -> str:
         return f"{number(100 * value)} %"
     if unit.startswith(_MICRO):
         return f"{number(value / 1e6)} {unit.removeprefix(_MICRO)}"
+    if value == 1 and unit.isalpha() and len(unit) > 2:
+        unit = re.sub("s$", "", re.sub("ies$", "y", unit))  # calls, entries
     return f"{number(value)} {unit}".rstrip()
 
 
 def number(value: float) -> str:
-    """Return a number with thousands set apart: whole ones whole, others to four significant digits."""
+    """Return a number with thousands set apart: whole ones whole, others to four digits that count."""
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
         return f"{int(value):,}"
     size = math.floor(math.log10(abs(value)))
     if size < -_DIGITS:
         return f"{value:.{_DIGITS - 1}g}"
-    return f"{value:,.{max(_DIGITS - 1 - size, 0)}f}"
+    text = f"{value:,.{max(_DIGITS - 1 - size, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _lasting(us: float) -> str:
     for scale, unit in _TIMES:
         if abs(us) >= scale:
             return f"{number(us / scale)} {unit}"
-    return f"{number(us)} µs"
+    return f"{number(us)} µs" if us else "0 s"
