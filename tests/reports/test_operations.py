@@ -26,7 +26,9 @@ def operations(root: Path, begin: datetime = BEGIN + HOUR, end: datetime = BEGIN
 
 def values(report: Report) -> dict[str, Any]:
     """Value of every figure; why there is none in its place."""
-    return {figure.name: figure.absent if figure.value is None else figure.value for figure in report.figures()}
+    return {
+        figure.name: figure.absent if figure.value is None else figure.value for figure in report.figures()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_calls_verdicts_and_cases(report: Report) -> None:
         "calls.deny": 1,
         "calls.failed": 1,
         "calls.failed_share": 1 / 60,
-        # Of two calls of one case, one waited for a human in three; in one, one was denied and the other failed.
+        # Three cases had a call that waited for a human; of one, one call was denied and the other failed.
         "cases.straight": 26,
         "cases.answered_after_review": 3,
         "cases.unanswered": 1,
