@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -46,6 +47,7 @@ from ombud_gateway.upstreams.disclosures import Disclosures
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.queries import Queries
+from ombud_gateway.upstreams.reporting import Reports
 from ombud_gateway.upstreams.retention import Retention
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
@@ -135,6 +137,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             queries=queries,
             retention=Retention(ledger, alone, limits),
             disclosures=Disclosures(ledger, alone),
+            reports=_reports(config, ledger),
         )
         upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
@@ -274,6 +277,14 @@ def declare_systems(ledger: Ledger, systems: Systems) -> None:
                 "retention": system.retention.periods(),
             }
             ledger.append_blocking("system", body, None)
+
+
+def _reports(config: Config, ledger: Ledger) -> Reports | None:
+    """Return what has reports made; None where the packages for them are not installed."""
+    if importlib.util.find_spec("jinja2") is None or importlib.util.find_spec("reportlab") is None:
+        return None
+    limits = query_apart.Limits(config.limits.report_seconds, config.limits.report_memory_mb)
+    return Reports(ledger, limits, "ombud_reports.apart")
 
 
 def _identity(config: Config) -> Identify:

@@ -9,10 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 Scalar = str | int | float | bool | None
+Recorded = Scalar | tuple[Scalar, ...]
+
+
+def as_text(value: str | float | datetime) -> str:
+    """Return a value as a statement's parameter spells it; a moment as naive UTC to the microsecond."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC) if value.tzinfo else value
+        return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,8 @@ class Source:
     name: str
     """Unique in the report."""
     sql: str
-    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Texts, as `ombud query -p` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class Figure:
     """One number of a report, or why there is none."""
 
     name: str
-    """Unique in the report and the same in every run: `loan_amount.psi`."""
+    """The same in every run, and of this figure alone: `loan_amount.psi`. It may stand in several tables."""
     value: Scalar
     unit: str
     """`share` (0 to 1), `calls`, `ms`, `USD`, the contract's own unit, ...; empty for a pure number."""
@@ -146,14 +158,26 @@ class Report:
     title: str
     system: str
     window: Window
-    options: Mapping[str, Scalar | tuple[Scalar, ...]]
+    options: Mapping[str, Recorded]
     """All else that the figures depend on: thresholds, seed, reference window."""
     basis: tuple[LogBasis, ...]
     sections: tuple[Section, ...]
     sources: tuple[Source, ...]
+    by: str = ""
+    """Who had it made."""
+    draft: bool = False
+    """Whether no entry of the ledger tells of it."""
 
     def figures(self) -> Iterator[Figure]:
-        """Yield every figure, in the order of the page."""
+        """Yield every figure once, in the order of the page; one may stand in several tables."""
+        seen: set[str] = set()
+        for figure in self.cells():
+            if figure.name not in seen:
+                seen.add(figure.name)
+                yield figure
+
+    def cells(self) -> Iterator[Figure]:
+        """Yield the figure of every cell."""
         for section in self.sections:
             for block in section.blocks:
                 if isinstance(block, Table):

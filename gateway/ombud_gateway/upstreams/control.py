@@ -13,8 +13,9 @@ from google.protobuf.message import Message
 from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
-from ombud_gateway.errors import Invalid
+from ombud_gateway.errors import Invalid, NotOffered
 from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.upstreams import reporting
 from ombud_gateway.upstreams.disclosures import Asked, Disclosures
 from ombud_gateway.upstreams.ledger_messages import export_response, holds_response, prune_responses
 from ombud_gateway.upstreams.people import People
@@ -42,7 +43,9 @@ class ControlUpstream:
         queries: Queries,
         retention: Retention,
         disclosures: Disclosures,
+        reports: reporting.Reports | None = None,
     ) -> None:
+        self._reports = reports
         self._reviews = reviews
         self._policy = policy
         self._ledger = ledger
@@ -55,6 +58,7 @@ class ControlUpstream:
             "LedgerService.QueryLedger": self._query,
             "LedgerService.PruneLedger": self._prune,
             "LedgerService.ExportLedger": self._export_ledger,
+            reporting.METHOD: self._report,
         }
         self._others = {name: one for operations in others for name, one in operations.items()}
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
@@ -96,6 +100,13 @@ class ControlUpstream:
         async with aclosing(messages):
             async for message in messages:
                 yield Answer(message.SerializeToString())
+
+    async def _report(self, body: bytes, by: str) -> AsyncGenerator[Message, None]:
+        if self._reports is None:
+            raise NotOffered("NOT_OFFERED", "this gateway makes no reports: its installation cannot")
+        async with aclosing(self._reports.make(body, by)) as responses:
+            async for response in responses:
+                yield response
 
     async def describe(self, model: str, version: str) -> Description:
         """Say that there is no model here, and of a call that streams, that its answers are not counted."""
