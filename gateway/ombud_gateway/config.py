@@ -313,6 +313,12 @@ class LimitsSection(_Section):
     query_rows: int = Field(default=1_000_000, ge=1, le=1_000_000_000)
 
 
+class CoverageSection(_Section):
+    """How often, in seconds, model servers are asked what they counted, beside start and stop."""
+
+    sample_seconds: Seconds = 300.0
+
+
 class TelemetrySection(_Section):
     """Where spans and metrics go, and how much is logged."""
 
@@ -333,6 +339,7 @@ class Config(_Section):
     identity: IdentitySection = IdentitySection()
     limits: LimitsSection = LimitsSection()
     telemetry: TelemetrySection = TelemetrySection()
+    coverage: CoverageSection = CoverageSection()
     vault: VaultSection | None = None
 
     @model_validator(mode="after")

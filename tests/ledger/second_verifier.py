@@ -34,6 +34,7 @@ KINDS = {
     "seal",
     "shred",
     "system",
+    "upstream",
 }
 
 

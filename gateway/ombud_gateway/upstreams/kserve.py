@@ -16,6 +16,7 @@ import grpc
 from tritonclient.grpc import service_pb2 as wire
 
 from ombud_gateway.call import Answer, Call, Description, Passage
+from ombud_gateway.coverage import Counted
 from ombud_gateway.errors import UpstreamFailed
 from ombud_gateway.hops import passed_on
 
@@ -26,6 +27,8 @@ _FRESH_SECONDS = 60.0
 _MAY_QUOTE_CODE = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 _ADDRESS = re.compile(r"\b(ipv4|ipv6|unix|dns):")
 """How gRPC writes where it tried to connect to, in a status of its own making."""
+_COUNT_SECONDS = 5.0
+"""How long a server may take to say what it counted: a start must not wait for one that hangs."""
 _ERROR_MESSAGE = b"\x0a"
 """How a `ModelStreamInferResponse` with an error begins: the tag of its first field."""
 _NOT_SUPPLIED = Description("not supplied", decoupled=False)
@@ -92,6 +95,33 @@ class KServeUpstream:
         config = wire.ModelConfigResponse.FromString(body).config
         digest = hashlib.sha256(config.SerializeToString(deterministic=True)).hexdigest()
         return self._keep(key, Description(digest, config.model_transaction_policy.decoupled))
+
+    async def counted(self, model: str) -> tuple[Counted, ...]:
+        """Return what the server counted of each version of a model since it started; none if it has none.
+
+        Raises `UpstreamFailed`: UNIMPLEMENTED where it does not count.
+        """
+        request = wire.ModelStatisticsRequest(name=model)
+        try:
+            body = await self._method("ModelStatistics")(
+                request.SerializeToString(), timeout=min(self._timeout, _COUNT_SECONDS)
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
+                return ()  # Triton says INVALID_ARGUMENT of a model that is not loaded
+            raise _failed(error) from error
+        found = wire.ModelStatisticsResponse.FromString(body).model_stats
+        return tuple(
+            Counted(
+                model=each.name,
+                version=each.version,
+                succeeded=each.inference_stats.success.count,
+                failed=each.inference_stats.fail.count,
+                rows=each.inference_count,
+                batches=each.execution_count,
+            )
+            for each in found
+        )
 
     async def close(self) -> None:
         """Close the channel."""
