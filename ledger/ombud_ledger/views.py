@@ -117,10 +117,12 @@ class Sources:
         _view(db, "calls", "SELECT * FROM entries WHERE kind IN ('decision', 'intent')")
         every = []
         for contract, parts in self._facts.items():
-            name = f"facts_{contract}"
-            _view(db, name, f"SELECT * EXCLUDE (salt) FROM ({' UNION ALL BY NAME '.join(parts)})")  # noqa: S608
-            every.append(f"SELECT log, seq, {sql_text(contract)} AS contract, facts FROM {name}")  # noqa: S608
-        none = "SELECT '' AS log, 0::BIGINT AS seq, '' AS contract, '' AS facts WHERE false"
+            united = f"({' UNION ALL BY NAME '.join(parts)})"
+            _view(db, f"facts_{contract}", f"SELECT * EXCLUDE (salt) FROM {united}")  # noqa: S608
+            # Salt goes with the facts, and is quicker to look at.
+            columns = f"log, seq, {sql_text(contract)} AS contract, facts, salt IS NULL AS erased"
+            every.append(f"SELECT {columns} FROM {united}")  # noqa: S608
+        none = "SELECT '' AS log, 0::BIGINT AS seq, '' AS contract, '' AS facts, true AS erased WHERE false"
         _view(db, "facts", " UNION ALL ".join(every) or none)
         self._system_views(db)
 
