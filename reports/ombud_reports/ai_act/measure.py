@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,9 +82,9 @@ class Measured:
         )
 
 
-def measure(reading: Reading, what: Measure) -> Measured:
-    """Ask the ledger for a measure."""
-    rows = tuple(reading.ask(what.name, what.sql))
+def measure(reading: Reading, what: Measure, parameters: Mapping[str, str | float]) -> Measured:
+    """Ask the ledger for a measure; of `parameters` it takes those that its statement names."""
+    rows = tuple(reading.ask(what.name, what.sql, **parameters))
     return Measured(what, rows, what.found(rows))
 
 

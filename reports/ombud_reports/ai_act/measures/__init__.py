@@ -4,6 +4,7 @@
 
 from typing import Final
 
+from ombud_reports.ai_act.measures.coverage import COVERED
 from ombud_reports.ai_act.measures.oversight import OVERSIGHT
 from ombud_reports.ai_act.measures.people import PEOPLE
 from ombud_reports.ai_act.measures.quality import QUALITY
@@ -12,5 +13,5 @@ from ombud_reports.ai_act.measures.use import USE
 
 __all__ = ["MEASURES"]
 
-MEASURES: Final = (*RECORD, *USE, *QUALITY, *OVERSIGHT, *PEOPLE)
+MEASURES: Final = (*RECORD, *COVERED, *USE, *QUALITY, *OVERSIGHT, *PEOPLE)
 """In the order of the document."""
