@@ -46,6 +46,7 @@ from ombud_reports.result import Section
 
 BUILDERS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "ai-act": "ombud_reports.ai_act.document",
         "operations": "ombud_reports.operations",
     }
 )

@@ -57,7 +57,11 @@ class Measured:
         """Lay the rows out: one row a figure, or, with keys, one row a row."""
         title = title or self.measure.title
         if not self.measure.keys:
-            cells = tuple((each.heading, self._figure(each, "", row)) for row in self.rows for each in self.measure.shown)
+            cells = tuple(
+                (each.heading, self._figure(each, "", row))
+                for row in self.rows
+                for each in self.measure.shown
+            )
             return Table(title, ("What", "Figure"), cells, self.measure.note)
         headings = tuple(each.heading for each in (*self.measure.keys, *self.measure.shown))
         rows = tuple(self._cells(row) for row in self.rows)

@@ -43,7 +43,9 @@ class Facing:
         signed = self.declared.signed("classification")
         if signed is not None:
             return f"classified by {signed}"
-        return f"risk is {self.risk or 'not given'} in the system file of {self.owner or 'no owner'}; unsigned"
+        return (
+            f"risk is {self.risk or 'not given'} in the system file of {self.owner or 'no owner'}; unsigned"
+        )
 
 
 def not_for(line: Line, facing: Facing) -> str:

@@ -124,9 +124,7 @@ def _one(
 ) -> tuple[Declaration, ...]:
     if not statement:
         return ()
-    return (
-        Declaration(line.paragraph, statement, declared.signed(section) if section else None, document),
-    )
+    return (Declaration(line.paragraph, statement, declared.signed(section) if section else None, document),)
 
 
 def _classified(line: Line, declared: Declared) -> tuple[Declaration, ...]:

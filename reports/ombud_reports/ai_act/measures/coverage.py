@@ -22,30 +22,30 @@ from ombud_reports.ai_act.measures.windows import OURS
 
 _SPANS: Final = f"""
 WITH asked AS (
-    SELECT log, upstream, at, told, models, count(*) OVER (PARTITION BY upstream, log) AS rounds,
-           lag(at) OVER turn AS since, lag(told) OVER turn AS since_told
-    FROM (SELECT log, record->>'$.upstream' AS upstream, make_timestamp((record->>'$.sampled_at')::BIGINT) AS at,
+    SELECT log, upstream, sampled, told, models, count(*) OVER (PARTITION BY upstream, log) AS rounds,
+           lag(sampled) OVER turn AS since, lag(told) OVER turn AS since_told
+    FROM (SELECT log, record->>'$.upstream' AS upstream, make_timestamp((record->>'$.sampled_at')::BIGINT) AS sampled,
                  max(ts) AS told, flatten(list(from_json(record->'$.models',
                      '[{{"model": "VARCHAR", "version": "VARCHAR", "succeeded": "BIGINT"}}]'))) AS models
           FROM upstreams WHERE {OURS} AND event = 'counted' GROUP BY ALL)
-    WINDOW turn AS (PARTITION BY log, upstream ORDER BY at)
+    WINDOW turn AS (PARTITION BY log, upstream ORDER BY sampled)
 ), chosen AS (
     SELECT upstream, arg_max(log, (rounds, log)) AS log FROM asked GROUP BY upstream
 ), counted AS (
     SELECT * EXCLUDE (models), unnest(models, recursive := true) FROM asked SEMI JOIN chosen USING (upstream, log)
 ), grown AS (
-    SELECT upstream, model, version, at, told,
-           coalesce(lag(at) OVER turn, since) AS since, coalesce(lag(told) OVER turn, since_told) AS since_told,
+    SELECT upstream, model, version, sampled, told,
+           coalesce(lag(sampled) OVER turn, since) AS since, coalesce(lag(told) OVER turn, since_told) AS since_told,
            succeeded < coalesce(lag(succeeded) OVER turn, 0) AS restarted,
            CASE WHEN succeeded < coalesce(lag(succeeded) OVER turn, 0) THEN succeeded
                 ELSE succeeded - coalesce(lag(succeeded) OVER turn, 0) END AS grown
-    FROM counted WINDOW turn AS (PARTITION BY log, upstream, model, version ORDER BY at)
+    FROM counted WINDOW turn AS (PARTITION BY log, upstream, model, version ORDER BY sampled)
 ), spans AS (
-    SELECT upstream, model, version, date_trunc($grain, at) AS period, restarted, min(since) AS begins,
-           min(since_told) AS begins_told, max(at) AS ends, max(told) AS ends_told, sum(grown)::BIGINT AS server
-    FROM (SELECT *, sum(restarted::INT) OVER (PARTITION BY upstream, model, version ORDER BY at) AS run
+    SELECT upstream, model, version, date_trunc($grain, sampled) AS period, restarted, min(since) AS begins,
+           min(since_told) AS begins_told, max(sampled) AS ends, max(told) AS ends_told, sum(grown)::BIGINT AS server
+    FROM (SELECT *, sum(restarted::INT) OVER (PARTITION BY upstream, model, version ORDER BY sampled) AS run
           FROM grown WHERE since IS NOT NULL)
-    GROUP BY ALL, run
+    GROUP BY upstream, model, version, period, restarted, run
 ), forwarded AS (
     SELECT log, id, model, max(model_version) AS version, min(ts) AS done,
            min(ts - to_microseconds(added_us + forward_us + 20000)) AS received,
