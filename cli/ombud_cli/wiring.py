@@ -156,7 +156,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         # 6. What the log publishes, beside the calls: from before the first of them until after the last.
         publish_port = stack.enter_context(published(config.ledger, ledger))
         # 7. What model servers counted: before the first call, in between, and once the last is recorded.
-        coverage = Coverage(ledger, systems, counts, now_us, config.coverage.sample_seconds)
+        coverage = Coverage(ledger, systems, counts, clock=now_us, seconds=config.coverage.sample_seconds)
         await coverage.sample()
         stack.push_async_callback(coverage.sample)
         await server.start()

@@ -50,6 +50,7 @@ class Coverage:
         ledger: Ledger,
         systems: Systems,
         upstreams: Mapping[str, Counts],
+        *,
         clock: Callable[[], int],
         seconds: float,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,

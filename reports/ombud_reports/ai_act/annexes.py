@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an `ai-act` document prefills: Annex IV, the impact assessment of Article 27, the record of GDPR 30."""
+"""What an `ai-act` document prefills: Annex IV, the assessment of Article 27, the record of GDPR 30."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ def fria(evidence: Evidence) -> Section:
         "Fundamental rights impact assessment",
         (
             Text(
-                "A scaffold for Article 27; the template of the AI Office was not found published (unconfirmed). Parts "
-                "that a GDPR impact assessment has already may be referred to (27(4))."
+                "A scaffold for Article 27; the template of the AI Office was not found published "
+                "(unconfirmed). Parts that a GDPR impact assessment has already may be referred to (27(4))."
             ),
             Table("Article 27(1)", ("Item", "Asks for", "Answer", "Evidence"), rows, f"{said} {told}"),
         ),
@@ -172,8 +172,8 @@ def processing_record(evidence: Evidence) -> Section:
         (
             Table("GDPR 30(1)", ("Item", "As declared", "Evidence"), rows),
             Notice(
-                "After an erasure, content is unreadable because its keys were destroyed. No article and no binding "
-                "decision was found that says whether that is erasure; the controller decides."
+                "After an erasure, content is unreadable because its keys were destroyed. No article and no "
+                "binding decision was found that says whether that is erasure; the controller decides."
             ),
         ),
     )

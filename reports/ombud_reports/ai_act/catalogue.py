@@ -57,10 +57,10 @@ class Start:
     note: str = ""
 
     def of(self, *, annex_i: bool, on_market: date | None = None) -> date:
-        """Return the date for a system by its route, `annex_i` or Annex III, and since when it is on the market."""
-        if self.then is not None and self.on_market_before is not None and on_market is not None:
-            if on_market < self.on_market_before:
-                return self.then
+        """Return the date for a system by its route, and since when it is on the market."""
+        before = self.on_market_before
+        if self.then is not None and before is not None and on_market is not None and on_market < before:
+            return self.then
         found = self.all_systems or (self.annex_i if annex_i else self.annex_iii)
         if found is None:
             raise CatalogueInvalid(f"dates: {self} has no date")

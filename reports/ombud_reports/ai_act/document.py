@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `ai-act` document: a summary, every duty with its state, the evidence, Annex IV, the impact assessment."""
+"""The `ai-act` document: a summary, every duty with its state, the evidence, annexes."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def _summary(evidence: Evidence) -> Section:
     declared = evidence.facing.declared
     blocks: list[Block] = [
         Notice(
-            "Draft. This document counts once a named person has read and released it, with "
-            "`ombud report release`; the release is an entry of the ledger. It gathers evidence and open points. "
-            "Whether a duty is met is for people to say, and for authorities.",
+            "Draft. This document counts once a named person has read and released it, with `ombud report "
+            "release`; the release is an entry of the ledger. It gathers evidence and open points. Whether "
+            "a duty is met is for people to say, and for authorities.",
             "warning",
         )
     ]
@@ -48,8 +48,8 @@ def _summary(evidence: Evidence) -> Section:
     elif not declared:
         blocks.append(
             Notice(
-                "The system file has no `ai_act`: roles, classification and all that only people can say are open. "
-                "Duties of both roles are shown, and none is ruled out.",
+                "The system file has no `ai_act`: roles, classification and all that only people can say "
+                "are open. Duties of both roles are shown, and none is ruled out.",
                 "gap",
             )
         )
@@ -195,8 +195,8 @@ def _statements(evidence: Evidence, article: Article) -> Table | None:
 def _evidence(evidence: Evidence) -> Iterator[Section]:
     first: list[Block] = [
         Text(
-            "What the duties above refer to by number. Each figure names the statement it follows from; anyone who "
-            "has the ledger can ask it again."
+            "What the duties above refer to by number. Each figure names the statement it follows from; "
+            "anyone who has the ledger can ask it again."
         )
     ]
     for name, measured in evidence.measured.items():
@@ -211,19 +211,19 @@ def _beside_integrity(evidence: Evidence) -> Notice:
     coverage = evidence.measured["coverage"]
     if not coverage.present:
         return Notice(
-            "No model server told what it counted in this window. Integrity shows that records were not changed; "
-            "without coverage nothing here shows that every call has one.",
+            "No model server told what it counted in this window. Integrity shows that records were not "
+            "changed; without coverage nothing here shows that every call has one.",
             "gap",
         )
     if coverage.value("least"):
         return Notice(
-            "A model server answered requests that the ledger has no call for: somebody or something may have gone "
-            "past the gateway. Find out who.",
+            "A model server answered requests that the ledger has no call for: somebody or something may "
+            "have gone past the gateway. Find out who.",
             "gap",
         )
     return Notice(
-        "Integrity shows that records were not changed; coverage, that as far as servers told, no answer is without "
-        "a record. Neither shows that what was asked or answered was right."
+        "Integrity shows that records were not changed; coverage, that as far as servers told, no answer is "
+        "without a record. Neither shows that what was asked or answered was right."
     )
 
 
@@ -240,10 +240,11 @@ def _basis(evidence: Evidence) -> Section:
             Table("Sources", ("Text", "Number", "Official Journal", "ELI"), sources),
             Table("Marks of paragraphs and dates", ("Mark", "Meaning"), marks),
             Notice(
-                f"State of knowledge: {duties.checked}. Duties are in our own words; this is no legal advice. Not "
-                "confirmed: the wording of the amending Regulation; final guidelines under Articles 6 and 73; the "
-                "template of Article 27(5); when Article 49(2) applies; any change after mid October 2026. No "
-                "standard was found cited in the Official Journal, so no presumption rests on one."
+                f"State of knowledge: {duties.checked}. Duties are in our own words; this is no legal "
+                "advice. Not confirmed: the wording of the amending Regulation; final guidelines under "
+                "Articles 6 and 73; the template of Article 27(5); when Article 49(2) applies; any change "
+                "after mid October 2026. No standard was found cited in the Official Journal, so no "
+                "presumption rests on one."
             ),
         ),
     )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Everything an AI Act document rests on: what people declared, what the ledger gives, the state of each duty."""
+"""What an `ai-act` document rests on: what people declared, what the ledger gives, each duty's state."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""A measure: one SELECT over the ledger whose cells are the figures, and what counts as having found something."""
+"""A measure: one SELECT whose cells are the figures, and what counts as having found something."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Shown:
 class Measure:
     """What the ledger can give on some duties.
 
-    `keys` are columns that name a row, if there may be several; then a figure is called `name.key.column`, else
+    `keys` are columns that name a row, if there may be several; then a figure is called `name.key.column`,
+       else
     `name.column`. `found` says whether these rows are evidence of anything; `note` what they do not tell.
     """
 

@@ -55,9 +55,9 @@ def not_for(line: Line, facing: Facing) -> str:
     roles = facing.declared.roles
     if roles and "controller" not in line.bound and not set(roles) & set(line.bound):
         return f"binds the {' and the '.join(line.bound)}; declared role: {', '.join(roles)}"
-    if line.applies in {"high_risk", "follows"} and line.scope not in {"any", "not_high_risk"}:
-        if not facing.high_risk:
-            return f"not high-risk: {facing.decided_by}"
+    of_high_risk = line.applies in {"high_risk", "follows"} and line.scope not in {"any", "not_high_risk"}
+    if of_high_risk and not facing.high_risk:
+        return f"not high-risk: {facing.decided_by}"
     return _SCOPES[line.scope](facing) if line.scope in _SCOPES else _trait(line.scope, facing)
 
 

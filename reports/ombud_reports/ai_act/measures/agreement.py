@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far answers agree with labels, by kind of label: accuracy for what was observed, agreement for the rest."""
+"""How far answers agree with labels, by kind: accuracy with observed ones, else agreement."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _SHOWN: Final = (
 )
 _KEYS: Final = (Shown("label_kind", "Kind of label"), Shown("selection", "How cases were chosen"))
 _NOTE: Final = (
-    "With an observed label the share is accuracy, on the cases that were chosen; with a historical one it is "
-    "agreement with past decisions, which may have been wrong; with an expert's, agreement with them."
+    "With an observed label the share is accuracy, on the cases that were chosen; with a historical one it "
+    "is agreement with past decisions, which may have been wrong; with an expert's, agreement with them."
 )
 _NONE: Final = (
     "SELECT '' AS label_kind, '' AS selection, 0 AS compared, 0 AS agreed, NULL AS share WHERE false"
@@ -57,7 +57,8 @@ def _sql(facts: str, answer: str, value: str) -> str:
 SELECT l.label_kind, l.selection, count(*) AS compared, count(*) FILTER (f.{answer} = l.{value}) AS agreed,
        count(*) FILTER (f.{answer} = l.{value}) / nullif(count(*), 0) AS share
 FROM newest_labels l
-JOIN (SELECT log, seq, id FROM entries WHERE {OURS} AND kind IN ('decision', 'outcome')) e ON e.id = l.decision
+JOIN (SELECT log, seq, id FROM entries WHERE {OURS} AND kind IN ('decision', 'outcome')) e
+    ON e.id = l.decision
 JOIN {facts} f ON f.log = e.log AND f.seq = e.seq
 WHERE l.system = $system AND l.{value} IS NOT NULL AND f.{answer} IS NOT NULL
 GROUP BY ALL ORDER BY ALL

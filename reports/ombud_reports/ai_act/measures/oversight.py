@@ -38,7 +38,8 @@ REVIEW_TIMES: Final = Measure(
     "How long humans took",
     f"""
 SELECT count(*) AS decided,
-       CAST(quantile_cont(seconds, 0.5) AS BIGINT) AS median_s, CAST(quantile_cont(seconds, 0.95) AS BIGINT) AS p95_s,
+       CAST(quantile_cont(seconds, 0.5) AS BIGINT) AS median_s,
+       CAST(quantile_cont(seconds, 0.95) AS BIGINT) AS p95_s,
        count(*) FILTER (seconds < $readable_seconds::DOUBLE) AS quick,
        count(*) FILTER (approved) / nullif(count(*), 0) AS share_approved
 FROM (SELECT o.id, epoch_us(d.ts - o.ts) / 1e6 AS seconds, d.approved
@@ -55,8 +56,8 @@ FROM (SELECT o.id, epoch_us(d.ts - o.ts) / 1e6 AS seconds, d.approved
         Shown("share_approved", "Share approved", "share"),
     ),
     positive("decided"),
-    "From opening to the first decision. How soon a case can be read is the option readable_seconds. Quick or "
-    "near-unanimous decisions can be a sign of automation bias (Article 14(4)(b)), and no proof of it.",
+    "From opening to the first decision. How soon a case can be read is the option readable_seconds. Quick "
+    "or near-unanimous decisions can be a sign of automation bias (Article 14(4)(b)), and no proof of it.",
 )
 REVIEWERS: Final = Measure(
     "reviewers",
@@ -89,7 +90,8 @@ WHERE {OURS} AND event IN {_DECIDED}
         Shown("reviews_off_roster", "Reviews that those decided", "reviews"),
     ),
     lambda rows: any(row["on_roster"] and not row["off_roster"] for row in rows),
-    "The roster is `oversight` in the system file's `ai_act`, as it is now; who was on it then is not on record.",
+    "The roster is `oversight` in the system file's `ai_act`, as it is now; who was on it then is not on "
+    "record.",
 )
 UNATTENDED: Final = Measure(
     "unattended",

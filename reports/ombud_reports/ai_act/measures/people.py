@@ -28,8 +28,8 @@ FROM (SELECT id, arg_max(state, ts) AS state, max(met_at) AS met_at, arg_max(due
         Shown("next_due", "Next deadline that is open", "UTC"),
     ),
     positive("incidents"),
-    "That none is on record does not show that none happened. What each is, its own document says "
-    "(`ombud report incident`).",
+    "That none is on record does not show that none happened. What each is, its own document says (`ombud "
+    "report incident`).",
 )
 REQUESTS: Final = Measure(
     "requests",
@@ -69,8 +69,8 @@ FROM entries WHERE {WINDOW}
         Shown("keys_destroyed", "Keys destroyed", "keys"),
     ),
     positive("done"),
-    "Of the whole ledger: an erasure names neither person nor system. Content is rendered unreadable by key "
-    "destruction; whether that is erasure under Article 17 GDPR is for the controller to decide.",
+    "Of the whole ledger: an erasure names neither person nor system. Content is rendered unreadable by "
+    "key destruction; whether that is erasure under Article 17 GDPR is for the controller to decide.",
 )
 HOLDS: Final = Measure(
     "holds",

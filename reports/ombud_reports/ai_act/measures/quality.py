@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger can give on how well a system works, and on what policy keeps out: Articles 5, 9, 10, 15, 72."""
+"""What the ledger gives on how well a system works, and what policy keeps out: Articles 5, 9, 10, 15, 72."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ POLICIES: Final = Measure(
     f"""
 SELECT policy, count(DISTINCT id) FILTER (verdict = 'deny') AS denied,
        count(DISTINCT id) FILTER (verdict = 'review') AS sent_to_review
-FROM (SELECT id, verdict, unnest(CASE WHEN len(policies) > 0 THEN policies ELSE ['(none permits)'] END) AS policy
+FROM (SELECT id, verdict,
+             unnest(CASE WHEN len(policies) > 0 THEN policies ELSE ['(none permits)'] END) AS policy
       FROM entries WHERE {OURS} AND verdict IN ('deny', 'review'))
 GROUP BY policy ORDER BY policy
 """,  # noqa: S608
@@ -69,7 +70,8 @@ SELECT count(DISTINCT id) AS forwarded,
        count(DISTINCT id) FILTER (outcome = 'answered') AS answered,
        count(DISTINCT id) FILTER (outcome IN ('held', 'withheld')) AS kept_back,
        count(DISTINCT id) FILTER (outcome IN ('failed', 'cancelled')) AS failed,
-       count(DISTINCT id) FILTER (outcome IN ('failed', 'cancelled')) / nullif(count(DISTINCT id), 0) AS share,
+       count(DISTINCT id) FILTER (outcome IN ('failed', 'cancelled'))
+           / nullif(count(DISTINCT id), 0) AS share,
        count(DISTINCT id) FILTER (route = 'fallback') AS fell_back
 FROM entries WHERE {OURS} AND action = 'infer' AND forward_us IS NOT NULL
 """,  # noqa: S608

@@ -104,7 +104,8 @@ SYSTEM_FILE: Final = Measure(
     "system_file",
     "The system file on record",
     """
-SELECT count(*) AS versions, min(ts) AS first_declared, max(ts) AS last_declared, arg_max(digest, ts) AS digest,
+SELECT count(*) AS versions, min(ts) AS first_declared, max(ts) AS last_declared,
+       arg_max(digest, ts) AS digest,
        (SELECT min(ts) FROM calls WHERE system = $system AND action = 'infer') AS first_call
 FROM systems WHERE system = $system AND event = 'declared' AND ts < $end::TIMESTAMP
 """,

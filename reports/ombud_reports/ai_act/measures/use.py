@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger can give on how a system is used, and by which versions of what: Articles 11, 25, 26, 27."""
+"""What the ledger can give on how a system is used, and which versions answered: Articles 11, 25 to 27."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ GROUP BY ALL ORDER BY ALL
         Shown("last_answer", "Last", "UTC"),
     ),
     any_rows,
-    "Configuration and artifact by the first 16 digits of their SHA-256; “not supplied” where the system file "
-    "gives none.",
+    "Configuration and artifact by the first 16 digits of their SHA-256; “not supplied” where the system "
+    "file gives none.",
     keys=(
         Shown("model", "Model"),
         Shown("model_version", "Version"),
@@ -104,7 +104,8 @@ INPUTS: Final = Measure(
     "inputs",
     "Contracts that typed inputs and outputs",
     f"""
-SELECT left(contract, 16) AS contract, count(DISTINCT id) AS calls, min(ts) AS first_call, max(ts) AS last_call
+SELECT left(contract, 16) AS contract, count(DISTINCT id) AS calls, min(ts) AS first_call,
+       max(ts) AS last_call
 FROM calls WHERE {OURS} AND contract IS NOT NULL GROUP BY ALL ORDER BY first_call, contract
 """,  # noqa: S608
     (
