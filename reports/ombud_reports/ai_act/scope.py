@@ -58,7 +58,7 @@ def not_for(line: Line, facing: Facing) -> str:
     of_high_risk = line.applies in {"high_risk", "follows"} and line.scope not in {"any", "not_high_risk"}
     if of_high_risk and not facing.high_risk:
         return f"not high-risk: {facing.decided_by}"
-    return _SCOPES[line.scope](facing) if line.scope in _SCOPES else _trait(line.scope, facing)
+    return SCOPES[line.scope](facing) if line.scope in SCOPES else _trait(line.scope, facing)
 
 
 def _trait(trait: str, facing: Facing) -> str:
@@ -107,7 +107,7 @@ def _always(_: Facing) -> str:
     return ""
 
 
-_SCOPES: Final[Mapping[str, Callable[[Facing], str]]] = MappingProxyType(
+SCOPES: Final[Mapping[str, Callable[[Facing], str]]] = MappingProxyType(
     {
         "any": _always,
         "high_risk": _always,  # asked above
@@ -118,3 +118,4 @@ _SCOPES: Final[Mapping[str, Callable[[Facing], str]]] = MappingProxyType(
         "any_notice": _any_notice,
     }
 )
+"""Scopes that are more than one trait."""
