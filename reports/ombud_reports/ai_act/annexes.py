@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ombud_reports.ai_act.evidence import Evidence
+from ombud_reports.known import Known
 from ombud_reports.result import Block, Notice, Section, Table, Text
 
 _ANNEX_IV: Final = (
@@ -49,7 +50,7 @@ def annex_iv(evidence: Evidence) -> Section:
             "provider's; the ledger can point to what it has."
         ),
         Table("Annex IV", ("Point", "Content", "As written in the system file", "Evidence"), rows),
-        *_contract(evidence),
+        *contract_tables(evidence.known),
     ]
     return Section("Annex IV: technical documentation", tuple(blocks))
 
@@ -71,8 +72,9 @@ def _written(evidence: Evidence) -> dict[str, str]:
     return written
 
 
-def _contract(evidence: Evidence) -> list[Table]:
-    contract = evidence.known.section("contract")
+def contract_tables(known: Known) -> list[Table]:
+    """Lay out the inputs and outputs that a system file types."""
+    contract = known.section("contract")
     tables = []
     for side, title in (("inputs", "Inputs that the contract names"), ("outputs", "Outputs")):
         fields = contract.get(side)

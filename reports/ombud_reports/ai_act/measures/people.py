@@ -31,6 +31,12 @@ FROM (SELECT id, arg_max(state, ts) AS state, max(met_at) AS met_at, arg_max(due
     "That none is on record does not show that none happened. What each is, its own document says (`ombud "
     "report incident`).",
 )
+_CLOCK: Final = (
+    Shown("requests", "Requests", "requests"),
+    Shown("answered", "Answered", "requests"),
+    Shown("late", "Past their deadline", "requests"),
+    Shown("median_hours", "Half were answered within", "hours"),
+)
 REQUESTS: Final = Measure(
     "requests",
     "Requests of people",
@@ -43,16 +49,33 @@ FROM (SELECT id, any_value(category) AS category, min(began_at) AS began_at, max
       FROM requests WHERE {OURS} GROUP BY id)
 GROUP BY category ORDER BY category
 """,  # noqa: S608
-    (
-        Shown("requests", "Requests", "requests"),
-        Shown("answered", "Answered", "requests"),
-        Shown("late", "Past their deadline", "requests"),
-        Shown("median_hours", "Half were answered within", "hours"),
-    ),
+    _CLOCK,
     positive("requests"),
     "Requests that reached the ledger.",
     keys=(Shown("category", "What was asked for"),),
 )
+
+
+def _of_category(name: str, title: str, category: str) -> Measure:
+    return Measure(
+        name,
+        title,
+        f"""
+SELECT count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
+       count(*) FILTER ({_LATE}) AS late,
+       CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours
+FROM (SELECT id, min(began_at) AS began_at, max(met_at) AS met_at, arg_max(due_at, ts) AS due_at
+      FROM requests WHERE {OURS} AND category = '{category}' GROUP BY id)
+""",  # noqa: S608
+        _CLOCK,
+        positive("requests"),
+    )
+
+
+EXPLANATIONS: Final = _of_category("explanations", "Requests for an explanation", "explanation")
+CONTESTS: Final = _of_category("contests", "Decisions that people contested", "contest")
+ACCESS_REQUESTS: Final = _of_category("access_requests", "Requests for access", "access")
+ERASURE_REQUESTS: Final = _of_category("erasure_requests", "Requests for erasure", "erasure")
 ERASURES: Final = Measure(
     "erasures",
     "Erasures",
@@ -82,4 +105,13 @@ FROM systems WHERE {OURS}
     (Shown("placed", "Placed", "holds"), Shown("released", "Released", "holds")),
     positive("placed"),
 )
-PEOPLE: Final = (INCIDENTS, REQUESTS, ERASURES, HOLDS)
+PEOPLE: Final = (
+    INCIDENTS,
+    REQUESTS,
+    EXPLANATIONS,
+    CONTESTS,
+    ACCESS_REQUESTS,
+    ERASURE_REQUESTS,
+    ERASURES,
+    HOLDS,
+)
