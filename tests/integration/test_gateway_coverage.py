@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the model server counts of its own calls stands in the ledger, so that a call past the gateway shows."""
+"""What the model server counts of its own calls is in the ledger: a call past the gateway shows."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def reconciled(workspace: Workspace) -> list[Row]:
     """Return what the ledger alone says of the server's counts against its own calls."""
     with query.connect(workspace.ledger) as ledger:
         rows = measure(Reading(ledger, "study", ALWAYS), SPANS, {"grain": "month"}).rows
-    times = {"begins", "ends", "edge"}
+    times = {"begins", "ends", "edge", "span"}
     return [{key: value for key, value in row.items() if key not in times} for row in rows]
 
 
 def found(**figures: Any) -> Row:
     """What is said of a span of `echo` in which nothing failed."""
-    return {"upstream": "triton", "model": "echo", "version": "1", "failed": 0, **figures}
+    return {"served": "triton echo 1", "version": "1", "failed": 0, **figures}
 
 
 def test_calls_past_the_gateway_are_found(triton: ModelServer, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The catalogue of duties: complete, with the dates of the law as amended, and refused where it is not of its form."""
+"""The catalogue of duties: complete, dated as amended, and refused where not of its form."""
 
 from __future__ import annotations
 
@@ -40,17 +40,83 @@ mark = "P"
 def test_every_article_is_there() -> None:
     """Each article that an AI Act document must speak of has its lines."""
     there = {article.number: len(article.lines) for article in catalogue().articles}
-    wanted = "4 4a 5 6 9 10 11 12 13 14 15 16 17 18 19 20 21 25 26 27 43 47 48 49 50 72 73 86 111 GDPR".split()
+    wanted = [
+        "4",
+        "4a",
+        "5",
+        "6",
+        "9",
+        "10",
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "16",
+        "17",
+        "18",
+        "19",
+        "20",
+        "21",
+        "25",
+        "26",
+        "27",
+        "43",
+        "47",
+        "48",
+        "49",
+        "50",
+        "72",
+        "73",
+        "86",
+        "111",
+        "GDPR",
+    ]
     assert wanted == list(there)
     assert min(there.values()) > 0
 
 
 @pytest.mark.parametrize(
     "paragraph",
-    "4a(1)(f) 5(1)(a) 5(1)(h) 5(1)(ba) 5(1)(bb) 6(2) 6(4) 11(1) 12(1) 12(2)(a) 12(3)(d) 13(3)(b)(vi) 13(3)(f) 14(4)(e) "
-    "14(5) 15(5) 19(1) 26(1) 26(2) 26(5) 26(6) 26(7) 26(11) 26(12) 27(1)(a) 27(1)(f) 27(3) 50(1) 50(2) 50(5) 72(3) "
-    "73(2) 73(3) 73(4) 86(1)".split()
-    + ["GDPR 22(3)", "GDPR 30(1)"],
+    [
+        "4a(1)(f)",
+        "5(1)(a)",
+        "5(1)(h)",
+        "5(1)(ba)",
+        "5(1)(bb)",
+        "6(2)",
+        "6(4)",
+        "11(1)",
+        "12(1)",
+        "12(2)(a)",
+        "12(3)(d)",
+        "13(3)(b)(vi)",
+        "13(3)(f)",
+        "14(4)(e)",
+        "14(5)",
+        "15(5)",
+        "19(1)",
+        "26(1)",
+        "26(2)",
+        "26(5)",
+        "26(6)",
+        "26(7)",
+        "26(11)",
+        "26(12)",
+        "27(1)(a)",
+        "27(1)(f)",
+        "27(3)",
+        "50(1)",
+        "50(2)",
+        "50(5)",
+        "72(3)",
+        "73(2)",
+        "73(3)",
+        "73(4)",
+        "86(1)",
+        "GDPR 22(3)",
+        "GDPR 30(1)",
+    ],
 )
 def test_paragraphs(paragraph: str) -> None:
     """Paragraphs that reports are asked for by name."""
@@ -106,7 +172,11 @@ def test_lines_name_what_exists() -> None:
     ("old", "new", "expected"),
     [
         ('mark = "P"\nsource', 'mark = "X"\nsource', "dates.now.mark: is 'X', must be one of P, A, S"),
-        ('applies = "now"', 'applies = "soon"', r"article\[0\].line\[0\].applies: is 'soon', must be one of now"),
+        (
+            'applies = "now"',
+            'applies = "soon"',
+            r"article\[0\].line\[0\].applies: is 'soon', must be one of now",
+        ),
         ('duty = "d"', 'duty = "d"\ncolour = "red"', r"article\[0\].line\[0\].colour: is not a known key"),
         ('duty = "d"\n', "", r"article\[0\].line\[0\].duty: must be given"),
         ('["provider"]', "[]", r"article\[0\].line\[0\].bound: is \(\), must be of provider"),

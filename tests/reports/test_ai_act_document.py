@@ -36,7 +36,11 @@ ENTRIES: list[Entry] = [
     (4, "decision", {**answered(4, "c")[2], **HELD}),
     (4, "review", {**REVIEW, "event": "opened", "groups": ["underwriters"]}),
     (9, "review", {**REVIEW, "event": "approved", "group": "underwriters", "approver": 'User::"omar"'}),
-    (10, "decision", {**answered(10, "d")[2], "verdict": "deny", "policies": [], "outcome": "refused", "steps": {}}),
+    (
+        10,
+        "decision",
+        {**answered(10, "d")[2], "verdict": "deny", "policies": [], "outcome": "refused", "steps": {}},
+    ),
     (11, "policy", {"event": "activated", "new": "ab" * 32}),
     sample(12, ("loan", "1", 3)),
 ]
@@ -138,7 +142,9 @@ def test_every_figure_can_be_asked_again(ledger: Path, report: Report) -> None:
             column = [name for name, *_ in result.description].index(each.name.rpartition(".")[2])
             cells = [cells[column] for cells in result.fetchall()]
             plain = [f"{cell:%Y-%m-%d %H:%M:%S}" if isinstance(cell, datetime) else cell for cell in cells]
-            assert each.value in [str(cell) if not isinstance(cell, int | float) and cell else cell for cell in plain]
+            assert each.value in [
+                str(cell) if not isinstance(cell, int | float) and cell else cell for cell in plain
+            ]
 
 
 @pytest.mark.parametrize(
@@ -197,10 +203,14 @@ def test_readable_seconds_decide_what_is_quick(ledger: Path) -> None:
     """The bound is an option, and stands among the statement's parameters."""
     patient = document(ledger, readable_seconds=4.0)
     assert figure(patient, "review_times.quick") == 0
-    assert {each.name: each.parameters.get("readable_seconds") for each in patient.sources}["review_times"] == "4.0"
+    assert {each.name: each.parameters.get("readable_seconds") for each in patient.sources}[
+        "review_times"
+    ] == "4.0"
 
 
-FORBIDDEN = re.compile(r"\b(compliant|compliance|certified|conforms|guarantee\w*|unbiased|safe|trustworthy)\b", re.I)
+FORBIDDEN = re.compile(
+    r"\b(compliant|compliance|certified|conforms|guarantee\w*|unbiased|safe|trustworthy)\b", re.IGNORECASE
+)
 
 
 def test_wording(report: Report) -> None:
@@ -230,18 +240,27 @@ HOSTILE = "</table><script>alert(1)</script>'; DROP TABLE entries; -- {{ 7*7 }} 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     """Names and declarations that would be SQL or HTML are figures' names and cells, word for word."""
     entries: list[Entry] = [
-        (2, "decision", {**answered(2, "a")[2], "policies": [HOSTILE], "verdict": "deny", "principal_type": HOSTILE}),
+        (
+            2,
+            "decision",
+            {**answered(2, "a")[2], "policies": [HOSTILE], "verdict": "deny", "principal_type": HOSTILE},
+        ),
         sample(1, (HOSTILE, HOSTILE, 0)),
         sample(3, (HOSTILE, HOSTILE, 1)),
     ]
     act = {**AI_ACT, "note": HOSTILE, "oversight": [{**AI_ACT["oversight"][0], "who": [HOSTILE, "a\nb"]}]}
-    write(tmp_path, [declare(tmp_path, ai_act=act, purpose=HOSTILE), *sorted(entries, key=lambda each: each[0])])
+    write(
+        tmp_path, [declare(tmp_path, ai_act=act, purpose=HOSTILE), *sorted(entries, key=lambda each: each[0])]
+    )
     report = document(tmp_path)
     assert figure(report, f"policies.{HOSTILE}.denied") == 1
     assert HOSTILE in set(texts(report))
 
 
-@pytest.mark.parametrize("text", [b"", b"- a\n- b\n", b"\xff\xfe", b"ai_act: [1, 2]\n", b"a: &a [*a]\n", b"ai_act: {roles: {a: 1}}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"- a\n- b\n", b"\xff\xfe", b"ai_act: [1, 2]\n", b"a: &a [*a]\n", b"ai_act: {roles: {a: 1}}\n"],
+)
 def test_an_object_that_is_no_system_file(tmp_path: Path, text: bytes) -> None:
     """A ledger may hold anything under the digest; the document is made, and declares nothing by it."""
     write(tmp_path, [declared(tmp_path, text), *ENTRIES])

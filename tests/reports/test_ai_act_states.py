@@ -23,7 +23,12 @@ BASE: Mapping[str, Any] = {"roles": ["provider", "deployer"], "classification": 
 
 
 def state(
-    line: str, found: bool | set[str], declared: Mapping[str, Any] = BASE, *, on: date = AFTER, risk: str = "high"
+    line: str,
+    found: bool | set[str],
+    declared: Mapping[str, Any] = BASE,
+    *,
+    on: date = AFTER,
+    risk: str = "high",
 ) -> Assessed:
     """Assess a line, where all, none or some measures found something."""
     names = [*(each.name for each in MEASURES), "agreement"]
@@ -54,7 +59,7 @@ def test_partly_evidenced_for_want_of_a_declaration() -> None:
     """What only a person can say is named as missing."""
     found = state("26(6)", True)
     assert (found.state, found.absent) == ("partly evidenced", ())
-    assert found.lacking == "a person's declaration: The period and why"
+    assert found.lacking == "a person's declaration: the period and why"
 
 
 def test_partly_evidenced_for_want_of_entries() -> None:
@@ -154,7 +159,10 @@ def test_not_applicable_says_why_and_who_decided(
 @pytest.mark.parametrize(
     ("line", "declared"),
     [
-        ("27(1)(a)", {**BASE, "classification": {**CLASSIFIED, "annex_iii": "4(a)"}, "traits": ["public_body"]}),
+        (
+            "27(1)(a)",
+            {**BASE, "classification": {**CLASSIFIED, "annex_iii": "4(a)"}, "traits": ["public_body"]},
+        ),
         ("27(1)(a)", BASE),
         ("86(1)", BASE),
         ("26(11)", {**BASE, "traits": ["decides_on_people"]}),
@@ -197,7 +205,7 @@ def test_screening_that_found_something_is_told() -> None:
     ],
 )
 def test_a_section_that_is_not_of_its_form_declares_nothing(hostile: Mapping[str, Any]) -> None:
-    """Whoever holds a ledger can put any object in it; a document is made all the same, and claims nothing by it."""
+    """Whoever holds a ledger can put any object in it; nothing is claimed by it."""
     for line in catalogue().lines():
         found = state(line.id, False, hostile, risk="high")
         assert found.state not in {"declared", "evidenced"}

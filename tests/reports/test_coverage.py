@@ -136,9 +136,14 @@ def test_what_is_unexplained(case: str, tmp_path: Path) -> None:
 
 def test_several_gateways_before_one_server(tmp_path: Path) -> None:
     """Calls of all logs count; samples are those of one log, so that no clock is held against another."""
-    first = [sample(1, ("loan", "1", 0)), answered(2, "a"), sample(5, ("loan", "1", 2)), sample(6, ("loan", "1", 2))]
+    first = [
+        sample(1, ("loan", "1", 0)),
+        answered(2, "a"),
+        sample(5, ("loan", "1", 2)),
+        sample(6, ("loan", "1", 2)),
+    ]
     second = [answered(3, "b"), sample(5.5, ("loan", "1", 1))]
-    assert [("1", 2, 2, 0, 0, 0, 0, "no")] == spans(tmp_path, [first, second])
+    assert spans(tmp_path, [first, second]) == [("1", 2, 2, 0, 0, 0, 0, "no")]
 
 
 def test_spans_end_with_the_day(tmp_path: Path) -> None:
@@ -151,4 +156,4 @@ def test_spans_end_with_the_day(tmp_path: Path) -> None:
         answered(day + 2, "b"),
         sample(day + 9, ("loan", "1", 3)),
     ]
-    assert [("1", 1, 1, 0, 0, 0, 0, "no"), ("1", 2, 1, 0, 0, 1, 1, "no")] == spans(tmp_path, [entries], "day")
+    assert spans(tmp_path, [entries], "day") == [("1", 1, 1, 0, 0, 0, 0, "no"), ("1", 2, 1, 0, 0, 1, 1, "no")]

@@ -105,7 +105,7 @@ _MEANING = {
 def _by_article(evidence: Evidence) -> Table:
     rows = tuple(
         (
-            article.name,
+            article.number,
             article.title,
             _binds(article.lines),
             ", ".join(sorted({str(evidence.of(line).applies) for line in article.lines})),
@@ -179,17 +179,17 @@ def _line(evidence: Evidence, line: Line) -> tuple[str, ...]:
 
 
 def _statements(evidence: Evidence, article: Article) -> Table | None:
-    rows: list[tuple[str, ...]] = []
+    paragraphs: dict[tuple[str, str], list[str]] = {}
     for line in article.lines:
         for each in evidence.of(line).declarations:
             signed = str(each.signed) if each.signed else "nobody signed it; as the system file says"
             document = f" Document: SHA-256 {each.document}." if each.document else ""
-            row = (each.paragraph, f"{each.statement}{document}", signed)
-            if row not in rows:
-                rows.append(row)
-    if not rows:
+            about = paragraphs.setdefault((f"{each.statement}{document}", signed), [])
+            about.extend([] if each.paragraph in about else [each.paragraph])
+    if not paragraphs:
         return None
-    return Table(f"{article.name}: what people declared", ("Paragraph", "Statement", "Signed"), tuple(rows))
+    rows = tuple((", ".join(about), *said) for said, about in paragraphs.items())
+    return Table(f"{article.name}: what people declared", ("Paragraph", "Statement", "Signed"), rows)
 
 
 def _evidence(evidence: Evidence) -> Iterator[Section]:

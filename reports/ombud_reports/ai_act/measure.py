@@ -56,6 +56,7 @@ class Measured:
 
     def table(self, title: str = "") -> Table:
         """Lay the rows out: one row a figure, or, with keys, one row a row."""
+        taken: set[str] = set()
         title = title or self.measure.title
         if not self.measure.keys:
             cells = tuple(
@@ -65,12 +66,15 @@ class Measured:
             )
             return Table(title, ("What", "Figure"), cells, self.measure.note)
         headings = tuple(each.heading for each in (*self.measure.keys, *self.measure.shown))
-        rows = tuple(self._cells(row) for row in self.rows)
+        rows = tuple(self._cells(row, taken) for row in self.rows)
         return Table(title, headings, rows, self.measure.note)
 
-    def _cells(self, row: Row) -> tuple[str | Figure, ...]:
+    def _cells(self, row: Row, taken: set[str]) -> tuple[str | Figure, ...]:
         keys = [_said(row[key.column]) for key in self.measure.keys]
         named = ".".join(keys)
+        while named in taken:  # what is absent is called like a text that somebody chose
+            named += "'"
+        taken.add(named)
         return (*keys, *(self._figure(each, named, row) for each in self.measure.shown))
 
     def _figure(self, shown: Shown, key: str, row: Row) -> Figure:

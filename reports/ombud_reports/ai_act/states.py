@@ -61,7 +61,7 @@ def assess(
     absent = tuple(name for name in line.evidence if not present[name])
     lacking = ""
     if line.declare and not said:
-        lacking = f"a person's declaration: {line.declare}"
+        lacking = f"a person's declaration: {line.declare[0].lower()}{line.declare[1:]}"
     elif said and not signed:
         lacking = "a signature: the system file says it, and nobody signed it"
     some = len(absent) < len(line.evidence)

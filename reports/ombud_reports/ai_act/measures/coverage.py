@@ -116,28 +116,27 @@ SPANS: Final = Measure(
     "coverage_spans",
     "Coverage by model version and period",
     f"""{_SPANS}
-SELECT upstream, model, version, begins, ends, server, ledger, failed, edge, least, most,
+SELECT row_number() OVER turn AS span, concat_ws(' ', upstream, model, version) AS served, version,
+       begins, ends, server, ledger, failed, edge, least, most,
        CASE WHEN restarted THEN 'yes' ELSE 'no' END AS restarted
-FROM found ORDER BY upstream, model, version, begins, ends
+FROM found WINDOW turn AS (ORDER BY upstream, model, version, begins, ends, restarted)
+ORDER BY span
 """,  # noqa: S608
     (
-        Shown("server", "Server", "requests"),
-        Shown("ledger", "Ledger", "calls"),
-        Shown("failed", "Failed", "calls"),
-        Shown("edge", "Under way", "calls"),
-        Shown("least", "Unexplained, at least", "requests"),
-        Shown("most", "At most", "requests"),
+        Shown("begins", "From", "UTC"),
+        Shown("ends", "To", "UTC"),
+        Shown("restarted", "Started again"),
+        Shown("server", "Server"),
+        Shown("ledger", "Ledger"),
+        Shown("failed", "Failed"),
+        Shown("edge", "Under way"),
+        Shown("least", "At least"),
+        Shown("most", "At most"),
     ),
     always,
-    "Failed: the gateway saw no answer, the server may have finished it. Under way: received before a "
-    "sample at either end and recorded after it, so it can be on either side.",
-    keys=(
-        Shown("upstream", "Server"),
-        Shown("model", "Model"),
-        Shown("version", "Version"),
-        Shown("begins", "From"),
-        Shown("ends", "To"),
-        Shown("restarted", "Restarted"),
-    ),
+    "Requests that the server counted as answered, calls that the ledger has, and how many are "
+    "unexplained. Failed: the gateway saw no answer, the server may have finished it. Under way: received "
+    "before a sample at either end and recorded after it, so it can be on either side.",
+    keys=(Shown("span", "Span"), Shown("served", "Server, model, version")),
 )
 COVERED: Final = (COVERAGE, SPANS)

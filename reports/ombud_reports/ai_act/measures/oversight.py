@@ -90,8 +90,7 @@ WHERE {OURS} AND event IN {_DECIDED}
         Shown("reviews_off_roster", "Reviews that those decided", "reviews"),
     ),
     lambda rows: any(row["on_roster"] and not row["off_roster"] for row in rows),
-    "The roster is `oversight` in the system file's `ai_act`, as it is now; who was on it then is not on "
-    "record.",
+    "The roster is what the newest system file says, as it is now; who was on it then is not on record.",
 )
 UNATTENDED: Final = Measure(
     "unattended",
