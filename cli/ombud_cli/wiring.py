@@ -25,16 +25,21 @@ from ombud_gateway.doors.control import CONTROL, ControlDoor
 from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
+from ombud_gateway.incidents import Incidents
+from ombud_gateway.labels import Labels
+from ombud_gateway.matters import Matters
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.replies import Replies
+from ombud_gateway.requests import Requests
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.upstreams import incidents, labelling, requests
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
@@ -113,7 +118,18 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
         )
         queries = Queries(ledger, limits, config.limits.queries)
-        control = ControlUpstream(reviews, policy, ledger, people, queries)
+        control = ControlUpstream(
+            reviews,
+            policy,
+            ledger,
+            people,
+            queries,
+            labelling.operations(Labels(ledger, systems)),
+            incidents.operations(Incidents(Matters(ledger, systems, "incident", now_us))),
+            requests.operations(
+                Requests(Matters(ledger, systems, "request", now_us), ledger, reviews, pseudonyms)
+            ),
+        )
         upstreams: dict[str, Upstream] = {CONTROL: control}
         counts: dict[str, Counts] = {}
         for name, section in config.upstreams.items():
