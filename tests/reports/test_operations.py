@@ -26,7 +26,9 @@ def operations(root: Path, begin: datetime = BEGIN + HOUR, end: datetime = BEGIN
 
 def values(report: Report) -> dict[str, Any]:
     """Value of every figure; why there is none in its place."""
-    return {figure.name: figure.absent if figure.value is None else figure.value for figure in report.figures()}
+    return {
+        figure.name: figure.absent if figure.value is None else figure.value for figure in report.figures()
+    }
 
 
 @pytest.fixture(scope="module")
