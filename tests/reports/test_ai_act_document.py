@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ombud_ledger import query
+from ombud_reports.ai_act.measure import scalar
 from ombud_reports.making import make
 from ombud_reports.result import Figure, Notice, Report, Table, Text
 from reports.entries import Entry, answered, declare, declared, sample, write
@@ -46,6 +47,9 @@ ENTRIES: list[Entry] = [
 ]
 
 
+LATER = datetime(2027, 12, 3, tzinfo=UTC)
+
+
 def document(root: Path, *, end: datetime | None = None, **options: object) -> Report:
     """Make the document of the ledger."""
     with query.connect(root) as ledger:
@@ -58,6 +62,12 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("ledger")
     write(root, [declare(root, ai_act=AI_ACT), *ENTRIES])
     return root
+
+
+@pytest.fixture(scope="module")
+def later(ledger: Path) -> Report:
+    """The document of a window that ends after high-risk duties have come to apply."""
+    return document(ledger, end=LATER)
 
 
 @pytest.fixture(scope="module")
@@ -132,19 +142,18 @@ def test_figures(report: Report, name: str, value: object) -> None:
 
 def test_every_figure_can_be_asked_again(ledger: Path, report: Report) -> None:
     """The statement that a figure names, run by hand with its parameters, has the figure among its cells."""
-    sources = {source.name: source for source in report.sources}
+    figures = [each for each in report.figures() if each.source and not each.name.startswith("basis.")]
+    named = {each.source for each in figures}
+    cells: dict[tuple[str, str], set[str]] = {}
     with query.connect(ledger) as again:
-        for each in report.figures():
-            if not each.source or each.name.startswith("basis."):
-                continue
-            source = sources[each.source]
+        for source in (each for each in report.sources if each.name in named):
             result = again.execute(source.sql, dict(source.parameters))
-            column = [name for name, *_ in result.description].index(each.name.rpartition(".")[2])
-            cells = [cells[column] for cells in result.fetchall()]
-            plain = [f"{cell:%Y-%m-%d %H:%M:%S}" if isinstance(cell, datetime) else cell for cell in cells]
-            assert each.value in [
-                str(cell) if not isinstance(cell, int | float) and cell else cell for cell in plain
-            ]
+            columns = [name for name, *_ in result.description]
+            for row in result.fetchall():
+                for column, cell in zip(columns, row, strict=True):
+                    cells.setdefault((source.name, column), set()).add(str(scalar(cell)))
+    for each in figures:
+        assert str(each.value) in cells[each.source, each.name.rpartition(".")[2]], each.name
 
 
 @pytest.mark.parametrize(
@@ -163,9 +172,8 @@ def test_states_on_the_last_day_of_the_window(report: Report, paragraph: str, st
     assert state == row(report, paragraph)[3]
 
 
-def test_states_after_the_date(ledger: Path) -> None:
+def test_states_after_the_date(later: Report) -> None:
     """With a window that ends after 2027-12-02, the duty applies and shows what was found."""
-    later = document(ledger, end=datetime(2027, 12, 3, tzinfo=UTC))
     assert [row(later, name)[3] for name in ("26(6)", "26(12)", "26(2)")] == [
         "evidenced",
         "missing",
@@ -173,9 +181,8 @@ def test_states_after_the_date(ledger: Path) -> None:
     ]
 
 
-def test_a_reviewer_off_the_roster_is_missing_evidence(ledger: Path) -> None:
+def test_a_reviewer_off_the_roster_is_missing_evidence(later: Report) -> None:
     """Whoever decided and is not on the roster shows in the line about assigned persons."""
-    later = document(ledger, end=datetime(2027, 12, 3, tzinfo=UTC))
     assert "Reviewers and the declared roster" in str(row(later, "26(2)")[5])
 
 
@@ -222,7 +229,7 @@ def test_wording(report: Report) -> None:
 def test_a_system_of_which_nothing_is_declared(tmp_path: Path) -> None:
     """Without an `ai_act` the document is made, says so, and shows duties of both roles."""
     write(tmp_path, [declare(tmp_path), *ENTRIES])
-    report = document(tmp_path, end=datetime(2027, 12, 3, tzinfo=UTC))
+    report = document(tmp_path, end=LATER)
     assert any(text.startswith("The system file has no `ai_act`") for text in texts(report))
     assert [row(report, name)[3] for name in ("12(1)", "26(6)")] == ["partly evidenced", "partly evidenced"]
 
@@ -257,10 +264,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert HOSTILE in set(texts(report))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [b"", b"- a\n- b\n", b"\xff\xfe", b"ai_act: [1, 2]\n", b"a: &a [*a]\n", b"ai_act: {roles: {a: 1}}\n"],
-)
+@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"ai_act: [1, 2]\n", b"ai_act: {roles: {a: 1}}\n"])
 def test_an_object_that_is_no_system_file(tmp_path: Path, text: bytes) -> None:
     """A ledger may hold anything under the digest; the document is made, and declares nothing by it."""
     write(tmp_path, [declared(tmp_path, text), *ENTRIES])
