@@ -28,7 +28,7 @@ app = typer.Typer(
     "the gateway says no, or some labels were not taken.",
 )
 
-_TOGETHER: Final = 2_000
+_TOGETHER: Final = 5_000
 _BYTES: Final = 1 << 20
 _LONG: Final = 6 * 3_600.0
 """Seconds that a large file may take."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -44,6 +45,7 @@ from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.queries import Queries
+from ombud_gateway.upstreams.reporting import Reports
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
 
@@ -129,6 +131,7 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             requests.operations(
                 Requests(Matters(ledger, systems, "request", now_us), ledger, reviews, pseudonyms)
             ),
+            reports=_reports(config, ledger),
         )
         upstreams: dict[str, Upstream] = {CONTROL: control}
         counts: dict[str, Counts] = {}
@@ -273,6 +276,14 @@ def declare_systems(ledger: Ledger, systems: Systems) -> None:
                 "retention": system.retention.periods(),
             }
             ledger.append_blocking("system", body, None)
+
+
+def _reports(config: Config, ledger: Ledger) -> Reports | None:
+    """Return what has reports made; None where the packages for them are not installed."""
+    if importlib.util.find_spec("jinja2") is None or importlib.util.find_spec("reportlab") is None:
+        return None
+    limits = query_apart.Limits(config.limits.report_seconds, config.limits.report_memory_mb)
+    return Reports(ledger, limits, "ombud_reports.apart")
 
 
 def _identity(config: Config) -> Identify:

@@ -20,8 +20,7 @@ from ombud_gateway.errors import Conflict, Invalid, NotFound, Unavailable
 from ombud_gateway.matters import Matter, Matters, erased
 from ombud_gateway.reviews import Review, Reviews
 from ombud_gateway.subjects import Pseudonyms
-from ombud_ledger import Ledger, LedgerError, matters
-from ombud_ledger.cases import Case
+from ombud_ledger import Ledger, LedgerError, cases, matters
 
 CATEGORIES: Final = MappingProxyType(
     {"access": "15", "erasure": "17", "explanation": "86", "contest": "22(3)"}
@@ -159,7 +158,7 @@ class Requests:
         except NotFound:  # another store of reviews: the record still says which it was
             return None
 
-    async def _subject(self, asked: Asked, found: Sequence[Case]) -> str | None:
+    async def _subject(self, asked: Asked, found: Sequence[cases.Case]) -> str | None:
         subjects = {case.subject for case in found if case.subject}
         if asked.subject:
             try:
@@ -175,7 +174,9 @@ class Requests:
             raise erased()
         return subjects.pop() if subjects else None
 
-    async def _contest(self, body: dict[str, Any], case: Case, asked: Asked, subject: str | None) -> None:
+    async def _contest(
+        self, body: dict[str, Any], case: cases.Case, asked: Asked, subject: str | None
+    ) -> None:
         decided = await self._deciders(case)
         await self._reviews.contest(
             body["id"],
@@ -189,7 +190,7 @@ class Requests:
             expires=months_after(asked.received, _EXTENDED),
         )
 
-    async def _deciders(self, case: Case) -> tuple[str, ...]:
+    async def _deciders(self, case: cases.Case) -> tuple[str, ...]:
         """Return who made the call, and who settled its reviews: another person decides a contest of it."""
 
         def read() -> set[str]:

@@ -52,7 +52,7 @@ def test_calls_verdicts_and_cases(report: Report) -> None:
         "calls.deny": 1,
         "calls.failed": 1,
         "calls.failed_share": 1 / 60,
-        # Of two calls of one case, one waited for a human in three; in one, one was denied and the other failed.
+        # Three cases had a call that waited for a human; of one, one call was denied and the other failed.
         "cases.straight": 26,
         "cases.answered_after_review": 3,
         "cases.unanswered": 1,

@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ombud.v1 import incident_pb2, label_pb2, ledger_pb2, policy_pb2, request_pb2, review_pb2, subject_pb2
+from ombud.v1 import (
+    incident_pb2,
+    label_pb2,
+    ledger_pb2,
+    policy_pb2,
+    report_pb2,
+    request_pb2,
+    review_pb2,
+    subject_pb2,
+)
 from ombud_gateway.call import DURABLE, Call, Correlation, ReplyWhen
 from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.kserve_stream import STREAM_ID
@@ -279,6 +288,14 @@ OPERATIONS = {
             ("ListRequests", request_pb2.ListRequestsRequest),
         )
     },
+    "ReportService/MakeReport": _Operation(
+        report_pb2.MakeReportRequest,
+        "report",
+        ControlDoor.about_system,
+        resource=Uid("System", ""),
+        names=True,
+        streams=True,
+    ),
     "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
     "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True, names=True),
 }

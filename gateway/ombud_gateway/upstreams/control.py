@@ -13,8 +13,9 @@ from google.protobuf.message import Message
 from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
-from ombud_gateway.errors import Invalid
+from ombud_gateway.errors import Invalid, NotOffered
 from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.upstreams import reporting
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.proofs import Proofs
 from ombud_gateway.upstreams.queries import Queries
@@ -37,7 +38,9 @@ class ControlUpstream:
         people: People,
         queries: Queries,
         *others: Operations,
+        reports: reporting.Reports | None = None,
     ) -> None:
+        self._reports = reports
         self._reviews = reviews
         self._policy = policy
         self._ledger = ledger
@@ -76,7 +79,14 @@ class ControlUpstream:
         return Answer(message.SerializeToString())
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
-        """Yield the answers of `QueryLedger`, the one control call that streams."""
+        """Yield the answers of `QueryLedger`, or of `MakeReport`: the control calls that stream."""
+        if call.method == reporting.METHOD:
+            if self._reports is None:
+                raise NotOffered("NOT_OFFERED", "this gateway makes no reports: its installation cannot")
+            async with aclosing(self._reports.make(call.body, str(passage.principal))) as responses:
+                async for response in responses:
+                    yield Answer(response.SerializeToString())
+            return
         request = ledger_pb2.QueryLedgerRequest.FromString(call.body)
         rows = self._queries.rows(request.sql, dict(request.parameters), request.as_of)
         async with aclosing(rows) as pieces:
