@@ -55,7 +55,7 @@ def write(root: Path, entries: Iterable[Entry], *, log: str = "r0-0") -> None:
 _CONTRACT = json.dumps({"columns": [{"name": "approve", "type": "boolean"}]}, separators=(",", ":")).encode()
 
 
-def declare(root: Path, *, log: str = "r0-0", **sections: Any) -> Entry:
+def declare(root: Path, **sections: Any) -> Entry:
     """Keep a system file in a ledger and return the entry that declares it; the ledger must not be open."""
     text = yaml.safe_dump({**FILE, **sections}, sort_keys=False, allow_unicode=True).encode()
     return declared(root, text)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ombud_ledger import query
 from ombud_reports import Report, make
@@ -12,7 +13,7 @@ from ombud_reports.result import Notice, Table
 from reports.entries import answered, declare, write
 
 
-def card(root: Path, **sections: object) -> Report:
+def card(root: Path, **sections: Any) -> Report:
     """Write a ledger of two answers and make the card."""
     write(root, [declare(root, **sections), answered(2, "a"), answered(3, "b", model_version="2")])
     with query.connect(root) as ledger:
