@@ -187,9 +187,9 @@ def test_a_reviewer_off_the_roster_is_missing_evidence(later: Report) -> None:
 
 
 def test_possible_bypass_is_a_gap(report: Report) -> None:
-    """An answer without a call stands beside integrity, in words."""
+    """An answer without a call is told in the summary, and again beside integrity."""
     notices = [block for section in report.sections for block in section.blocks if isinstance(block, Notice)]
-    assert [each.level for each in notices if "may have gone past the gateway" in each.text] == ["gap"]
+    assert [each.level for each in notices if "may have gone past the gateway" in each.text] == ["gap", "gap"]
 
 
 def test_it_is_a_draft_and_says_so(report: Report) -> None:

@@ -57,6 +57,9 @@ def _summary(evidence: Evidence) -> Section:
         blocks.append(
             Notice("The screening found a prohibited practice (Article 5). Stop; nothing mends that.", "gap")
         )
+    coverage = _beside_integrity(evidence)
+    if coverage.level == "gap":
+        blocks.append(coverage)
     blocks += [_about(evidence), _counts(evidence), _by_article(evidence)]
     return Section("Summary", tuple(blocks))
 
