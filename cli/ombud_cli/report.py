@@ -14,6 +14,9 @@ from ombud_reports import kind_of, kinds
 COMMANDS = MappingProxyType(
     {
         **{name: Later(f"ombud_cli.report_kind:{name}", kind_of(name).about) for name in kinds()},
+        "release": Later(
+            "ombud_cli.report_release:release_command", "Record that a named person releases a report."
+        ),
         "verify": Later(
             "ombud_cli.report_verify:verify_command",
             "Compute a report's figures again and list what differs.",

@@ -21,6 +21,7 @@ from ombud_gateway.activation import ActivePolicy, starting_policy, unkept
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
 from ombud_gateway.config import Config, LedgerSection, UpstreamSection
+from ombud_gateway.coverage import Counts, Coverage
 from ombud_gateway.doors.control import CONTROL, ControlDoor
 from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.http2 import Channel, tls_context
@@ -140,12 +141,13 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             reports=_reports(config, ledger),
         )
         upstreams: dict[str, Upstream] = {CONTROL: control}
+        counts: dict[str, Counts] = {}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(
                 _channel(name, section, config), _streams(section, config), section.timeout_seconds
             )
             stack.push_async_callback(upstream.close)
-            upstreams[name] = upstream
+            upstreams[name] = counts[name] = upstream
         # 5. The pipeline and its doors.
         recorder = Recorder(ledger, now_us, lambda: admission.active, pseudonyms=pseudonyms)
         pipeline = Pipeline(
@@ -181,8 +183,14 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         _follow(ledger, server, reviews)
         # 6. What the log publishes, beside the calls: from before the first of them until after the last.
         publish_port = stack.enter_context(published(config.ledger, ledger))
+        # 7. What model servers counted: before the first call, in between, and once the last is recorded.
+        coverage = Coverage(ledger, systems, counts, clock=now_us, seconds=config.coverage.sample_seconds)
+        await coverage.sample()
+        stack.push_async_callback(coverage.sample)
         await server.start()
         stack.push_async_callback(server.stop)
+        sampling = asyncio.ensure_future(coverage.run())
+        stack.callback(sampling.cancel)
         yield Gateway(server.port, policy, ledger, systems, publish_port)
 
 

@@ -315,6 +315,12 @@ class LimitsSection(_Section):
     report_memory_mb: int = Field(default=1_024, ge=64, le=65_536)
 
 
+class CoverageSection(_Section):
+    """How often, in seconds, model servers are asked what they counted, beside start and stop."""
+
+    sample_seconds: Seconds = 300.0
+
+
 class TelemetrySection(_Section):
     """Where spans and metrics go, and how much is logged."""
 
@@ -335,6 +341,7 @@ class Config(_Section):
     identity: IdentitySection = IdentitySection()
     limits: LimitsSection = LimitsSection()
     telemetry: TelemetrySection = TelemetrySection()
+    coverage: CoverageSection = CoverageSection()
     vault: VaultSection | None = None
 
     @model_validator(mode="after")

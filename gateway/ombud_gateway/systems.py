@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ombud_gateway.ai_act import AiActSpec, disagreements
 from ombud_gateway.contract import Contract, ContractSpec
+from ombud_gateway.model_card import CardSpec
 from ombud_gateway.problems import ConfigInvalid, Problem, problems_of
 from ombud_gateway.retention import Declared, RetentionSpec, conflicts
 from ombud_gateway.slos import Slos
@@ -54,6 +56,8 @@ class SystemSpec(BaseModel):
     models: Annotated[tuple[ModelEntry, ...], Field(strict=False, min_length=1, max_length=256)]
     contract: ContractSpec = ContractSpec()
     slos: Slos = Slos()
+    ai_act: AiActSpec | None = None
+    card: CardSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,9 @@ def parse_system(text: str, *, file: Path | str) -> System:
         raise ConfigInvalid([Problem(str(file), "", "", f"must be plain YAML: {error}")]) from error
     except ValidationError as error:
         raise ConfigInvalid(problems_of(file, error)) from error
-    found = conflicts(spec.retention, risk=spec.risk)
+    found = list(conflicts(spec.retention, risk=spec.risk))
+    if spec.ai_act is not None:
+        found += disagreements(spec.ai_act, risk=spec.risk)
     problems = [Problem(str(file), field, repr(value), expected) for field, value, expected in found]
     if problems:
         raise ConfigInvalid(problems)

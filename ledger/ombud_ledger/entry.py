@@ -13,7 +13,7 @@ from ombud_ledger import canonical
 from ombud_ledger.canonical import JSON
 from ombud_ledger.errors import RecordInvalid
 from ombud_ledger.hashing import facts_commit
-from ombud_ledger.kinds import HOUSEKEEPING, KINDS
+from ombud_ledger.kinds import IDLE, KINDS
 
 OWN_KEYS: Final = frozenset(
     {"kind", "ts", "facts_commit", "facts_contract", "payload_commit", "payload_key_commit"}
@@ -112,7 +112,7 @@ def encode_entry(
 
 def is_substantive(kind: str) -> bool:
     """Say whether an entry of this kind is worth a segment."""
-    return kind not in HOUSEKEEPING
+    return kind not in IDLE
 
 
 def settle(pending: Sequence[Waits], results: Sequence[Any]) -> None:

@@ -29,8 +29,11 @@ VIEWS: Final = MappingProxyType(
         "seal": "seals",
         "shred": "shreds",
         "system": "systems",
+        "upstream": "upstreams",
     }
 )
 KINDS: Final = frozenset(VIEWS)
-# Entries the ledger writes about itself; a tail of nothing else is not worth a segment.
+# Entries the ledger writes about itself.
 HOUSEKEEPING: Final = frozenset({"beat", "boot", "close", "gap", "genesis", "seal"})
+# A tail of nothing else is not worth a segment: nobody called.
+IDLE: Final = HOUSEKEEPING | {"upstream"}

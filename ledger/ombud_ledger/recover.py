@@ -11,7 +11,7 @@ from ombud_ledger.durable import Durable, make_folder, retire
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, OriginMismatch, RecordInvalid
 from ombud_ledger.hashing import chain_next, chain_start, facts_commit, leaf_hash, payload_commit
 from ombud_ledger.hot import PayloadRow, Row
-from ombud_ledger.kinds import FORMAT, HOUSEKEEPING
+from ombud_ledger.kinds import FORMAT, IDLE
 from ombud_ledger.layout import HotFile, LogLayout
 from ombud_ledger.pruned import newest_prune
 from ombud_ledger.tail import Tail
@@ -150,7 +150,7 @@ def _checked(rows: Iterable[Row], scan: _Scan, origin: str) -> Iterator[Row]:
         if "payload_commit" in record:
             scan.payloads[row.seq] = record["payload_commit"]
         scan.kind, scan.last_ts = record["kind"], record["ts"]
-        scan.substantive += scan.kind not in HOUSEKEEPING
+        scan.substantive += scan.kind not in IDLE
         scan.stored += len(row.record) + len(row.facts or b"")
         scan.size += 1
         yield row

@@ -46,6 +46,9 @@ from ombud_reports.result import Section
 
 BUILDERS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "ai-act": "ombud_reports.ai_act.document",
+        "card": "ombud_reports.card",
+        "incident": "ombud_reports.incident",
         "operations": "ombud_reports.operations",
     }
 )

@@ -64,7 +64,8 @@ def test_serves_and_closes(deployment: Deployment) -> None:
     asyncio.run(run())
     with query.connect(deployment.ledger) as sql:
         kinds = [kind for (kind,) in sql.execute("SELECT kind FROM entries ORDER BY seq").fetchall()]
-    assert kinds == ["genesis", "system", "policy", "close", "boot", "close"]
+    first = ["genesis", "system", "policy", "upstream", "close"]
+    assert kinds == [*first, "boot", "upstream", "close"]  # the model server is away: told once a start
     account = verify(deployment.ledger)
     assert (account.exit_code, completeness_of(account).crashes) == (0, 0)
 

@@ -35,6 +35,7 @@ KINDS = {
     "seal",
     "shred",
     "system",
+    "upstream",
 }
 
 

@@ -16,6 +16,7 @@ import grpc
 from tritonclient.grpc import service_pb2 as wire
 
 from ombud_gateway.call import Answer, Call, Description, Passage
+from ombud_gateway.coverage import Counted
 from ombud_gateway.errors import GRPC_CODES, UpstreamFailed
 from ombud_gateway.hops import passed_on
 from ombud_gateway.http2 import Channel
@@ -26,9 +27,13 @@ _DESCRIPTIONS = 1024
 _FRESH_SECONDS = 60.0
 _MAY_QUOTE_CODE = {GRPC_CODES.index("INTERNAL"), GRPC_CODES.index("UNKNOWN")}
 _HAS_NONE = {GRPC_CODES.index("UNIMPLEMENTED"), GRPC_CODES.index("NOT_FOUND")}
+_KNOWS_NO_SUCH = {GRPC_CODES.index("NOT_FOUND"), GRPC_CODES.index("INVALID_ARGUMENT")}
+"""What servers say to a question about a model that they do not have; Triton, INVALID_ARGUMENT."""
 _UNREACHABLE = "the model server cannot be reached"
 _ADDRESS = re.compile(r"\b(ipv4|ipv6|unix|dns):")
 """How gRPC writes where it tried to connect to, in a status of its own making."""
+_COUNT_SECONDS = 5.0
+"""How long a server may take to say what it counted: a start must not wait for one that hangs."""
 _ERROR_MESSAGE = b"\x0a"
 """How a `ModelStreamInferResponse` with an error begins: the tag of its first field."""
 _NOT_SUPPLIED = Description("not supplied", decoupled=False)
@@ -101,6 +106,34 @@ class KServeUpstream:
         config = wire.ModelConfigResponse.FromString(reply.body).config
         digest = hashlib.sha256(config.SerializeToString(deterministic=True)).hexdigest()
         return self._keep(key, Description(digest, config.model_transaction_policy.decoupled))
+
+    async def counted(self, model: str) -> tuple[Counted, ...]:
+        """Return what the server counted of each version of a model since it started; none if it has none.
+
+        Raises `UpstreamFailed`: UNIMPLEMENTED where it does not count.
+        """
+        request = wire.ModelStatisticsRequest(name=model)
+        seconds = min(self._timeout, _COUNT_SECONDS)
+        try:
+            reply = await self._channel.unary(
+                _SERVICE + "ModelStatistics", request.SerializeToString(), seconds=seconds
+            )
+        except UpstreamFailed as error:
+            if error.code in _KNOWS_NO_SUCH:
+                return ()
+            raise _told(error) from error
+        found = wire.ModelStatisticsResponse.FromString(reply.body).model_stats
+        return tuple(
+            Counted(
+                model=each.name,
+                version=each.version,
+                succeeded=each.inference_stats.success.count,
+                failed=each.inference_stats.fail.count,
+                rows=each.inference_count,
+                batches=each.execution_count,
+            )
+            for each in found
+        )
 
     async def close(self) -> None:
         """Close the channels."""

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the ledger can give on incidents, requests and erasure: Articles 20, 26(5), 73, 86 and GDPR 15, 17."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ombud_reports.ai_act.measure import Measure, Shown, positive
+from ombud_reports.ai_act.measures.windows import OURS, WINDOW
+
+_LATE: Final = "coalesce(met_at, $end::TIMESTAMP) > due_at"
+INCIDENTS: Final = Measure(
+    "incidents",
+    "Incidents and their clocks",
+    f"""
+SELECT count(*) AS incidents, count(*) FILTER (state <> 'closed') AS open,
+       count(*) FILTER (met_at IS NOT NULL) AS reported, count(*) FILTER ({_LATE}) AS late,
+       min(due_at) FILTER (met_at IS NULL) AS next_due
+FROM (SELECT id, arg_max(state, ts) AS state, max(met_at) AS met_at, arg_max(due_at, ts) AS due_at
+      FROM incidents WHERE {OURS} GROUP BY id)
+""",  # noqa: S608 - the conditions are ours
+    (
+        Shown("incidents", "Incidents with entries in the window", "incidents"),
+        Shown("open", "Not closed", "incidents"),
+        Shown("reported", "Reported to an authority", "incidents"),
+        Shown("late", "Past their deadline, reported late or not at all", "incidents"),
+        Shown("next_due", "Next deadline that is open", "UTC"),
+    ),
+    positive("incidents"),
+    "That none is on record does not show that none happened. What each is, its own document says (`ombud "
+    "report incident`).",
+)
+_CLOCK: Final = (
+    Shown("requests", "Requests", "requests"),
+    Shown("answered", "Answered", "requests"),
+    Shown("late", "Past their deadline", "requests"),
+    Shown("median_hours", "Half were answered within", "hours"),
+)
+REQUESTS: Final = Measure(
+    "requests",
+    "Requests of people",
+    f"""
+SELECT category, count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
+       count(*) FILTER ({_LATE}) AS late,
+       CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours
+FROM (SELECT id, any_value(category) AS category, min(began_at) AS began_at, max(met_at) AS met_at,
+             arg_max(due_at, ts) AS due_at
+      FROM requests WHERE {OURS} GROUP BY id)
+GROUP BY category ORDER BY category
+""",  # noqa: S608
+    _CLOCK,
+    positive("requests"),
+    "Requests that reached the ledger.",
+    keys=(Shown("category", "What was asked for"),),
+)
+
+
+def _of_category(name: str, title: str, category: str) -> Measure:
+    return Measure(
+        name,
+        title,
+        f"""
+SELECT count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
+       count(*) FILTER ({_LATE}) AS late,
+       CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours
+FROM (SELECT id, min(began_at) AS began_at, max(met_at) AS met_at, arg_max(due_at, ts) AS due_at
+      FROM requests WHERE {OURS} AND category = '{category}' GROUP BY id)
+""",  # noqa: S608
+        _CLOCK,
+        positive("requests"),
+    )
+
+
+EXPLANATIONS: Final = _of_category("explanations", "Requests for an explanation", "explanation")
+CONTESTS: Final = _of_category("contests", "Decisions that people contested", "contest")
+ACCESS_REQUESTS: Final = _of_category("access_requests", "Requests for access", "access")
+ERASURE_REQUESTS: Final = _of_category("erasure_requests", "Requests for erasure", "erasure")
+ERASURES: Final = Measure(
+    "erasures",
+    "Erasures",
+    f"""
+SELECT count(DISTINCT id) FILTER (kind = 'intent' AND action = 'erase') AS asked,
+       count(DISTINCT record->>'$.erasure') FILTER (kind = 'shred' AND event = 'keys') AS done,
+       coalesce(sum((record->>'$.destroyed')::BIGINT) FILTER (kind = 'shred' AND event = 'keys'), 0)::BIGINT
+           AS keys_destroyed
+FROM entries WHERE {WINDOW}
+""",  # noqa: S608
+    (
+        Shown("asked", "Erasures asked for through the gateway", "erasures"),
+        Shown("done", "Erasures that destroyed keys", "erasures"),
+        Shown("keys_destroyed", "Keys destroyed", "keys"),
+    ),
+    positive("done"),
+    "Of the whole ledger: an erasure names neither person nor system. Content is rendered unreadable by "
+    "key destruction; whether that is erasure under Article 17 GDPR is for the controller to decide.",
+)
+HOLDS: Final = Measure(
+    "holds",
+    "Legal holds",
+    f"""
+SELECT count(*) FILTER (event = 'held') AS placed, count(*) FILTER (event = 'released') AS released
+FROM systems WHERE {OURS}
+""",  # noqa: S608
+    (Shown("placed", "Placed", "holds"), Shown("released", "Released", "holds")),
+    positive("placed"),
+)
+PEOPLE: Final = (
+    INCIDENTS,
+    REQUESTS,
+    EXPLANATIONS,
+    CONTESTS,
+    ACCESS_REQUESTS,
+    ERASURE_REQUESTS,
+    ERASURES,
+    HOLDS,
+)
