@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -18,11 +19,14 @@ from tritonclient.grpc import service_pb2 as wire
 from ombud_gateway.call import Answer, Call, Description, Passage
 from ombud_gateway.errors import UpstreamFailed
 from ombud_gateway.hops import passed_on
+from ombud_gateway.upstreams.cases import joined, requests
 
 _LOG = logging.getLogger(__name__)
 _SERVICE = "/inference.GRPCInferenceService/"
 _DESCRIPTIONS = 1024
 _FRESH_SECONDS = 60.0
+_CASES_UNDER_WAY = 32
+"""Requests that one explanation has at the model server at a time."""
 _MAY_QUOTE_CODE = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 _ADDRESS = re.compile(r"\b(ipv4|ipv6|unix|dns):")
 """How gRPC writes where it tried to connect to, in a status of its own making."""
@@ -45,6 +49,8 @@ class KServeUpstream:
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
         """Send one request; raise `UpstreamFailed` with the upstream's own status."""
+        if call.cases:
+            return await self._forward_cases(call, passage)
         if call.method in {"RepositoryModelLoad", "RepositoryModelUnload"}:
             self._descriptions.clear()
         under_way = self._method(call.method)(call.body, timeout=self._left(call), metadata=passage.metadata)
@@ -57,6 +63,25 @@ class KServeUpstream:
             )
         except grpc.aio.AioRpcError as error:
             raise _failed(error) from error
+
+    async def _forward_cases(self, call: Call, passage: Passage) -> Answer:
+        """Put each case of an explanation to the model; what one of them fails with is the answer to all."""
+        max_batch = (await self.describe(call.model, call.model_version)).max_batch
+        infer, places = self._method(call.method), asyncio.Semaphore(_CASES_UNDER_WAY)
+
+        async def ask(body: bytes) -> bytes:
+            async with places:
+                return bytes(await infer(body, timeout=self._left(call), metadata=passage.metadata))
+
+        asked = [asyncio.ensure_future(ask(body)) for body in requests(call.body, call.cases, max_batch)]
+        try:
+            answers = await asyncio.gather(*asked)
+        except grpc.aio.AioRpcError as error:
+            raise _failed(error) from error
+        finally:
+            for task in asked:
+                task.cancel()
+        return Answer(joined(answers, batched=max_batch > 0))
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Send one request on a stream of its own and yield its answers as they come."""
@@ -91,7 +116,8 @@ class KServeUpstream:
             return Description("unavailable", decoupled=False)
         config = wire.ModelConfigResponse.FromString(body).config
         digest = hashlib.sha256(config.SerializeToString(deterministic=True)).hexdigest()
-        return self._keep(key, Description(digest, config.model_transaction_policy.decoupled))
+        decoupled = config.model_transaction_policy.decoupled
+        return self._keep(key, Description(digest, decoupled, config.max_batch_size))
 
     async def close(self) -> None:
         """Close the channel."""
