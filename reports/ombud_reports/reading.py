@@ -5,14 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from ombud_ledger import query
-from ombud_reports.result import Scalar, Source, Window
+from ombud_reports.result import Source, Window, as_text
 
 
 class Reading:
-    """One system's entries in one window; `$system`, `$begin` and `$end` stand for these in a statement."""
+    """One system's entries in one window; `$system`, `$begin` and `$end` stand for these in a statement.
+
+    Parameters reach a statement as texts, as with `ombud query -p NAME=TEXT`, so that the command on the page
+    is the statement that was asked. So each is cast where it is used: `ts >= $begin::TIMESTAMP`,
+    `calls >= $least::BIGINT`. A moment is written `2026-01-31 00:00:00.000000`, UTC.
+    """
 
     def __init__(
         self,
@@ -23,7 +29,8 @@ class Reading:
     ) -> None:
         self.system = system
         self.window = window
-        self._ledger = ledger
+        self.ledger = ledger
+        """For what is no statement: tables lent to it, objects, checkpoints."""
         self._progress = progress
         self._sources: dict[str, Source] = {}
 
@@ -32,22 +39,17 @@ class Reading:
         """What was asked so far, in order."""
         return tuple(self._sources.values())
 
-    def ask(self, name: str, sql: str, **parameters: Scalar) -> list[dict[str, Any]]:
+    def ask(self, name: str, sql: str, **parameters: str | float | datetime) -> list[dict[str, Any]]:
         """Return the rows of one SELECT, by column, and note it under `name`.
 
         Raises what `Query.execute` raises; ValueError where another statement has the name.
         """
-        known: dict[str, Scalar] = {
-            "system": self.system,
-            "begin": self.window.begin.isoformat(),
-            "end": self.window.end.isoformat(),
-            **parameters,
-        }
-        named = self._ledger.parameters(sql)
-        source = Source(name, sql, {key: known[key] for key in sorted(named)})
+        known = {"system": self.system, "begin": self.window.begin, "end": self.window.end, **parameters}
+        named = self.ledger.parameters(sql)
+        source = Source(name, sql, {key: as_text(known[key]) for key in sorted(named)})
         if self._sources.setdefault(name, source) != source:
             raise ValueError(f"{name}: another statement of this report has that name")
         self._progress(name)
-        result = self._ledger.execute(sql, dict(source.parameters))
+        result = self.ledger.execute(sql, dict(source.parameters))
         columns = [column[0] for column in result.description]
         return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]

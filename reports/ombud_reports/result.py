@@ -9,10 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 Scalar = str | int | float | bool | None
+
+
+def as_text(value: str | float | datetime) -> str:
+    """Return a value as a statement's parameter spells it; a moment as naive UTC to the microsecond."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC) if value.tzinfo else value
+        return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,8 @@ class Source:
     name: str
     """Unique in the report."""
     sql: str
-    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Texts, as `ombud query -p` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
