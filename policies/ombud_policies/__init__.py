@@ -11,6 +11,7 @@ from ombud_policies.draft import draft_schema
 from ombud_policies.engine import Engine
 from ombud_policies.errors import BundleInvalid, DraftInvalid, PolicyError, Problem
 from ombud_policies.files import bundle_digest
+from ombud_policies.kept import KeptPolicy, kept_policies
 from ombud_policies.question import Question, Uid, Value, Verdict
 from ombud_policies.starters import draft_observe, starter_bundle
 from ombud_policies.trial import run_folder_tests
@@ -21,6 +22,7 @@ __all__ = [
     "CaseResult",
     "DraftInvalid",
     "Engine",
+    "KeptPolicy",
     "PolicyError",
     "Problem",
     "Question",
@@ -31,6 +33,7 @@ __all__ = [
     "bundle_digest",
     "draft_observe",
     "draft_schema",
+    "kept_policies",
     "run_folder_tests",
     "run_tests",
     "starter_bundle",

@@ -36,6 +36,8 @@ class Field:
     low: float = -math.inf
     high: float = math.inf
     values: tuple[str | int, ...] = ()
+    digits: int = 4
+    """Digits after the point that policy sees, of a decimal."""
 
     @property
     def number(self) -> bool:
@@ -122,4 +124,5 @@ def _field(body: Mapping[str, Any]) -> Field:
         low,
         high,
         tuple(int(value) for value in values) if body["type"] == "integer" else values,
+        body.get("digits", 4),
     )
