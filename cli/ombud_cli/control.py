@@ -58,9 +58,11 @@ class Control:
                 raise refused(self.gateway, error) from error
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return what says who asks."""
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
     def channel(self) -> grpc.Channel:
+        """Open a channel; raise `Failure` where options exclude each other."""
         options = [("grpc.max_receive_message_length", _LARGEST_REPLY)]  # all that is kept of a person
         presents_tls = any((self.ca, self.certificate, self.key))
         if self.plaintext and presents_tls:

@@ -46,6 +46,7 @@ from ombud_reports.result import Section
 
 BUILDERS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "explain": "ombud_reports.explain",
         "operations": "ombud_reports.operations",
     }
 )

@@ -101,7 +101,8 @@ def test_enumeration_is_exact() -> None:
 
 
 def test_sampled_values_are_within_their_errors_of_the_exact_ones() -> None:
-    """Many features: the estimate lies within three standard errors, and its sum is exact without rescaling."""
+    """Many features: the estimate lies within three standard errors, and its sum is exact without
+    rescaling."""
     rows = np.random.default_rng(3).uniform(size=(24, 12))
     forest = Forest(4, 12)
 
@@ -123,7 +124,9 @@ def test_more_pairs_come_closer() -> None:
     few, many = (
         np.mean(
             [
-                np.abs(attribute(forest, rows[:1], rows[1:], pairs=pairs, seed=seed).values[0] - expected).mean()
+                np.abs(
+                    attribute(forest, rows[:1], rows[1:], pairs=pairs, seed=seed).values[0] - expected
+                ).mean()
                 for seed in range(8)
             ]
         )
@@ -159,7 +162,9 @@ def test_features_of_any_type_can_be_missing() -> None:
     """Booleans, texts, whole numbers and absence stand beside each other; enumeration by hand agrees."""
 
     def predict(rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        return np.array([(2.0 if row[0] else 0.0) + (row[1] == "red") * 3 + (row[2] or -1) for row in rows], float)
+        return np.array(
+            [(2.0 if row[0] else 0.0) + (row[1] == "red") * 3 + (row[2] or -1) for row in rows], float
+        )
 
     case = np.array([[True, "red", None]], object)
     background = np.array([[False, "blue", 4], [False, "red", None]], object)
@@ -190,7 +195,12 @@ def test_enumerated_values_do_not_know_the_order_of_features(order: list[int], s
 
     plain = attribute(forest, rows[:1], rows[1:], pairs=3, seed=0, few=8)
     shuffled = attribute(
-        lambda given: forest(given[:, np.argsort(order)]), rows[:1, order], rows[:0:-1, order], pairs=3, seed=0, few=8
+        lambda given: forest(given[:, np.argsort(order)]),
+        rows[:1, order],
+        rows[:0:-1, order],
+        pairs=3,
+        seed=0,
+        few=8,
     )
 
     np.testing.assert_allclose(shuffled.values[0], plain.values[0, order], atol=1e-12)
@@ -199,11 +209,13 @@ def test_enumerated_values_do_not_know_the_order_of_features(order: list[int], s
 @pytest.mark.parametrize(
     ("cases", "background", "pairs"), [((0, 2), (1, 2), 1), ((1, 2), (1, 3), 1), ((1, 2), (1, 2), 0)]
 )
-def test_shapes_that_do_not_fit_are_refused(cases: tuple[int, int], background: tuple[int, int], pairs: int) -> None:
+def test_shapes_that_do_not_fit_are_refused(
+    cases: tuple[int, int], background: tuple[int, int], pairs: int
+) -> None:
     """No case, other features, no pair."""
     predict: Callable[[Any], Any] = lambda rows: np.zeros(len(rows))  # noqa: E731
 
-    with pytest.raises(ValueError, match="must have the same features|the least"):
+    with pytest.raises(ValueError, match=r"must have the same features|the least"):
         attribute(predict, np.zeros(cases), np.zeros(background), pairs=pairs, seed=0)
 
 

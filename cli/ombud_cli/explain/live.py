@@ -37,7 +37,8 @@ class LiveModel:
         channel: grpc.Channel,
         model: Model,
         contract: Contract,
-        decision: str,
+        *,
+        decision: str = "",
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._control = control

@@ -55,15 +55,19 @@ class Layout:
                 if field.tensor == declared.name and _whole(field)
             ]
             if not held and not declared.optional:
-                raise unusable(f"model: input {declared.name!r} is required, but no feature of the contract is in it")
+                raise unusable(
+                    f"model: input {declared.name!r} is required, but no feature of the contract is in it"
+                )
             if held:
                 if declared.datatype != "BYTES" and declared.datatype not in _CODES:
-                    raise unusable(f"model: input {declared.name!r} is of {declared.datatype}, which is not written")
+                    raise unusable(
+                        f"model: input {declared.name!r} is of {declared.datatype}, which is not written"
+                    )
                 self._places.append((declared, sorted(held)))
         if contract.subject is not None and not contract.subject.optional:
             raise unusable(
-                f"contract: {contract.subject.name} says whom a call is about and is required; facts do not hold "
-                "it, so the case cannot be put to the model again"
+                f"contract: {contract.subject.name} says whom a call is about and is required; "
+                "facts do not hold it, so the case cannot be put to the model again"
             )
 
     def stack(self, cases: Sequence[Case], most: int) -> list[Stacked]:
@@ -83,10 +87,14 @@ class Layout:
         for declared, held in self._places:
             there = [position for position, at in held if case[at] is not None]
             if there != list(range(len(there))):
-                raise unusable(f"input {declared.name!r}: not all elements up to its last are features of the case")
+                raise unusable(
+                    f"input {declared.name!r}: not all elements up to its last are features of the case"
+                )
             fixed = math.prod(declared.dims) if min(declared.dims, default=0) >= 0 else len(there)
             if there and len(there) != fixed:
-                raise unusable(f"input {declared.name!r}: has {fixed} elements, of which {len(there)} are known")
+                raise unusable(
+                    f"input {declared.name!r}: has {fixed} elements, of which {len(there)} are known"
+                )
             sizes.append(len(there))
         return tuple(sizes)
 
@@ -137,7 +145,9 @@ def _typed(field: Field, value: Any) -> Value:
 
 def _whole(field: Field) -> bool:
     if field.document:
-        raise unusable(f"contract: {field.name} lies inside a JSON document, which is not written or read here")
+        raise unusable(
+            f"contract: {field.name} lies inside a JSON document, which is not written or read here"
+        )
     return True
 
 

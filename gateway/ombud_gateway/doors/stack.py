@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many cases in one request: every tensor has a leading dimension that counts them.
 
-Only a request that says `ombud-purpose: explanation` is read so. Each case is then typed by the contract as if
-it had come alone; policy is asked once, with their number (ADR 0026).
+Only a request that says `ombud-purpose: explanation` is read so. Each case is then typed by the contract as
+if it had come alone; policy is asked once, with their number (ADR 0026).
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ def explains(metadata: Mapping[str, str | bytes]) -> bool:
     """Tell whether a request declares itself an explanation; raise `Invalid` for any other purpose."""
     purpose = md.text(metadata, "ombud-purpose")
     if purpose not in ("", EXPLANATION):
-        raise Invalid("METADATA", f"metadata ombud-purpose is {shown(purpose)}, must be {EXPLANATION} or absent")
+        raise Invalid(
+            "METADATA", f"metadata ombud-purpose is {shown(purpose)}, must be {EXPLANATION} or absent"
+        )
     return bool(purpose)
 
 
 class Stacks:
-    """Cuts stacked tensors into cases; remembers how cases are laid out, so that readers are compiled once."""
+    """Cuts stacked tensors into cases; remembers how cases are laid out, so that readers are compiled
+    once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[str, str, tuple[int, ...]], ...], Layout] = {}

@@ -34,7 +34,9 @@ def joined(bodies: Sequence[bytes], *, batched: bool) -> bytes:
     """Return one answer with a leading dimension for the cases; raise `UpstreamFailed` if they differ."""
     answers = [wire.ModelInferResponse.FromString(body) for body in bodies]
     first = answers[0]
-    alike = {(answer.model_version, *(_head(output, batched) for output in answer.outputs)) for answer in answers}
+    alike = {
+        (answer.model_version, *(_head(output, batched) for output in answer.outputs)) for answer in answers
+    }
     whole = all(len(answer.raw_output_contents) == len(answer.outputs) for answer in answers)
     if len(alike) > 1 or not whole:
         raise UpstreamFailed(_INTERNAL, "the model answers cases in ways that cannot be put together")

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapley values of a black box, by antithetic permutation pairs or, for few features, by enumeration.
 
-The value function is the interventional one (Janzing, Minorics and Bloebaum 2020; Lundberg's "interventional"):
-v(S) is the mean answer over the background, with the features of S taken from the case and all others from the
-background row. Pairs of a permutation and its reverse follow Mitchell, Cooper, Frank and Holmes,
-"Sampling Permutations for Shapley Value Estimation", JMLR 23 (2022), section 4.1.
+The value function is the interventional one (Janzing, Minorics and Bloebaum 2020; Lundberg's
+"interventional"): v(S) is the mean answer over the background, with the features of S taken from the case
+and all others from the background row. Pairs of a permutation and its reverse follow Mitchell, Cooper, Frank
+and Holmes, "Sampling Permutations for Shapley Value Estimation", JMLR 23 (2022), section 4.1.
 
 Each pair meets one background row, all rows equally often, and all cases meet the same pairs. So the sum of a
 case's values is its answer less the mean answer of the background, but for rounding: nothing is rescaled.
@@ -40,8 +40,9 @@ class Attribution:
     values: Floats
     """[cases, features]"""
     errors: Floats
-    """Standard errors over the pairs, [cases, features]; 0 where coalitions were enumerated. They are no smaller
-    than the sampling error for this background, as differences between its rows count as if they were drawn."""
+    """Standard errors over the pairs, [cases, features]; 0 where coalitions were enumerated. They are no
+    smaller than the sampling error for this background, as differences between its rows count as if they
+    were drawn."""
     answers: Floats
     """The model's answer to each case."""
     base: float
@@ -54,7 +55,8 @@ class Attribution:
     @property
     def gaps(self) -> Floats:
         """Return what additivity leaves over, by case: answer - base - sum of values. 0 but for rounding."""
-        return self.answers - self.base - self.values.sum(axis=1)
+        left: Floats = self.answers - self.base - self.values.sum(axis=1)
+        return left
 
 
 def attribute(
@@ -78,14 +80,15 @@ def attribute(
         errors, pairs = np.zeros_like(values), 0
     else:
         pairs = math.ceil(pairs / len(background)) * len(background)
-        values, errors = _sampled(asking, cases, background, answers, base, pairs, seed)
+        values, errors = _sampled(asking, cases, background, (answers, base), pairs=pairs, seed=seed)
     return Attribution(values, errors, answers, float(base.mean()), pairs, asking.asked)
 
 
 def _sampled(
-    asking: _Asking, cases: Matrix, background: Matrix, answers: Floats, base: Floats, pairs: int, seed: int
+    asking: _Asking, cases: Matrix, background: Matrix, ends: tuple[Floats, Floats], *, pairs: int, seed: int
 ) -> tuple[Floats, Floats]:
     features = cases.shape[1]
+    answers, base = ends
     # 1. Where each feature comes in each permutation: the same for all cases (common random numbers).
     generator = np.random.default_rng(seed)
     order = generator.permuted(np.tile(np.arange(features), (pairs, 1)), axis=1)
@@ -103,9 +106,7 @@ def _sampled(
         rows = np.where(masks[None], part[:, None, None, None, :], others[None])
         inner = asking(rows.reshape(-1, features)).reshape(rows.shape[:-1])
         first = np.broadcast_to(base[rows_of][None, :, None, None], (*inner.shape[:3], 1))
-        last = np.broadcast_to(
-            answers[start : start + at_once][:, None, None, None], (*inner.shape[:3], 1)
-        )
+        last = np.broadcast_to(answers[start : start + at_once][:, None, None, None], (*inner.shape[:3], 1))
         gains = np.diff(np.concatenate([first, inner, last], axis=3), axis=3)
         forward = np.take_along_axis(gains[:, :, 0], place[None], axis=2)
         backward = np.take_along_axis(gains[:, :, 1], features - 1 - place[None], axis=2)

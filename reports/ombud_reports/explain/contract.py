@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a contract, as the ledger keeps it, says of a system's features and answers; values as Python's own."""
+"""What a contract, as the ledger keeps it, says of a system's features and answers; values as Python's
+own."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class Field:
         return self.type in ("decimal", "integer") and not self.values
 
     def value(self, fact: str | float | bool | None) -> Value:
-        """Return a fact as the value it stands for; facts write floats, and whole numbers beyond 2^53, as text."""
+        """Return a fact as the value it stands for; facts write floats, and whole numbers beyond 2^53, as
+        text."""
         if fact is None or self.type in ("boolean", "string"):
             return fact
         return float(fact) if self.type == "decimal" else int(fact)
@@ -77,7 +79,9 @@ def parse_contract(stored: bytes, digest: str) -> Contract:
     """Read a contract object. Raises OptionInvalid for another format."""
     body = json.loads(stored)
     if body.get("format") != _FORMAT:
-        raise OptionInvalid(f"contract {digest[:16]}: format is {str(body.get('format'))[:40]!r}, must be {_FORMAT}")
+        raise OptionInvalid(
+            f"contract {digest[:16]}: format is {str(body.get('format'))[:40]!r}, must be {_FORMAT}"
+        )
     inputs = [_field(each) for each in body["inputs"]]
     return Contract(
         digest,
@@ -105,7 +109,9 @@ def shown(value: Value, field: Field) -> str:
 def _held(field: Field, facts: Mapping[str, Any]) -> Value:
     value = field.value(facts.get(field.name))
     if value is None and not field.optional:
-        raise OptionInvalid(f"facts have no {field.name}: policy redacted it, so the case is not known as it was")
+        raise OptionInvalid(
+            f"facts have no {field.name}: policy redacted it, so the case is not known as it was"
+        )
     return value
 
 

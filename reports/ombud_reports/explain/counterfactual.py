@@ -3,8 +3,8 @@
 """The nearest other case that the model answers otherwise: searched for by asking, never by assuming.
 
 Few changed features come before small changes. Values are ones that were seen in the window, so within the
-contract; of numbers, the change is then made as small as the answer allows. Nothing here says that a person could
-bring such a change about, nor that a lender would then decide otherwise.
+contract; of numbers, the change is then made as small as the answer allows. Nothing here says that a person
+could bring such a change about, nor that a lender would then decide otherwise.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _REFINED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """Another case with another answer, and how far away it is: the sum over what changed, in spreads; 1 a class."""
+    """Another case with another answer, and how far away it is: the sum over what changed, in spreads; 1 a
+    class."""
 
     case: Case
     outputs: Case
@@ -48,20 +49,26 @@ def nearest(
     ask: Ask,
     contract: Contract,
     target: Target,
-    case: Case,
-    outputs: Case,
+    of: tuple[Case, Case],
     reference: Reference,
+    *,
     immutable: frozenset[str] = frozenset(),
 ) -> Counterfactual | None:
-    """Return the nearest case found whose label differs; None where up to three changes find none.
+    """Return the case nearest to one, given with its outputs, whose label differs.
 
-    Protected features are never changed, nor those of `immutable`. Asks at most six times.
+    None where the contract has no label, or up to three changes find none. Protected features are never
+    changed, nor those of `immutable`. Asks at most five times.
     """
+    case, outputs = of
     label = contract.output("label")
     if label is None:
         return None
     space = _Space(contract, reference, case)
-    free = [at for at, field in enumerate(contract.features) if field.role != "protected" and field.name not in immutable]
+    free = [
+        at
+        for at, field in enumerate(contract.features)
+        if field.role != "protected" and field.name not in immutable
+    ]
     start = target.of(outputs)
     toward = -1.0 if outputs[label] is True else 1.0 if outputs[label] is False else 0.0
 
@@ -73,7 +80,7 @@ def nearest(
         return [_Probe(*each) for each in zip(asked, answers, pulls, strict=True)]
 
     # 1. Each feature alone, with each value that was seen.
-    singles = probe((_with(case, at, value) for at in free for value in space.candidates(at))
+    singles = probe(_with(case, at, value) for at in free for value in space.candidates(at))
     found = [each for each in singles if each.outputs[label] != outputs[label]]
     # 2. If none is enough, the most promising changes together, one more feature at a time.
     best = {at: [each.case[at] for each in _strongest(singles, at, case)] for at in free}
@@ -102,7 +109,9 @@ def nearest(
         kept = sorted(kept, key=lambda each: space.distance(each.case))[:_REFINED]
     nearest_found = kept[0]
     changed = tuple(at for at in free if nearest_found.case[at] != case[at])
-    return Counterfactual(nearest_found.case, nearest_found.outputs, changed, space.distance(nearest_found.case)[1])
+    return Counterfactual(
+        nearest_found.case, nearest_found.outputs, changed, space.distance(nearest_found.case)[1]
+    )
 
 
 class _Space:
@@ -114,10 +123,9 @@ class _Space:
         self._case = case
 
     def candidates(self, at: int) -> list[Value]:
-        seen = self._reference.values[at]
-        if self._features[at].type == "boolean":
-            seen = (True, False)
-        # A feature that may be absent is never changed to absent: not telling is no change of a person's case.
+        both = self._features[at].type == "boolean"
+        seen: tuple[Value, ...] = (True, False) if both else self._reference.values[at]
+        # Never changed to absent: not telling is no change of a person's case.
         return [value for value in seen if value is not None and value != self._case[at]]
 
     def distance(self, other: Case) -> tuple[int, float]:
@@ -134,10 +142,17 @@ class _Space:
         ways: list[list[Value]] = []
         for at, (mine, hers) in enumerate(zip(self._case, other, strict=True)):
             field = self._features[at]
-            if mine == hers or not field.number or not isinstance(mine, int | float) or not isinstance(hers, int | float):
+            if (
+                mine == hers
+                or not field.number
+                or not isinstance(mine, int | float)
+                or not isinstance(hers, int | float)
+            ):
                 ways.append([hers])
             else:
-                ways.append([*dict.fromkeys(_between(field, mine, hers, step) for step in range(1, _STEPS + 1))])
+                ways.append(
+                    [*dict.fromkeys(_between(field, mine, hers, step) for step in range(1, _STEPS + 1))]
+                )
         yield from (each for each in product(*_bounded(ways)) if each != self._case)
 
     def _part(self, at: int, mine: Value, hers: Value) -> float:

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The model as explanations see it: a function from cases to outputs; and the one number that is explained."""
+"""The model as explanations see it: a function from cases to outputs; and the one number that is
+explained."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ _NEAREST: Final = 2.0**-40
 
 @dataclass(frozen=True, slots=True)
 class GovernedCall:
-    """One call through the gateway that asked the model: under which id it is recorded, and about how many cases."""
+    """One call through the gateway that asked the model: under which id it is recorded, and about how many
+    cases."""
 
     decision: str
     position: str
@@ -78,7 +80,8 @@ class Target:
 
 
 def target_of(contract: Contract, outputs: Case) -> Target | None:
-    """Choose what is explained: a score, else a label with its confidence, else whether the label is the same."""
+    """Choose what is explained: a score, else a label with its confidence, else whether the label is the
+    same."""
     score, label, confidence = (contract.output(role) for role in ("score", "label", "confidence"))
     if score is not None:
         field = contract.outputs[score]

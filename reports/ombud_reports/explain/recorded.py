@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger holds for an explanation: the decision, cases to compare with, and the reference they make."""
+"""What the ledger holds for an explanation: the decision, cases to compare with, and the reference they
+make."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from ombud_reports.errors import OptionInvalid
 from ombud_reports.explain.contract import Case, Contract, Value, parse_contract
 from ombud_reports.explain.transcript import Model, Place
 from ombud_reports.reading import Reading
+from ombud_reports.result import Window
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _QUANTILES: Final = [step / 20 for step in range(21)]
@@ -57,8 +59,9 @@ class Decided:
     @property
     def model(self) -> Model:
         """Return which model answered."""
-        named = (self.record.get(key, "") for key in ("model", "model_version", "config_digest", "artifact_digest"))
-        return Model(*named, self.contract.digest if self.contract else "")
+        keys = ("model", "model_version", "config_digest", "artifact_digest")
+        name, version, config, artifact = (str(self.record.get(key, "")) for key in keys)
+        return Model(name, version, config, artifact, self.contract.digest if self.contract else "")
 
     @property
     def case(self) -> Case | None:
@@ -70,7 +73,9 @@ class Decided:
     @property
     def outputs(self) -> Case | None:
         """Return what the model answered, as `case`."""
-        return None if self.case is None or self.contract is None else self.contract.outputs_of(self.facts or {})
+        return (
+            None if self.case is None or self.contract is None else self.contract.outputs_of(self.facts or {})
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ class Reference:
 
     rows: int
     spread: tuple[float, ...]
-    """Of each feature, the distance between its 10th and 90th hundredth, else its range; 0 where it has none."""
+    """Of each feature, the distance between its 10th and 90th hundredth, else its range; 0 where it has
+    none."""
     values: tuple[tuple[Value, ...], ...]
     """Of each feature, values it took: numbers in steps of a twentieth of all rows, classes the first 32."""
 
@@ -108,23 +114,32 @@ def decided(reading: Reading, decision: str) -> Decided:
 
 
 def contract_of(reading: Reading, digest: str) -> Contract:
-    """Read the contract that the ledger keeps under a digest. Raises OptionInvalid, or what `object` raises."""
-    return parse_contract(reading.ledger.object(_hex(digest)), digest)
+    """Read the contract that the ledger keeps under a digest. Raises OptionInvalid, or what `kept` raises."""
+    return parse_contract(reading.ledger.kept(_hex(digest)), digest)
 
 
-def newest_model(reading: Reading, version: str = "") -> Model:
+def newest_model(reading: Reading, window: Window, version: str = "") -> Model:
     """Return the model version that answered most in the window. Raises OptionInvalid where none did."""
-    rows = reading.ask("model", _VERSION, version=version)
+    rows = reading.ask("model", _VERSION, version=version, begin=window.begin, end=window.end)
     if not rows:
         named = f" of version {version!r}" if version else ""
-        raise OptionInvalid(f"window: no answer of a model{named} of system {reading.system} is recorded in it")
+        raise OptionInvalid(
+            f"window: no answer of a model{named} of system {reading.system} is recorded in it"
+        )
     row = rows[0]
-    return Model(row["model"], row["model_version"], row["config_digest"], row["artifact_digest"], row["contract"])
+    return Model(
+        row["model"], row["model_version"], row["config_digest"], row["artifact_digest"], row["contract"]
+    )
 
 
-def draw(reading: Reading, name: str, contract: Contract, *, rows: int, seed: int, but: str = "") -> tuple[Place, ...]:
-    """Draw cases of the window at random: those whose MD5 of id and seed is smallest, so that anyone finds them."""
-    required = "".join(f' AND f."{field.name}" IS NOT NULL' for field in contract.features if not field.optional)
+def draw(
+    reading: Reading, name: str, contract: Contract, window: Window, *, rows: int, seed: int, but: str = ""
+) -> tuple[Place, ...]:
+    """Draw cases of the window at random: those whose MD5 of id and seed is smallest, so that anyone finds
+    them."""
+    required = "".join(
+        f' AND f."{field.name}" IS NOT NULL' for field in contract.features if not field.optional
+    )
     sql = f"""
 SELECT f.log, f.seq
 FROM {_view(contract)} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
@@ -132,7 +147,8 @@ WHERE e.system = $system AND e.ts >= $begin::TIMESTAMP AND e.ts < $end::TIMESTAM
   AND {SEEN} AND f.facts IS NOT NULL{required}
 ORDER BY md5($seed || e.id), e.id LIMIT {rows:d}
 """  # noqa: S608 - names are the contract's, which allows lower-case letters, digits and _
-    return tuple((row["log"], row["seq"]) for row in reading.ask(name, sql, seed=f"{name} {seed} ", but=but))
+    found = reading.ask(name, sql, seed=f"{name} {seed} ", but=but, begin=window.begin, end=window.end)
+    return tuple((row["log"], row["seq"]) for row in found)
 
 
 def cases(reading: Reading, name: str, contract: Contract, places: Sequence[Place]) -> list[Case]:
@@ -142,13 +158,14 @@ def cases(reading: Reading, name: str, contract: Contract, places: Sequence[Plac
     found = {(row["log"], row["seq"]): json.loads(row["facts"])["values"] for row in rows if row["facts"]}
     if gone := len(set(places) - set(found)):
         raise OptionInvalid(
-            f"answers: {gone} of the {len(places)} cases of {name} were erased since, and are not guessed at; "
+            f"answers: {gone} of the {len(places)} cases of {name} were erased since, and are not guessed "
+            f"at; "
             "ask the model anew with `ombud explain`"
         )
     return [contract.case(found[place]) for place in places]
 
 
-def reference(reading: Reading, contract: Contract) -> Reference:
+def reference(reading: Reading, contract: Contract, window: Window) -> Reference:
     """Return how features are spread over the window. Raises OptionInvalid where it has no decision."""
     columns = [
         f'quantile_disc(f."{field.name}", {_QUANTILES})'
@@ -163,7 +180,7 @@ FROM {_view(contract)} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
 WHERE e.system = $system AND e.ts >= $begin::TIMESTAMP AND e.ts < $end::TIMESTAMP
   AND {SEEN} AND f.facts IS NOT NULL
 """  # noqa: S608 - names are the contract's
-    (row,) = reading.ask("reference", sql)
+    (row,) = reading.ask("reference", sql, begin=window.begin, end=window.end)
     if not row["rows"]:
         raise OptionInvalid(f"window: no decision of system {reading.system} with facts is in it")
     values: list[tuple[Value, ...]] = []

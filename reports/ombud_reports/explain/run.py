@@ -15,7 +15,16 @@ from ombud_reports.explain.attribution import Attribution, Matrix, attribute
 from ombud_reports.explain.contract import Case, Contract
 from ombud_reports.explain.counterfactual import Counterfactual, nearest
 from ombud_reports.explain.model import Ask, Target, predicting, target_of
-from ombud_reports.explain.recorded import Decided, Reference, cases, contract_of, decided, draw, newest_model, reference
+from ombud_reports.explain.recorded import (
+    Decided,
+    Reference,
+    cases,
+    contract_of,
+    decided,
+    draw,
+    newest_model,
+    reference,
+)
 from ombud_reports.explain.transcript import Model, Transcript
 from ombud_reports.reading import Reading
 
@@ -85,27 +94,34 @@ def wanted(options: Mapping[str, int | str]) -> Wanted:
 
 
 def ask_about_decision(reading: Reading, decision: str, how: Wanted, opens: Opens) -> Transcript:
-    """Ask a live model all that explaining one decision takes. Raises OptionInvalid, and what asking raises."""
+    """Ask a live model all that explaining one decision takes. Raises OptionInvalid, and what asking
+    raises."""
     about = decided(reading, decision)
-    contract, case, outputs = _known(about)
-    background = draw(reading, "background", contract, rows=how.background, seed=how.seed, but=decision)
+    contract, _, _ = _known(about)
+    background = draw(
+        reading, "background", contract, reading.window, rows=how.background, seed=how.seed, but=decision
+    )
     if not background:
-        raise OptionInvalid("window: no other decision with facts is in it, so there is nothing to compare with")
-    transcript = Transcript(reading.system, decision, about.model, how.options(), about.place, background)
+        raise OptionInvalid(
+            "window: no other decision with facts is in it, so there is nothing to compare with"
+        )
+    transcript = Transcript(
+        reading.system, decision, about.model, reading.window, how.options(), about.place, background
+    )
     _check_immutable(contract, how)
     ask = transcript.recording(opens(about.model, contract, decision))
-    _explain(reading, ask, contract, case, outputs, transcript, how)
+    _explain(reading, ask, about, transcript, how)
     return transcript
 
 
 def ask_about_system(reading: Reading, how: Wanted, opens: Opens) -> Transcript:
     """Ask a live model all that explaining a system takes. Raises as `ask_about_decision`."""
-    model = newest_model(reading, how.version)
+    model = newest_model(reading, reading.window, how.version)
     contract = contract_of(reading, model.contract)
-    background = draw(reading, "background", contract, rows=how.background, seed=how.seed)
+    background = draw(reading, "background", contract, reading.window, rows=how.background, seed=how.seed)
     if not background:
         raise OptionInvalid("window: no decision with facts is in it")
-    transcript = Transcript(reading.system, "", model, how.options(), None, background)
+    transcript = Transcript(reading.system, "", model, reading.window, how.options(), None, background)
     _explain_system(reading, transcript.recording(opens(model, contract, "")), contract, transcript, how)
     return transcript
 
@@ -116,9 +132,8 @@ def explain_decision(reading: Reading, about: Decided, answers: Transcript) -> C
         raise OptionInvalid(f"answers: are of decision {answers.decision[:80]!r}, not of {about.id[:80]!r}")
     if answers.model != about.model:
         raise OptionInvalid("answers: are of another model than decided, by version or digests")
-    contract, case, outputs = _known(about)
     how = wanted(answers.options)
-    return _explain(reading, answers.replaying(), contract, case, outputs, answers, how)
+    return _explain(reading, answers.replaying(), about, answers, how)
 
 
 def explain_system(reading: Reading, answers: Transcript) -> SystemExplained:
@@ -130,12 +145,19 @@ def explain_system(reading: Reading, answers: Transcript) -> SystemExplained:
 
 
 def _explain(
-    reading: Reading, ask: Ask, contract: Contract, case: Case, outputs: Case, answers: Transcript, how: Wanted
+    reading: Reading,
+    ask: Ask,
+    about: Decided,
+    answers: Transcript,
+    how: Wanted,
 ) -> CaseExplained:
+    contract, case, outputs = _known(about)
     # 1. The case as it was: a model that answers it otherwise is not the one that decided.
     (again,) = ask([case]).outputs
     if again != outputs:
-        raise OptionInvalid("model: it answers the recorded case otherwise than is recorded, so it is not explained")
+        raise OptionInvalid(
+            "model: it answers the recorded case otherwise than is recorded, so it is not explained"
+        )
     target = target_of(contract, outputs)
     if target is None:
         raise OptionInvalid("contract: no output has role score or label, so there is nothing to explain")
@@ -145,8 +167,8 @@ def _explain(
         predicting(ask, target), _matrix([case]), _matrix(others), pairs=how.pairs, seed=how.seed
     )
     # 3. The nearest case with another answer.
-    spread = reference(reading, contract)
-    other = nearest(ask, contract, target, case, outputs, spread, frozenset(how.immutable))
+    spread = reference(reading, contract, answers.window)
+    other = nearest(ask, contract, target, (case, outputs), spread, immutable=frozenset(how.immutable))
     return CaseExplained(target, found, other, spread)
 
 
@@ -154,7 +176,7 @@ def _explain_system(
     reading: Reading, ask: Ask, contract: Contract, answers: Transcript, how: Wanted
 ) -> SystemExplained:
     others = cases(reading, "background cases", contract, answers.background)
-    sample = draw(reading, "sample", contract, rows=how.sample, seed=how.seed)
+    sample = draw(reading, "sample", contract, answers.window, rows=how.sample, seed=how.seed)
     asked = cases(reading, "sample cases", contract, sample)
     (first,) = ask([asked[0]]).outputs
     target = target_of(contract, first)
@@ -167,7 +189,9 @@ def _explain_system(
 
 def _known(about: Decided) -> tuple[Contract, Case, Case]:
     if about.erased:
-        raise OptionInvalid("decision: its facts were erased, so what the model was asked is not known any more")
+        raise OptionInvalid(
+            "decision: its facts were erased, so what the model was asked is not known any more"
+        )
     case, outputs = about.case, about.outputs
     if case is None or outputs is None or about.contract is None:
         raise OptionInvalid("decision: no model answered it, or policy kept no facts of it")
@@ -178,7 +202,9 @@ def _check_immutable(contract: Contract, how: Wanted) -> None:
     known = {field.name for field in contract.features}
     for name in how.immutable:
         if name not in known:
-            raise OptionInvalid(f"immutable: {name[:80]!r} is no feature, must be one of {', '.join(sorted(known))}")
+            raise OptionInvalid(
+                f"immutable: {name[:80]!r} is no feature, must be one of {', '.join(sorted(known))}"
+            )
 
 
 def _matrix(rows: Sequence[Case]) -> Matrix:

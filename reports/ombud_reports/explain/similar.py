@@ -12,7 +12,8 @@ from ombud_reports.explain.recorded import SEEN
 from ombud_reports.reading import Reading
 
 HOW: Final = (
-    "Gower 1971: mean over the features of |difference| / range in the window for numbers, 0 or 1 for classes and "
+    "Gower 1971: mean over the features of |difference| / range in the window for numbers, 0 or 1 for "
+    "classes and "
     "for what one of the two leaves out"
 )
 
@@ -30,7 +31,8 @@ class Similar:
 
 
 def similar(reading: Reading, contract: Contract, case: Case, *, but: str, count: int) -> list[Similar]:
-    """Return the `count` decisions of the window nearest to a case, other than `but`; ties by time, then id."""
+    """Return the `count` decisions of the window nearest to a case, other than `but`; ties by time, then
+    id."""
     parts = [_part(at, field) for at, field in enumerate(contract.features)]
     ranges = [
         f'max(f."{field.name}") - min(f."{field.name}") AS s{at}'
@@ -74,7 +76,13 @@ def _part(at: int, field: Field) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else repr(value)
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def _similar(row: dict[str, Any], outputs: int) -> Similar:

@@ -1,18 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the model said, in order: asked once, live and governed; read again wherever a report is made or checked.
+"""What the model said, in order: asked once, live and governed; read again wherever a report is made or
+checked.
 
-An explanation asks the same cases in the same order whenever it is made from the same entries, options and seed.
-So a file of answers is all it takes to compute its figures again without the model; a case that differs from the
-one that was answered is refused. The file holds no cases, only the digest of each list of them, but it is about a
-person: keep it as you keep facts.
+An explanation asks the same cases in the same order whenever it is made from the same entries, options and
+seed. So a file of answers is all it takes to compute its figures again without the model; a case that
+differs from the one that was answered is refused. The file holds no cases, only the digest of each list of
+them, but it is about a person: keep it as you keep facts.
 
 Format, JSON, one object::
 
     {"format": "ombud-explanation/1", "system", "decision" ("" for a whole system), "model", "version",
      "config", "artifact", "contract": digests as recorded, "options": {...}, "case": ["log", seq] or [],
-     "background": [["log", seq], ...], "asked": [{"cases": SHA-256 hex, "outputs": [[...], ...]}, ...],
-     "calls": [["decision id", "log:seq", cases], ...]}
+     "window": [begin, end] in ISO 8601, "background": [["log", seq], ...], "asked": [{"cases": SHA-256 hex,
+     "outputs": [[...], ...]}, ...], "calls": [["decision id", "log:seq", cases], ...]}
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from ombud_reports.errors import OptionInvalid, ReportUnreadable
 from ombud_reports.explain.contract import Case
 from ombud_reports.explain.model import Answers, Ask, GovernedCall
+from ombud_reports.result import Window
 
 FORMAT: Final = "ombud-explanation/1"
 LARGEST: Final = 256 << 20
@@ -51,6 +54,8 @@ class Transcript:
     system: str
     decision: str
     model: Model
+    window: Window
+    """Which decisions were compared with."""
     options: Mapping[str, int | str]
     case: Place | None
     background: tuple[Place, ...]
@@ -77,7 +82,7 @@ class Transcript:
             if digest != _digest(cases):
                 raise OptionInvalid(
                     "answers: the model was asked about other cases: the file is not of this decision, these "
-                    "options and these entries, or was changed"
+                    "options and these entries, facts were erased since, or it was changed"
                 )
             return Answers(outputs, ())
 
@@ -95,6 +100,7 @@ class Transcript:
             "artifact": self.model.artifact,
             "contract": self.model.contract,
             "options": dict(self.options),
+            "window": [self.window.begin.isoformat(), self.window.end.isoformat()],
             "case": list(self.case or ()),
             "background": self.background,
             "asked": [{"cases": digest, "outputs": outputs} for digest, outputs in self.asked],
@@ -119,6 +125,7 @@ def parse_transcript(content: bytes) -> Transcript:
             body["system"],
             body["decision"],
             Model(*named),
+            _window(body["window"]),
             {str(key): _option(value) for key, value in body["options"].items()},
             _place(body["case"]) if body["case"] else None,
             tuple(_place(each) for each in body["background"]),
@@ -132,6 +139,13 @@ def parse_transcript(content: bytes) -> Transcript:
 def _digest(cases: Sequence[Case]) -> str:
     text = json.dumps(cases, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _window(pair: Sequence[Any]) -> Window:
+    begin, end = (datetime.fromisoformat(each) for each in pair)
+    if begin.tzinfo is None or end.tzinfo is None:
+        raise ValueError("a time has no zone")
+    return Window(begin, end)
 
 
 def _place(pair: Sequence[Any]) -> Place:
