@@ -157,7 +157,9 @@ COLUMNS: Final = (
         ("event",),
         "what happened to a review, policy or key: `opened`, `approved`, `activated`, ...",
     ),
-    Projected("decision", "varchar", ("decision",), "id of the call that a label or incident is about"),
+    Projected(
+        "decision", "varchar", ("decision",), "id of the call that a label, incident or explanation is about"
+    ),
     Projected("review_group", "varchar", ("group",), "group a reviewer decided for"),
     Projected("approver", "varchar", ("approver",), "reviewer who decided, as a Cedar entity"),
     Projected("old_digest", "varchar", ("old",), "digest of what was in force before; SHA-256, hex"),

@@ -84,7 +84,9 @@ class Forest:
 
     def exact(self, case: npt.NDArray[Any], background: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return exact values against a background."""
-        return np.mean([sum(exact(tree, case, other) for tree in self.trees) for other in background], axis=0)
+        every = [[exact(tree, case, other) for tree in self.trees] for other in background]
+        total: npt.NDArray[Any] = np.array(every).sum(axis=1).mean(axis=0)
+        return total
 
 
 def test_enumeration_is_exact() -> None:

@@ -82,15 +82,13 @@ def _cut(tensor: Tensor, count: int) -> list[bytes]:
 
 def _cut_texts(name: str, raw: bytes, size: int, count: int) -> list[bytes]:
     """Cut elements of which each follows its length in 4 bytes."""
-    each, at = size // count, 0
-    parts: list[bytes] = []
-    for _ in range(count):
-        start = at
-        for _ in range(each):
-            if at + 4 > len(raw):
-                break
-            at += 4 + _LENGTH.unpack_from(raw, at)[0]
-        parts.append(raw[start:at])
-    if at != len(raw):
+    ends, at = [0], 0
+    for _ in range(size):
+        if at + 4 > len(raw):
+            break
+        at += 4 + _LENGTH.unpack_from(raw, at)[0]
+        ends.append(at)
+    if len(ends) != size + 1 or at != len(raw):
         raise TensorInvalid(f"tensor {shown(name)}: lengths of BYTES elements do not add up to its size")
-    return parts
+    each = size // count
+    return [raw[ends[case * each] : ends[(case + 1) * each]] for case in range(count)]
