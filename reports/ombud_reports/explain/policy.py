@@ -82,22 +82,16 @@ def section(about: Decided, found: Reasons) -> Section:
 
 
 def _policies(found: Reasons) -> Iterator[Block]:
-    if found.policies:
-        rows = tuple(
-            (
-                each.id,
-                f"{each.file}, line {each.line}",
-                f"{each.effect}: {each.description or 'not described'}",
-                each.text,
-            )
-            for each in found.policies
+    for each in found.policies:
+        cure = f"; an approval by {', '.join(each.groups)} cures it" if each.groups else ""
+        rows = (
+            ("where", f"{each.file}, line {each.line}"),
+            ("effect", each.effect + cure),
+            ("says", each.description or "not described"),
+            ("text", each.text),
         )
-        yield Table(
-            "Policies that determined the verdict",
-            ("policy", "where", "what it says", "text"),
-            rows,
-            "As they stood in the bundle that decided, which the ledger keeps by its digest.",
-        )
+        note = "As it stood in the bundle that decided, which the ledger keeps by its digest."
+        yield Table(f"Policy {each.id}", ("what", "as it stood"), rows, note)
     if found.unknown:
         yield Notice(f"Text of {', '.join(found.unknown)} is not shown: {found.why_unknown}", "gap")
 

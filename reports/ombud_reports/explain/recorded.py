@@ -133,7 +133,7 @@ def newest_model(reading: Reading, window: Window, version: str = "") -> Model:
 
 
 def draw(
-    reading: Reading, name: str, contract: Contract, window: Window, *, rows: int, seed: int, but: str = ""
+    reading: Reading, name: str, contract: Contract, window: Window, *, rows: int, seed: str, but: str = ""
 ) -> tuple[Place, ...]:
     """Draw cases of the window at random: those whose MD5 of id and seed is smallest, so that anyone finds
     them."""
@@ -147,7 +147,7 @@ WHERE e.system = $system AND e.ts >= $begin::TIMESTAMP AND e.ts < $end::TIMESTAM
   AND {SEEN} AND f.facts IS NOT NULL{required}
 ORDER BY md5($seed || e.id), e.id LIMIT {rows:d}
 """  # noqa: S608 - names are the contract's, which allows lower-case letters, digits and _
-    found = reading.ask(name, sql, seed=f"{name} {seed} ", but=but, begin=window.begin, end=window.end)
+    found = reading.ask(name, sql, seed=seed, but=but, begin=window.begin, end=window.end)
     return tuple((row["log"], row["seq"]) for row in found)
 
 

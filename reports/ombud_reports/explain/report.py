@@ -47,7 +47,7 @@ def _system(reading: Reading, answers: Transcript | None, against: Transcript | 
     if answers is None:
         return (Section("How the model behaves", (Notice(_NO_ANSWERS),)),)
     explained = explain_system(reading, answers)
-    other = explain_system(reading, against) if against else None
+    other = explain_system(reading, against, "against: ") if against else None
     return whole.sections(reading, explained, answers, other, against)
 
 

@@ -99,7 +99,13 @@ def ask_about_decision(reading: Reading, decision: str, how: Wanted, opens: Open
     about = decided(reading, decision)
     contract, _, _ = _known(about)
     background = draw(
-        reading, "background", contract, reading.window, rows=how.background, seed=how.seed, but=decision
+        reading,
+        "background",
+        contract,
+        reading.window,
+        rows=how.background,
+        seed=f"background {how.seed}",
+        but=decision,
     )
     if not background:
         raise OptionInvalid(
@@ -118,11 +124,13 @@ def ask_about_system(reading: Reading, how: Wanted, opens: Opens) -> Transcript:
     """Ask a live model all that explaining a system takes. Raises as `ask_about_decision`."""
     model = newest_model(reading, reading.window, how.version)
     contract = contract_of(reading, model.contract)
-    background = draw(reading, "background", contract, reading.window, rows=how.background, seed=how.seed)
+    background = draw(
+        reading, "background", contract, reading.window, rows=how.background, seed=f"background {how.seed}"
+    )
     if not background:
         raise OptionInvalid("window: no decision with facts is in it")
     transcript = Transcript(reading.system, "", model, reading.window, how.options(), None, background)
-    _explain_system(reading, transcript.recording(opens(model, contract, "")), contract, transcript, how)
+    _explain_system(reading, transcript.recording(opens(model, contract, "")), contract, transcript)
     return transcript
 
 
@@ -136,12 +144,15 @@ def explain_decision(reading: Reading, about: Decided, answers: Transcript) -> C
     return _explain(reading, answers.replaying(), about, answers, how)
 
 
-def explain_system(reading: Reading, answers: Transcript) -> SystemExplained:
-    """Compute what a sample of decisions says of a system, from answers. Raises OptionInvalid."""
+def explain_system(reading: Reading, answers: Transcript, label: str = "") -> SystemExplained:
+    """Compute what a sample of decisions says of a system, from answers. Raises OptionInvalid.
+
+    `label` begins the names of its statements, where a report has two of these.
+    """
     if answers.system != reading.system or answers.decision:
         raise OptionInvalid(f"answers: are not of system {reading.system} as a whole")
     contract = contract_of(reading, answers.model.contract)
-    return _explain_system(reading, answers.replaying(), contract, answers, wanted(answers.options))
+    return _explain_system(reading, answers.replaying(), contract, answers, label)
 
 
 def _explain(
@@ -173,11 +184,14 @@ def _explain(
 
 
 def _explain_system(
-    reading: Reading, ask: Ask, contract: Contract, answers: Transcript, how: Wanted
+    reading: Reading, ask: Ask, contract: Contract, answers: Transcript, label: str = ""
 ) -> SystemExplained:
-    others = cases(reading, "background cases", contract, answers.background)
-    sample = draw(reading, "sample", contract, answers.window, rows=how.sample, seed=how.seed)
-    asked = cases(reading, "sample cases", contract, sample)
+    how = wanted(answers.options)
+    others = cases(reading, f"{label}background cases", contract, answers.background)
+    sample = draw(
+        reading, f"{label}sample", contract, answers.window, rows=how.sample, seed=f"sample {how.seed}"
+    )
+    asked = cases(reading, f"{label}sample cases", contract, sample)
     (first,) = ask([asked[0]]).outputs
     target = target_of(contract, first)
     if target is None:
