@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": Later(
         "ombud_cli.explain.command:explain_command", "Ask the model that decided what explaining it takes."
     ),
+    "report": Later("ombud_cli.report:app", "Make documents from the ledger alone, and check them."),
     "query": Later("ombud_cli.query:query_command", "Ask the ledger in SQL."),
 }
 

@@ -77,7 +77,7 @@ class _Page:
             draft=report.draft,
             extent=extent(report),
             basis=[_log(each) for each in report.basis],
-            options=[(name, _option(value)) for name, value in report.options.items()],
+            options=[(name, option_text(value)) for name, value in report.options.items()],
             sections=sections,
             others=others,
             colours=COLOURS,
@@ -122,7 +122,7 @@ class _Page:
             "type": "table",
             "title": table.title,
             "columns": [
-                {"text": text, "number": any(_is_number(row[at]) for row in table.rows)}
+                {"text": text, "number": any(is_number(row[at]) for row in table.rows)}
                 for at, text in enumerate(table.columns)
             ],
             "rows": [[_cell(cell) for cell in row] for row in table.rows],
@@ -191,22 +191,24 @@ def moment_text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}{exact} UTC"
 
 
-def _option(value: Any) -> str:
+def option_text(value: Any) -> str:
+    """Return an option's value for people."""
     if isinstance(value, tuple):
-        return ", ".join(map(_option, value)) or "none"
+        return ", ".join(map(option_text, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "not given" if value is None else str(value)
 
 
-def _is_number(cell: str | Figure) -> bool:
+def is_number(cell: str | Figure) -> bool:
+    """Say whether a cell holds a number, which stands to the right."""
     return isinstance(cell, Figure) and isinstance(cell.value, int | float)
 
 
 def _cell(cell: str | Figure) -> Mapping[str, Any]:
     if isinstance(cell, str):
         return {"figure": False, "text": legible(cell), "css": ""}
-    css = "number" if _is_number(cell) else "absent" if cell.value is None else ""
+    css = "number" if is_number(cell) else "absent" if cell.value is None else ""
     if cell.interval is not None:
         css += " interval"
     return {"figure": True, "text": shown(cell), "css": css}
