@@ -20,10 +20,9 @@ from ombud_reports.explain import (
     Contract,
     Transcript,
     Wanted,
-    ask_about_decision,
-    ask_about_system,
     parse_transcript,
 )
+from ombud_reports.explain.run import ask_about_decision, ask_about_system
 from ombud_reports.explain.transcript import Model as Named
 from ombud_reports.kinds import Given
 from ombud_reports.making import make

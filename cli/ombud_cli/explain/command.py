@@ -22,22 +22,9 @@ from ombud_cli.ledger_place import parse_time
 from ombud_cli.output import print_fields, print_json
 from ombud_cli.progress import progress
 from ombud_ledger import LedgerError, query
-from ombud_reports.errors import ReportError
-from ombud_reports.explain import (
-    MOST_CASES,
-    MOST_PAIRS,
-    Ask,
-    Contract,
-    Model,
-    Transcript,
-    Wanted,
-    ask_about_decision,
-    ask_about_system,
-)
-from ombud_reports.reading import Reading
-from ombud_reports.result import Window
+from ombud_reports import ReportError, Window, explain
 
-_DEFAULT = Wanted()
+_DEFAULT = explain.Wanted()
 
 
 @asks_gateway
@@ -57,13 +44,15 @@ def explain_command(
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="And before then.")] = "",
     pairs: Annotated[
         int,
-        typer.Option(min=1, max=MOST_PAIRS, help="Permutation pairs: four times as many halve the error."),
+        typer.Option(
+            min=1, max=explain.MOST_PAIRS, help="Permutation pairs: four times as many halve the error."
+        ),
     ] = _DEFAULT.pairs,
     background: Annotated[
-        int, typer.Option(min=1, max=MOST_CASES, help="Decisions drawn at random to compare with.")
+        int, typer.Option(min=1, max=explain.MOST_CASES, help="Decisions drawn at random to compare with.")
     ] = _DEFAULT.background,
     sample: Annotated[
-        int, typer.Option(min=2, max=MOST_CASES, help="Without --decision: decisions to explain.")
+        int, typer.Option(min=2, max=explain.MOST_CASES, help="Without --decision: decisions to explain.")
     ] = _DEFAULT.sample,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn at random.")] = _DEFAULT.seed,
     immutable: Annotated[
@@ -86,27 +75,25 @@ def explain_command(
     """
     if out.exists():
         raise unusable(f"--out: {out} is there already, and nothing is overwritten")
-    how = Wanted(pairs, background, sample, seed, tuple(immutable or ()), model_version)
+    how = explain.Wanted(pairs, background, sample, seed, tuple(immutable or ()), model_version)
     window = Window(
         _moment(begin, "--from") or datetime(1970, 1, 1, tzinfo=UTC),
         _moment(end, "--to") or datetime.now(UTC),
     )
     with _opened(path) as ledger, control.channel() as channel, _counting() as tell:
 
-        def opens(model: Model, contract: Contract, about: str) -> Ask:
+        def opens(model: explain.Model, contract: explain.Contract, about: str) -> explain.Ask:
             return LiveModel(control, channel, model, contract, decision=about, tell=tell)
 
-        reading = Reading(ledger, system, window)
         with unusable_on(ReportError, LedgerError):
-            if decision:
-                answers = ask_about_decision(reading, decision, how, opens)
-            else:
-                answers = ask_about_system(reading, how, opens)
+            answers = explain.ask(
+                ledger, system=system, window=window, decision=decision, how=how, opens=opens
+            )
     _write(out, answers.to_bytes())
     _tell(out, answers, path, as_json=as_json)
 
 
-def _tell(out: Path, answers: Transcript, path: Path, *, as_json: bool) -> None:
+def _tell(out: Path, answers: explain.Transcript, path: Path, *, as_json: bool) -> None:
     told = {
         "file": str(out),
         "model": f"{answers.model.name} {answers.model.version}",

@@ -19,7 +19,7 @@ from tritonclient.grpc import service_pb2 as wire
 from ombud_cli.control import Control, refused
 from ombud_cli.explain.tensors import Declared, Layout, outputs
 from ombud_cli.failure import no, unusable
-from ombud_reports.explain import Answers, Case, Contract, GovernedCall, Model
+from ombud_reports import explain
 
 _SERVICE: Final = "/inference.GRPCInferenceService/"
 _SECONDS: Final = 120.0
@@ -35,8 +35,8 @@ class LiveModel:
         self,
         control: Control,
         channel: grpc.Channel,
-        model: Model,
-        contract: Contract,
+        model: explain.Model,
+        contract: explain.Contract,
         *,
         decision: str = "",
         tell: Callable[[int], None] = lambda _: None,
@@ -49,9 +49,9 @@ class LiveModel:
         self._tell = tell
         self._layout = Layout(contract, self._declared())
 
-    def __call__(self, cases: Sequence[Case]) -> Answers:
+    def __call__(self, cases: Sequence[explain.Case]) -> explain.Answers:
         """Put cases to the model, in as few calls as the limits of messages allow."""
-        found: list[Case] = [()] * len(cases)
+        found: list[explain.Case] = [()] * len(cases)
         calls = []
         whole = self._layout.stack(cases[:1], 1)
         size = max(sum(len(raw) + 64 for *_, raw in whole[0].tensors), 1)
@@ -70,9 +70,11 @@ class LiveModel:
                 stacked.cases, outputs(self._contract, tensors, len(stacked.cases)), strict=True
             ):
                 found[number] = each
-            calls.append(GovernedCall(told["ombud-decision-id"], told["ombud-position"], len(stacked.cases)))
+            calls.append(
+                explain.GovernedCall(told["ombud-decision-id"], told["ombud-position"], len(stacked.cases))
+            )
             self._tell(len(stacked.cases))
-        return Answers(tuple(found), tuple(calls))
+        return explain.Answers(tuple(found), tuple(calls))
 
     def _declared(self) -> list[Declared]:
         request = wire.ModelConfigRequest(name=self._model.name, version=self._model.version)

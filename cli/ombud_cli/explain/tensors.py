@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ombud_cli.failure import Failure, unusable
-from ombud_reports.explain import Case, Contract, Field, Value
+from ombud_reports import explain
 
 _CODES: Final = {
     "BOOL": "?", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H",
@@ -45,7 +45,7 @@ class Stacked:
 class Layout:
     """How a contract's features lie in a model's inputs. Raises `Failure` where that leaves anything open."""
 
-    def __init__(self, contract: Contract, inputs: Sequence[Declared]) -> None:
+    def __init__(self, contract: explain.Contract, inputs: Sequence[Declared]) -> None:
         self._contract = contract
         self._places: list[tuple[Declared, list[tuple[int, int]]]] = []  # tensor: (position, feature)
         for declared in inputs:
@@ -70,7 +70,7 @@ class Layout:
                 "facts do not hold it, so the case cannot be put to the model again"
             )
 
-    def stack(self, cases: Sequence[Case], most: int) -> list[Stacked]:
+    def stack(self, cases: Sequence[explain.Case], most: int) -> list[Stacked]:
         """Return requests of at most `most` cases; those that leave out other tensors go apart."""
         groups: dict[tuple[int, ...], list[int]] = {}
         for number, case in enumerate(cases):
@@ -81,7 +81,7 @@ class Layout:
             for start in range(0, len(numbers), most)
         ]
 
-    def _sizes(self, case: Case) -> tuple[int, ...]:
+    def _sizes(self, case: explain.Case) -> tuple[int, ...]:
         """Return how many elements each tensor has for a case; 0 leaves it out."""
         sizes = []
         for declared, held in self._places:
@@ -98,7 +98,9 @@ class Layout:
             sizes.append(len(there))
         return tuple(sizes)
 
-    def _stacked(self, cases: Sequence[Case], numbers: tuple[int, ...], sizes: tuple[int, ...]) -> Stacked:
+    def _stacked(
+        self, cases: Sequence[explain.Case], numbers: tuple[int, ...], sizes: tuple[int, ...]
+    ) -> Stacked:
         tensors = []
         for (declared, held), size in zip(self._places, sizes, strict=True):
             if size:
@@ -109,13 +111,15 @@ class Layout:
         return Stacked(numbers, tuple(tensors))
 
 
-def outputs(contract: Contract, found: Mapping[str, tuple[str, bytes]], cases: int) -> list[Case]:
+def outputs(
+    contract: explain.Contract, found: Mapping[str, tuple[str, bytes]], cases: int
+) -> list[explain.Case]:
     """Return the outputs of each case from stacked tensors: datatype and bytes by name. Raises `Failure`."""
     columns = [_column(field, found, cases) for field in contract.outputs]
     return list(zip(*columns, strict=True))
 
 
-def _column(field: Field, found: Mapping[str, tuple[str, bytes]], cases: int) -> list[Value]:
+def _column(field: explain.Field, found: Mapping[str, tuple[str, bytes]], cases: int) -> list[explain.Value]:
     _whole(field)
     if field.tensor not in found:
         if field.optional:
@@ -131,7 +135,7 @@ def _column(field: Field, found: Mapping[str, tuple[str, bytes]], cases: int) ->
     return [_typed(field, values[case * each + position]) for case in range(cases)]
 
 
-def _typed(field: Field, value: Any) -> Value:
+def _typed(field: explain.Field, value: Any) -> explain.Value:
     match field.type:
         case "boolean":
             return bool(value)
@@ -143,7 +147,7 @@ def _typed(field: Field, value: Any) -> Value:
             return str(value)
 
 
-def _whole(field: Field) -> bool:
+def _whole(field: explain.Field) -> bool:
     if field.document:
         raise unusable(
             f"contract: {field.name} lies inside a JSON document, which is not written or read here"
@@ -151,7 +155,7 @@ def _whole(field: Field) -> bool:
     return True
 
 
-def _packed(declared: Declared, values: Sequence[Value]) -> bytes:
+def _packed(declared: Declared, values: Sequence[explain.Value]) -> bytes:
     if declared.datatype == "BYTES":
         texts = [str(value).encode() for value in values]
         return b"".join(_LENGTH.pack(len(text)) + text for text in texts)

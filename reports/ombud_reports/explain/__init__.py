@@ -12,7 +12,7 @@ from ombud_reports.explain.attribution import Attribution, attribute
 from ombud_reports.explain.contract import Case, Contract, Field, Value, parse_contract
 from ombud_reports.explain.model import Answers, Ask, GovernedCall, Target, target_of
 from ombud_reports.explain.report import KIND
-from ombud_reports.explain.run import MOST_CASES, MOST_PAIRS, Wanted, ask_about_decision, ask_about_system
+from ombud_reports.explain.run import MOST_CASES, MOST_PAIRS, Wanted, ask
 from ombud_reports.explain.transcript import Model, Transcript, parse_transcript
 
 __all__ = [
@@ -31,8 +31,7 @@ __all__ = [
     "Transcript",
     "Value",
     "Wanted",
-    "ask_about_decision",
-    "ask_about_system",
+    "ask",
     "attribute",
     "parse_contract",
     "parse_transcript",

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from ombud_ledger import query
 from ombud_reports.errors import OptionInvalid
 from ombud_reports.explain.attribution import Attribution, Matrix, attribute
 from ombud_reports.explain.contract import Case, Contract
@@ -27,6 +28,7 @@ from ombud_reports.explain.recorded import (
 )
 from ombud_reports.explain.transcript import Model, Transcript
 from ombud_reports.reading import Reading
+from ombud_reports.result import Window
 
 MOST_CASES: Final = 1_000
 MOST_PAIRS: Final = 10_000
@@ -91,6 +93,21 @@ def wanted(options: Mapping[str, int | str]) -> Wanted:
         raise OptionInvalid(f"seed: is {seed}, must be a whole number from 0")
     immutable = tuple(str(options.get("immutable", "")).split())
     return Wanted(pairs, background, sample, seed, immutable, str(options.get("version", "")))
+
+
+def ask(
+    ledger: query.Query, *, system: str, window: Window, decision: str = "", how: Wanted, opens: Opens
+) -> Transcript:
+    """Ask a live model all that explaining a decision takes, or a system where none is named.
+
+    Raises OptionInvalid, what `Query.execute` raises, and what asking raises.
+    """
+    reading = Reading(ledger, system, window)
+    return (
+        ask_about_decision(reading, decision, how, opens)
+        if decision
+        else ask_about_system(reading, how, opens)
+    )
 
 
 def ask_about_decision(reading: Reading, decision: str, how: Wanted, opens: Opens) -> Transcript:
