@@ -154,7 +154,6 @@ def _write(out: Path, content: bytes) -> None:
 
 EPILOG = (
     "Example: `ombud explain var/ledger --system credit --decision 01a2141c-0a4b-70cc-a5d1-a7878bdace56 "
-    "--out a.json` "
-    "**Exit codes**: 0 written; 1 refused, or the live model is not the one that decided; 2 it could not "
-    "be asked."
+    "--out a.json` **Exit codes**: 0 written; 1 refused, or the live model is not the one that decided; 2 "
+    "it could not be asked."
 )

@@ -125,6 +125,6 @@ class LiveModel:
 
 def _other(found: str, recorded: str) -> Exception:
     return no(
-        f"the live model is not the one that decided: it has {found}, the record names {recorded}; "
-        "bring that version back, or explain a later decision"
+        f"the live model is not the one that decided: it has {found}, the record names {recorded}; bring "
+        "that version back, or explain a later decision"
     )

@@ -66,8 +66,8 @@ class Layout:
                 self._places.append((declared, sorted(held)))
         if contract.subject is not None and not contract.subject.optional:
             raise unusable(
-                f"contract: {contract.subject.name} says whom a call is about and is required; "
-                "facts do not hold it, so the case cannot be put to the model again"
+                f"contract: {contract.subject.name} says whom a call is about and is required; facts do not "
+                "hold it, so the case cannot be put to the model again"
             )
 
     def stack(self, cases: Sequence[explain.Case], most: int) -> list[Stacked]:

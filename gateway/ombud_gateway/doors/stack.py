@@ -33,8 +33,7 @@ def explains(metadata: Mapping[str, str | bytes]) -> bool:
 
 
 class Stacks:
-    """Cuts stacked tensors into cases; remembers how cases are laid out, so that readers are compiled
-    once."""
+    """Cuts stacked tensors into cases; remembers how they are laid out: readers are compiled once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[str, str, tuple[int, ...]], ...], Layout] = {}

@@ -64,8 +64,8 @@ def limits(target: str, found: Attribution, background: int) -> list[Block]:
         Text(
             f"Each value is what a feature adds to {target}, compared with {background} decisions of the "
             "window drawn at random, when features are replaced independently of each other (interventional "
-            "value function). Features "
-            "that go together can share or trade values, and replaced cases may be unlike any real one."
+            "value function). Features that go together can share or trade values, and replaced cases may "
+            "be unlike any real one."
         ),
     ]
 
@@ -84,9 +84,8 @@ def calls(reading: Reading, answers: Transcript) -> Section:
         blocks.append(
             Notice(
                 f"The file of answers names {len(answers.calls)} calls with {claimed} cases; the ledger up "
-                f"to this report's basis has {row['calls']} of them with {row['cases']} cases, "
-                f"{row['same']} of that very model. "
-                "Figures from the model are not backed by the ledger to that extent.",
+                f"to this report's basis has {row['calls']} of them with {row['cases']} cases, {row['same']} "
+                "of that very model. Figures from the model are not backed by the ledger to that extent.",
                 "gap",
             )
         )
@@ -107,8 +106,7 @@ def calls(reading: Reading, answers: Transcript) -> Section:
     listed = tuple((call.decision, call.position, str(call.cases)) for call in answers.calls)
     said = Text(
         "Each call went through the gateway as one of whoever explains: judged by policy (action explain), "
-        "recorded, and "
-        "marked; it counts as no decision of the system."
+        "recorded, and marked; it counts as no decision of the system."
     )
     return Section(
         "How the model was asked",
@@ -188,8 +186,8 @@ def _other(about: Decided, explained: CaseExplained) -> Iterator[Block]:
     yield Text(
         "The nearest case found that this model answers otherwise: few changed features before small "
         "changes, all else as it was, values seen in the window, and each case put to the model itself. It "
-        "is no advice, it does not say "
-        "that a person can bring the change about, and policies and people may still decide otherwise."
+        "is no advice, it does not say that a person can bring the change about, and policies and people "
+        "may still decide otherwise."
     )
     if found is None:
         yield Notice("None was found that changes up to three features.")
@@ -217,8 +215,8 @@ def _changes(about: Decided, target: Target, found: Counterfactual) -> Table:
         "0",
         Figure(
             "counterfactual.distance", found.distance, "", CALLS,
-            "sum over what changed: |difference| in spreads between the 10th and the 90th hundredth, 1 for a "
-            f"class; {_FROM_MODEL}",
+            "sum over what changed: |difference| in spreads between the 10th and the 90th hundredth, 1 for "
+            f"a class; {_FROM_MODEL}",
         ),
     )  # fmt: skip
     number = (

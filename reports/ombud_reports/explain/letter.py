@@ -22,8 +22,7 @@ def letter(about: Decided, found: Reasons, system: Known) -> Section:
     """Draft the letter."""
     draft = Notice(
         "DRAFT. To be completed and signed by a person who has checked that the reasons are the true ones. "
-        "It rests on "
-        "recorded reasons alone, not on the attributions in this report.",
+        "It rests on recorded reasons alone, not on the attributions in this report.",
         "warning",
     )
     paragraphs = [Text(each) for each in _paragraphs(about, found, system)]
@@ -46,8 +45,7 @@ def _paragraphs(about: Decided, found: Reasons, system: Known) -> Iterator[str]:
     yield (
         "What you can do. You can tell us what you think of the decision, ask that a person looks at it "
         "again, and contest it. You can ask for the data we hold about you and have wrong data corrected. "
-        "Write to [contact]. You "
-        "can also complain to [authority]."
+        "Write to [contact]. You can also complain to [authority]."
     )
     who = system.owner or "[name and role of who answers for the system]"
     yield f"[Signature] {who} — to be signed by a person"
@@ -76,7 +74,7 @@ def _inputs(about: Decided) -> str:
         return "[Which data was used: the record does not hold it.]"
     named = zip(about.contract.features, about.case, strict=True)
     listed = "; ".join(f"{field.name.replace('_', ' ')}: {shown(value, field)}" for field, value in named)
-    return f"These data about your case were used, and no others: {listed}."
+    return f"These data about your case were put to it: {listed}."
 
 
 def _decisive(about: Decided, found: Reasons) -> str:
@@ -94,9 +92,8 @@ def _decisive(about: Decided, found: Reasons) -> str:
 def _people(found: Reasons) -> str:
     decided = [each for each in found.events if each["event"] in ("approved", "rejected", "overridden")]
     told = [
-        f"On {each['ts'][:10]} a person of the group “{each['review_group'] or 'reviewers'}” "
-        f"{each['event']} it"
-        + (f", for the reason “{each['reason']}”." if each["reason"] else ". [State the reason given.]")
+        f"On {each['ts'][:10]} a person of the group “{each['review_group'] or 'reviewers'}” {each['event']} "
+        "it" + (f", for the reason “{each['reason']}”." if each["reason"] else ". [State the reason given.]")
         for each in decided
     ]
     if not told and found.events:

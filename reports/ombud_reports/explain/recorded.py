@@ -159,8 +159,7 @@ def cases(reading: Reading, name: str, contract: Contract, places: Sequence[Plac
     if gone := len(set(places) - set(found)):
         raise OptionInvalid(
             f"answers: {gone} of the {len(places)} cases of {name} were erased since, and are not guessed "
-            f"at; "
-            "ask the model anew with `ombud explain`"
+            "at; ask the model anew with `ombud explain`"
         )
     return [contract.case(found[place]) for place in places]
 

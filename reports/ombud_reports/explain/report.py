@@ -18,8 +18,7 @@ from ombud_reports.result import Block, Figure, Notice, Section, Table, Text
 
 _NO_ANSWERS = (
     "The model was not asked, so this report has no attributions. `ombud explain` asks it, through the "
-    "gateway, and "
-    "writes the file that `--answers` takes."
+    "gateway, and writes the file that `--answers` takes."
 )
 
 
@@ -96,8 +95,7 @@ def _similar(reading: Reading, about: Decided, count: int) -> Section:
     )
     said = Text(
         "Decisions of the window whose facts are nearest to this case. Those whose facts were erased, or "
-        "never kept, "
-        "are not among them. They show what else was answered, not that it was right."
+        "never kept, are not among them. They show what else was answered, not that it was right."
     )
     table = Table(
         "Nearest past decisions", ("decision", "distance", "time, UTC", "answer", "verdict"), rows, HOW

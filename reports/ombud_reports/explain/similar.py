@@ -13,8 +13,7 @@ from ombud_reports.reading import Reading
 
 HOW: Final = (
     "Gower 1971: mean over the features of |difference| / range in the window for numbers, 0 or 1 for "
-    "classes and "
-    "for what one of the two leaves out"
+    "classes and for what one of the two leaves out"
 )
 
 

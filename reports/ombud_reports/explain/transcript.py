@@ -81,8 +81,8 @@ class Transcript:
             digest, outputs = next(left, ("", ()))
             if digest != _digest(cases):
                 raise OptionInvalid(
-                    "answers: the model was asked about other cases: the file is not of this decision, these "
-                    "options and these entries, facts were erased since, or it was changed"
+                    "answers: the model was asked about other cases: the file is not of this decision, "
+                    "these options and these entries, facts were erased since, or it was changed"
                 )
             return Answers(outputs, ())
 

@@ -100,8 +100,7 @@ def _dependence(explained: SystemExplained) -> Iterator[Block]:
     found, features = explained.attribution, explained.contract.features
     yield Text(
         "Mean attribution by the value of the feature: numbers in four bins of about equally many cases, "
-        "others by "
-        f"value. Bins with fewer than {_LEAST} cases have no figure."
+        f"others by value. Bins with fewer than {_LEAST} cases have no figure."
     )
     rows: list[tuple[str | Figure, ...]] = []
     for at in _largest_first(np.abs(found.values).mean(axis=0), features):
