@@ -24,10 +24,10 @@ from benchmarks.rows import Rows
 from ombud_cli.demo.upstream import FEATURES, held_out_half, load, prepare, start_triton
 from ombud_reports import explain
 
-CASES: Final = 3
-BACKGROUND: Final = 40
-PAIRS: Final = (20, 40, 80, 160, 320, 640, 1_280, 2_560)
-NSAMPLES: Final = (256, 2_048)
+CASES: Final = 2
+BACKGROUND: Final = 25
+PAIRS: Final = (25, 50, 100, 200, 400, 800, 1_600)
+NSAMPLES: Final = (256, 1_024)
 _CACHE: Final = Path("var/test/triton")
 
 
@@ -40,7 +40,7 @@ def run() -> dict[str, Any]:
     )
     cases, background = rows[:CASES], rows[CASES:]
     expected = _exact(next(prepared.repository.rglob("model.json")), cases, background)
-    features = [(each.name, each.datatype) for each in FEATURES]
+    features: list[tuple[str, str]] = [(each.name, each.datatype) for each in FEATURES]
     with (
         tempfile.TemporaryDirectory() as folder,
         start_triton(prepared, Path(folder) / "triton.log") as server,

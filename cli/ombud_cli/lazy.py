@@ -69,7 +69,8 @@ def _load(later: Later, name: str) -> Any:
         missing = (error.name or "").split(".")[0]
         if missing == "ombud_cli":
             raise unusable(f"{name}: is not part of this installation") from error
-        wanted = "pip install 'ombud[server]'"
+        extra = "reports" if module.startswith("ombud_cli.report") else "server"
+        wanted = f"pip install 'ombud[{extra}]'"
         raise unusable(f"{name}: needs the package {missing!r}; install it with: {wanted}") from error
     if not isinstance(found, typer.Typer):
         one = typer.Typer(rich_markup_mode="markdown", add_completion=False)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,20 +25,26 @@ from ombud_gateway.doors.control import CONTROL, ControlDoor
 from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
+from ombud_gateway.incidents import Incidents
+from ombud_gateway.labels import Labels
+from ombud_gateway.matters import Matters
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.replies import Replies
+from ombud_gateway.requests import Requests
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.upstreams import incidents, labelling, requests
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.queries import Queries
+from ombud_gateway.upstreams.reporting import Reports
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
 
@@ -112,7 +119,19 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
         )
         queries = Queries(ledger, limits, config.limits.queries)
-        control = ControlUpstream(reviews, policy, ledger, people, queries)
+        control = ControlUpstream(
+            reviews,
+            policy,
+            ledger,
+            people,
+            queries,
+            labelling.operations(Labels(ledger, systems)),
+            incidents.operations(Incidents(Matters(ledger, systems, "incident", now_us))),
+            requests.operations(
+                Requests(Matters(ledger, systems, "request", now_us), ledger, reviews, pseudonyms)
+            ),
+            reports=_reports(config, ledger),
+        )
         upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(_channel(section, config), section.timeout_seconds)
@@ -249,6 +268,14 @@ def declare_systems(ledger: Ledger, systems: Systems) -> None:
                 "retention": system.retention.periods(),
             }
             ledger.append_blocking("system", body, None)
+
+
+def _reports(config: Config, ledger: Ledger) -> Reports | None:
+    """Return what has reports made; None where the packages for them are not installed."""
+    if importlib.util.find_spec("jinja2") is None or importlib.util.find_spec("reportlab") is None:
+        return None
+    limits = query_apart.Limits(config.limits.report_seconds, config.limits.report_memory_mb)
+    return Reports(ledger, limits, "ombud_reports.apart")
 
 
 def _identity(config: Config) -> Identify:

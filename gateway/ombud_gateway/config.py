@@ -311,6 +311,8 @@ class LimitsSection(_Section):
     query_seconds: Annotated[float, Field(strict=False, ge=0.1, le=3_600, allow_inf_nan=False)] = 30.0
     query_memory_mb: int = Field(default=512, ge=64, le=65_536)
     query_rows: int = Field(default=1_000_000, ge=1, le=1_000_000_000)
+    report_seconds: Annotated[float, Field(strict=False, ge=1, le=3_600, allow_inf_nan=False)] = 600.0
+    report_memory_mb: int = Field(default=1_024, ge=64, le=65_536)
 
 
 class TelemetrySection(_Section):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -53,14 +53,28 @@ async def answer(
     Only if the iterator ends by itself is the answer whole. Raises QueryRefused, QueryStopped, NotProven,
     LedgerUnreadable, LedgerUnavailable, before the first piece or after any.
     """
+    job = _job(root, question, limits, log)
+    async with aclosing(run("ombud_ledger.answer", job, limits.seconds, chunk=chunk)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def run(
+    module: str, job: bytes, seconds: float, *, chunk: int = 1 << 20
+) -> AsyncGenerator[bytes, None]:
+    """Give a job to `python -m module` and yield what it says, in pieces of at most `chunk` bytes.
+
+    It is killed some time after its `seconds` are over. What it ends with is raised as by `answer`: it exits
+    with 1 and says why in one line of JSON, `error` and `message`, on standard error.
+    """
     # Not by the loop's own means: libuv forks, and forks stop gRPC's threads; this one does not (vfork).
-    child = _start()
+    child = _start(module)
     loop = asyncio.get_running_loop()
     # It bounds itself; the timer is for what does not notice. Its end closes the pipes read below.
-    timer = loop.call_later(limits.seconds + _GRACE, child.kill)
+    timer = loop.call_later(seconds + _GRACE, child.kill)
     try:
         async with _pipe(child.stdout, chunk) as out, _pipe(child.stderr, _MOST_SAID) as said:
-            await asyncio.to_thread(_tell, child, _job(root, question, limits, log))
+            await asyncio.to_thread(_tell, child, job)
             while piece := await _read(out, chunk):
                 yield piece
             why = await said.read(_MOST_SAID)
@@ -73,11 +87,11 @@ async def answer(
         raise _why(code, why)
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(module: str) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "ombud_ledger.answer"],
+            [sys.executable, "-m", module],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,

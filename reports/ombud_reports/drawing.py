@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ombud_reports.result import Chart, Series
-from ombud_reports.shown import quantity
+from ombud_reports.shown import number, quantity
 
 WIDTH: Final = 440.0
 _TOP, _BOTTOM, _RIGHT = 12.0, 26.0, 14.0
@@ -23,6 +23,7 @@ _BAR: Final = 10.0
 _LETTER: Final = 5.6  # width of a letter, about
 _MOST_WORDS: Final = 46
 _MOST_TICKS: Final = 5
+_SHORT_UNIT: Final = 9  # letters of a unit that stands at every tick; a longer one stands in the title
 COLOURS: Final = 6
 
 Role = Literal["axis", "grid", "threshold", "series", "band", "label", "tick", "bar", "dot", "whisker"]
@@ -102,26 +103,26 @@ class _Scale:
 
 def _lines(chart: Chart) -> Iterator[Mark]:
     ticks = _ticks(chart)
-    left = 10 + _LETTER * max(len(quantity(tick, chart.unit)) for tick in ticks)
+    left = 10 + _LETTER * max(len(_tick(tick, chart.unit)) for tick in ticks)
     up = _Scale(ticks[0], ticks[-1], _HEIGHT - _BOTTOM, _TOP)
     across = _Scale(0, max(len(chart.labels) - 1, 1), left + 6, WIDTH - _RIGHT)
     for tick in ticks:
         y = up.at(tick)
         yield Line(((left, y), (WIDTH - _RIGHT, y)), "axis" if tick == ticks[0] else "grid")
-        yield Words(left - 4, y + 3.5, quantity(tick, chart.unit), "end", "tick")
+        yield Words(left - 4, y + 3.5, _tick(tick, chart.unit), "end", "tick")
     yield from _moments(chart.labels, across)
     for name, value in chart.thresholds:
         y = up.at(value)
         yield Line(((left, y), (WIDTH - _RIGHT, y)), "threshold")
         yield Words(WIDTH - _RIGHT, y - 3, _short(name), "end", "tick")
-    for number, series in enumerate(chart.series):
-        yield from _bands(series, number, across, up)
+    for which, series in enumerate(chart.series):
+        yield from _bands(series, which, across, up)
         for run in _runs(series.values):
             points = tuple((across.at(at), up.at(value)) for at, value in run)
             if len(points) > 1:
-                yield Line(points, "series", number)
+                yield Line(points, "series", which)
             if len(points) == 1 or len(chart.labels) <= 31:
-                yield from (Dot(x, y, number) for x, y in points)
+                yield from (Dot(x, y, which) for x, y in points)
 
 
 def _moments(labels: Sequence[str], across: _Scale) -> Iterator[Mark]:
@@ -162,13 +163,13 @@ def _rows(chart: Chart, height: float) -> Iterator[Mark]:
         x = across.at(tick)
         yield Line(((x, _TOP), (x, height - _BOTTOM)), "grid")
         anchor: Anchor = "start" if tick == ticks[0] else "end" if tick == ticks[-1] else "middle"
-        yield Words(x, height - 10, quantity(tick, chart.unit), anchor, "tick")
+        yield Words(x, height - 10, _tick(tick, chart.unit), anchor, "tick")
     for at, label in enumerate(chart.labels):
         top = _TOP + at * _row(chart)
         yield Words(12, top + 12, _short(label))
-        for number, series in enumerate(chart.series):
-            middle = top + 17 + number * (_BAR + 2) + _BAR / 2
-            mark = _Bar(number, series.values[at], middle, across)
+        for which, series in enumerate(chart.series):
+            middle = top + 17 + which * (_BAR + 2) + _BAR / 2
+            mark = _Bar(which, series.values[at], middle, across)
             low = series.low[at] if series.low else None
             high = series.high[at] if series.high else None
             yield from mark.marks(low, high, solid=chart.kind == "bars")
@@ -238,6 +239,10 @@ def _ticks(chart: Chart) -> list[float]:
     first = math.floor(low / step + 1e-9)
     count = math.ceil(high / step - 1e-9) - first
     return [float(f"{(first + each) * step:.12g}") for each in range(count + 1)]
+
+
+def _tick(value: float, unit: str) -> str:
+    return quantity(value, unit) if len(unit) <= _SHORT_UNIT else number(value)
 
 
 def _short(text: str) -> str:

@@ -36,7 +36,7 @@ SELECT count(*) AS facts, count(*) FILTER (f.erased) AS erased
 FROM facts f JOIN runs r ON r.log = f.log AND f.seq BETWEEN r.first_seq AND r.last_seq
 WHERE f.contract IN (SELECT contract FROM typed)
 """
-# Minutes with entries, then the spaces between them: a silence longer than a beat and its minute of slack
+# Minutes with entries, then the spaces between them: a silence longer than a beat and its minute of grace
 # always spans one. Times before `close` and after are the operator's own doing, and counted apart.
 _PAUSES: Final = """
 WITH minutes AS (

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -13,29 +13,41 @@ from google.protobuf.message import Message
 from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
 from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
-from ombud_gateway.errors import Invalid
+from ombud_gateway.errors import Invalid, NotOffered
 from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.upstreams import reporting
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.proofs import Proofs
 from ombud_gateway.upstreams.queries import Queries
 from ombud_ledger import Ledger
 
+Operations = Mapping[str, Callable[[Call, str], Awaitable[Message]]]
+"""What carries methods out, by name; told the call, and who makes it."""
 _MOST_LISTED = 1000
 _LISTED = 100
 
 
 class ControlUpstream:
-    """Reviews, policies, people and the ledger, as targets of judged calls."""
+    """Reviews, policies, people and the ledger, as targets of judged calls; `others` bring more along."""
 
     def __init__(
-        self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger, people: People, queries: Queries
+        self,
+        reviews: Reviews,
+        policy: ActivePolicy,
+        ledger: Ledger,
+        people: People,
+        queries: Queries,
+        *others: Operations,
+        reports: reporting.Reports | None = None,
     ) -> None:
+        self._reports = reports
         self._reviews = reviews
         self._policy = policy
         self._ledger = ledger
         self._proofs = Proofs(ledger)
         self._people = people
         self._queries = queries
+        self._others = {name: one for operations in others for name, one in operations.items()}
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
             "ReviewService.ListReviews": self._list,
             "ReviewService.GetReview": self._get,
@@ -58,11 +70,23 @@ class ControlUpstream:
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
         """Carry a control call out; what it cannot do is a `Refusal`, recorded by the pipeline."""
-        message = await self._operations[call.method](call.body, str(passage.principal))
+        by = str(passage.principal)
+        other = self._others.get(call.method)
+        if other is not None:
+            message = await other(call, by)
+        else:
+            message = await self._operations[call.method](call.body, by)
         return Answer(message.SerializeToString())
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
-        """Yield the answers of `QueryLedger`, the one control call that streams."""
+        """Yield the answers of `QueryLedger`, or of `MakeReport`: the control calls that stream."""
+        if call.method == reporting.METHOD:
+            if self._reports is None:
+                raise NotOffered("NOT_OFFERED", "this gateway makes no reports: its installation cannot")
+            async with aclosing(self._reports.make(call.body, str(passage.principal))) as responses:
+                async for response in responses:
+                    yield Answer(response.SerializeToString())
+            return
         request = ledger_pb2.QueryLedgerRequest.FromString(call.body)
         rows = self._queries.rows(request.sql, dict(request.parameters), request.as_of)
         async with aclosing(rows) as pieces:

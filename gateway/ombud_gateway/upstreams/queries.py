@@ -57,7 +57,7 @@ class Queries:
             raise Invalid("SQL", f"sql has {len(sql)} characters, must have 1 to {MOST_SQL}")
         if len(parameters) > MOST_PARAMETERS:
             raise Invalid("SQL", f"there are {len(parameters)} parameters, must be at most {MOST_PARAMETERS}")
-        _check_checkpoints(as_of)
+        check_checkpoints(as_of)
         async with aclosing(self._ask(query_apart.Question(sql, parameters, as_of), None)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -68,7 +68,7 @@ class Queries:
             raise NotFound(
                 "NO_ENTRY", f"log {self._ledger.log} has {self._ledger.size} entries, no entry {seq}"
             )
-        with _refusals(self._limits):
+        with refusals(self._limits):
             return [Entry(*await asyncio.to_thread(self._ledger.entry, seq))]
 
     async def entries(self, decision: str) -> list[Entry]:
@@ -87,13 +87,14 @@ class Queries:
             raise Unavailable("QUERIES_BUSY", "as many queries run as may: try again later")
         async with self._places:
             answer = query_apart.answer(self._ledger.root, question, self._limits, log=log)
-            with _refusals(self._limits):
+            with refusals(self._limits):
                 async with aclosing(answer) as pieces:
                     async for piece in pieces:
                         yield piece
 
 
-def _check_checkpoints(notes: Sequence[bytes]) -> None:
+def check_checkpoints(notes: Sequence[bytes]) -> None:
+    """Demand that each is a checkpoint, and that they are not too many. Raises Invalid."""
     from ombud_ledger import transparency  # here: most gateways are never asked
 
     if len(notes) > MOST_CHECKPOINTS:
@@ -106,7 +107,8 @@ def _check_checkpoints(notes: Sequence[bytes]) -> None:
 
 
 @contextmanager
-def _refusals(limits: query_apart.Limits) -> Iterator[None]:
+def refusals(limits: query_apart.Limits) -> Iterator[None]:
+    """Turn what a query can fail with into a Refusal."""
     try:
         yield
     except QueryRefused as error:
