@@ -1,9 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
 # /// script
 # requires-python = ">=3.11,<3.13"
 # dependencies = ["shap==0.51.*", "tritonclient[grpc]>=2.73,<2.74"]
 # ///
-# SPDX-FileCopyrightText: 2026 The Ombud authors
-# SPDX-License-Identifier: Apache-2.0
 """shap's KernelExplainer over the same model server and rows; prints one JSON object.
 
 Usage: shap_kernel.py REQUEST.json, which has address, features, cases, background, nsamples.
