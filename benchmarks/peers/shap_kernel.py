@@ -6,7 +6,7 @@
 # ///
 """shap's KernelExplainer over the same model server and rows; prints one JSON object.
 
-Usage: shap_kernel.py REQUEST.json, which has address, features, cases, background, nsamples.
+Usage: shap_kernel.py REQUEST.json, which has address, features, cases, background, runs.
 """
 
 import json
@@ -24,12 +24,12 @@ asked = json.loads(Path(sys.argv[1]).read_text())
 model = Rows(asked["address"], [tuple(each) for each in asked["features"]])
 cases, background = np.array(asked["cases"]), np.array(asked["background"])
 found = []
-for nsamples in asked["nsamples"]:
+for nsamples, chooses in asked["runs"]:
     model.rows = model.batches = 0
     np.random.seed(1)
     begun = time.perf_counter()
     explainer = shap.KernelExplainer(model, background)
-    values = explainer.shap_values(cases, nsamples=nsamples, silent=True)
+    values = explainer.shap_values(cases, nsamples=nsamples, l1_reg=chooses or False, silent=True)
     seconds = time.perf_counter() - begun
     found.append(
         {
