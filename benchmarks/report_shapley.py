@@ -5,8 +5,8 @@
 Same cases, background, rows to the model server and number of requests under way on both sides; the error is
 measured against exact values of the saved trees in closed form, relative to their mean size. Ours runs with
 more and more pairs until it is no worse than each of the peer's runs, one of them with its default choice of
-ten features, which costs it accuracy. shap runs in an environment of its own, which `uv` makes of the versions
-named in `peers/shap_kernel.py`.
+ten features, which costs it accuracy. shap runs in an environment of its own, which `uv` makes of what
+`peers/shap_kernel.py` names.
 """
 
 from __future__ import annotations
