@@ -82,6 +82,12 @@ action release appliesTo {
     approval?: Approval, input: Input, output: Output,
   },
 };
+action explain appliesTo {
+  principal: [Agent, Workflow, Service, User], resource: [Model],
+  context: {
+    system: String, method: String, model_version: String, cases: Long, decision: String, approval?: Approval,
+  },
+};
 action read appliesTo {
   principal: [Agent, Workflow, Service, User], resource: [Model, Upstream, Gateway],
   context: { system: String, method: String, approval?: Approval },
@@ -111,6 +117,10 @@ permit (
   action in [Action::"infer", Action::"release"],
   resource == Model::"scorer"
 );
+
+@id("officers-explain")
+permit (principal in Group::"officers", action == Action::"explain", resource == Model::"scorer")
+when { context.cases <= 100 };
 
 @id("agents-read")
 permit (principal in Group::"agents", action == Action::"read", resource);

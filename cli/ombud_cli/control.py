@@ -43,24 +43,26 @@ class Control:
 
     def ask(self, stub: Any, method: str, request: Any, *, seconds: float = _SECONDS) -> Any:
         """Call one method of a generated stub class; raise `Failure` with the gateway's refusal as text."""
-        with self._channel() as channel:
+        with self.channel() as channel:
             try:
-                return getattr(stub(channel), method)(request, timeout=seconds, metadata=self._metadata())
+                return getattr(stub(channel), method)(request, timeout=seconds, metadata=self.metadata())
             except grpc.RpcError as error:
                 raise refused(self.gateway, error) from error
 
     def listen(self, stub: Any, method: str, request: Any, *, seconds: float) -> Iterator[Any]:
         """Yield what one method of a generated stub class answers; raise `Failure` with a refusal as text."""
-        with self._channel() as channel:
+        with self.channel() as channel:
             try:
-                yield from getattr(stub(channel), method)(request, timeout=seconds, metadata=self._metadata())
+                yield from getattr(stub(channel), method)(request, timeout=seconds, metadata=self.metadata())
             except grpc.RpcError as error:
                 raise refused(self.gateway, error) from error
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return what says who asks."""
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
-    def _channel(self) -> grpc.Channel:
+    def channel(self) -> grpc.Channel:
+        """Open a channel; raise `Failure` where options exclude each other."""
         options = [("grpc.max_receive_message_length", _LARGEST_REPLY)]  # all that is kept of a person
         presents_tls = any((self.ca, self.certificate, self.key))
         if self.plaintext and presents_tls:

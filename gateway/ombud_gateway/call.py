@@ -59,6 +59,9 @@ class Call:
     `problem` is why the bytes cannot be judged; the caller learns it once it has said who it is. `canonical`
     gives the bytes a review binds to and raises `Invalid` where the request cannot be reviewed.
 
+    `cases` are the tensors of each case of an explanation, `explained` the decision that it is about; it has
+    no `tensors` then.
+
     A control call can be about a person, too: `subject` is the pseudonym then. `names` says that its bytes
     name the person, so that nothing of them is kept, not even a digest that could be guessed at.
     """
@@ -76,6 +79,8 @@ class Call:
     model: str = ""
     model_version: str = ""
     tensors: Sequence[Tensor] | None = None
+    cases: Sequence[Sequence[Tensor]] = ()
+    explained: str = ""
     shared_memory: bool = False
     declared_digest: str = ""
     requested_outputs: frozenset[str] = frozenset()
@@ -143,10 +148,14 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What an upstream says of a model version: digest of its configuration, and whether it is decoupled."""
+    """What an upstream says of a model version: digest of its configuration, and whether it is decoupled.
+
+    `max_batch` is how many cases it takes at once; 0 if its requests have no dimension for that.
+    """
 
     config_digest: str
     decoupled: bool
+    max_batch: int = 0
 
 
 class Upstream(Protocol):

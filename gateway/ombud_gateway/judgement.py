@@ -123,8 +123,11 @@ def outcome(judged: Judgement, *, outcome: str, status: str, reason: str = "", *
 
 
 def keeps_nothing(judged: Judgement) -> bool:
-    """Whether nothing of the call is kept beside its record."""
-    if judged.call.names or judged.unkeepable:
+    """Whether nothing of the call is kept beside its record.
+
+    Cases of an explanation are mixed from several people's: nobody's erasure would find them.
+    """
+    if judged.call.names or judged.call.cases or judged.unkeepable:
         return True
     return judged.verdict is not None and judged.verdict.capture == "none"
 
@@ -198,7 +201,10 @@ def _who_and_what(judged: Judgement) -> dict[str, Any]:
     _put(body, "run_id", correlation.run_id)
     _put(body, "trace_id", judged.telemetry.tracing.trace_id(correlation.traceparent))
     _put(body, "declared_digest", call.declared_digest)
-    if judged.call.system is not None and call.action == "infer":
+    if call.cases:
+        body["cases"] = len(call.cases)
+        _put(body, "decision", call.explained)
+    if judged.call.system is not None and call.action in ("infer", "explain"):
         body["contract"] = judged.call.system.contract.digest
     if call.entry is not None:
         body["artifact_digest"] = call.entry.artifact_digest or "not supplied"
@@ -240,10 +246,10 @@ def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str,
     if judged.part:
         body["part"] = judged.part
     call = judged.call
-    costs = call.action == "infer" and forwarded and not judged.charged
+    costs = call.action in ("infer", "explain") and forwarded and not judged.charged
     if costs and call.entry is not None and call.entry.cost_micros is not None:
         judged.charged = True  # a stream's later answers are of the same request
-        body["cost_micros"] = call.entry.cost_micros
+        body["cost_micros"] = call.entry.cost_micros * max(len(call.cases), 1)
         _put(body, "currency", call.entry.currency or "")
     return body
 

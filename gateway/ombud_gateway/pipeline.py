@@ -45,8 +45,9 @@ from ombud_ledger import LedgerUnavailable
 from ombud_policies import Engine, Verdict
 
 _LOG = logging.getLogger(__name__)
-_READS = frozenset({"infer", "read"})
+_READS = frozenset({"explain", "infer", "read"})
 """Actions that need no intent before they are forwarded: asking twice does no harm."""
+_CASES_AT_ONCE = 64
 
 
 class Identifies(Protocol):
@@ -98,7 +99,7 @@ class Pipeline:
                 await self._release(judged, answer)
             # 4. Durable first, then the reply. A crash here loses a reply, never a record.
             position = await self._recorder.end(judged, "answered", "OK")
-            reply = Reply(call.id, answer, position.log, position.seq)
+            reply = Reply(call.id, _told(judged, answer), position.log, position.seq)
         # 5. Its caller may want more than durable. Nobody else waits for that: its place is free again.
         return reply if call.reply_when == DURABLE else await self._replies.reached(call, reply)
 
@@ -185,7 +186,7 @@ class Pipeline:
             judged.principal = self._identity.principal(call.credentials, anonymous=welcome)
         # 2. Is the request well-formed, within the contract, and can its reply be what is asked for?
         with judged.step("contract"):
-            _read_inputs(judged)
+            await _read_inputs(judged)
             self._replies.demand(call.reply_when)
         # 3. Policy decides. An approval is locked for this one call before the policies see it, and given
         #    back where they still say no.
@@ -272,7 +273,7 @@ class Pipeline:
                 yield answer
 
     async def _release(self, judged: Judgement, answer: Answer) -> None:
-        if judged.call.action != "infer":
+        if judged.call.action not in ("infer", "explain"):
             return
         with judged.step("release"):
             _read_outputs(judged, answer)
@@ -280,6 +281,8 @@ class Pipeline:
                 judged.call.model, judged.model_version
             )
             judged.config_digest = described.config_digest
+            if judged.call.action == "explain":  # of no case is anything decided; `explain` was asked before
+                return
             verdict = judged.engine.decide(questions.about_release(judged, None))
             judged.settle(verdict, "release")
             if verdict.kind == "review":
@@ -323,10 +326,13 @@ class Pipeline:
         await self._recorder.end(judged, outcome, code_of(refusal), refusal.reason, **more)
 
 
-def _read_inputs(judged: Judgement) -> None:
+async def _read_inputs(judged: Judgement) -> None:
     call = judged.call
     if call.problem is not None:
         raise call.problem
+    if call.cases:
+        await _check_cases(call)
+        return
     if call.system is None or call.tensors is None:
         return
     contract = call.system.contract
@@ -343,6 +349,32 @@ def _read_inputs(judged: Judgement) -> None:
         raise Breach("ombud-declared-digest", "missing", "the SHA-256 of what is passed by shared memory")
 
 
+async def _check_cases(call: Call) -> None:
+    """Hold every case of an explanation to the contract; other calls get their turn in between."""
+    if call.system is None:
+        raise Invalid("EXPLANATION", f"model {call.model!r} belongs to no system, so nothing types its cases")
+    if call.shared_memory:
+        raise Invalid("EXPLANATION", "cases of an explanation cannot be in shared memory")
+    for number, case in enumerate(call.cases):
+        call.system.contract.inputs(case)
+        if number % _CASES_AT_ONCE == _CASES_AT_ONCE - 1:
+            await asyncio.sleep(0)
+
+
+def _told(judged: Judgement, answer: Answer) -> Answer:
+    """Tell who explains what answered, as it is recorded: it must be what the decision came from."""
+    call = judged.call
+    if not call.cases:
+        return answer
+    artifact = (call.entry.artifact_digest if call.entry else None) or "not supplied"
+    told = (
+        ("ombud-model-version", judged.model_version),
+        ("ombud-config-digest", judged.config_digest),
+        ("ombud-artifact-digest", artifact),
+    )
+    return Answer(answer.body, answer.initial, (*answer.trailing, *told))
+
+
 def _breaches_subject(judged: Judgement, breach: Breach) -> bool:
     """Whether the offending value should have identified a person: facts keep nothing like it."""
     system = judged.call.system
@@ -354,7 +386,7 @@ def _read_outputs(judged: Judgement, answer: Answer) -> None:
     try:
         view = call.read_answer(answer.body)
         judged.model_version = view.model_version or judged.model_version
-        if call.system is not None and not view.error and not view.empty:
+        if call.system is not None and not call.cases and not view.error and not view.empty:
             judged.outputs = call.system.contract.outputs(view.tensors)
     except Invalid as error:
         raise BadAnswer(breach=error.breach) from error

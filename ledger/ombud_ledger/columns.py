@@ -157,7 +157,7 @@ COLUMNS: Final = (
         ("event",),
         "what happened to a review, policy, key, incident or request: `opened`, `approved`, ...",
     ),
-    Projected("decision", "varchar", ("decision",), "id of the call that a label is about"),
+    Projected("decision", "varchar", ("decision",), "id of the call that a label or explanation is about"),
     Projected(
         "label_kind", "varchar", ("label_kind",), "what a label tells: `observed`, `historical` or `expert`"
     ),

@@ -57,6 +57,16 @@ action release appliesTo {
     approval?: Approval, input: Input, output: Output,
   },
 };
+// Asked before a model answers for an explanation: `cases` made-up ones at once, of `decision` if of one.
+// No case is anybody's application, so nothing is asked of the answer; it counts as no decision.
+action explain appliesTo {
+  principal: [Agent, Workflow, Service, User, Anonymous],
+  resource: [Model],
+  context: {
+    system: String, method: String, model_version: String, cases: Long, decision: String,
+    approval?: Approval,
+  },
+};
 action read appliesTo {
   principal: [Agent, Workflow, Service, User, Anonymous],
   resource: [Model, Upstream, Gateway, Vault],

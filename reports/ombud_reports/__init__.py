@@ -26,6 +26,7 @@ from ombud_reports.questions import (
 from ombud_reports.result import Figure, Interval, LogBasis, Report, Section, Source, Window
 
 if TYPE_CHECKING:
+    from ombud_reports import explain
     from ombud_reports.as_html import to_html
     from ombud_reports.as_json import from_json, to_json
     from ombud_reports.as_pdf import to_pdf
@@ -63,6 +64,7 @@ __all__ = [
     "answers_below",
     "ask",
     "entry_of",
+    "explain",
     "from_json",
     "kind_of",
     "kinds",
@@ -93,6 +95,8 @@ _MEMBERS = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "explain":
+        return import_module("ombud_reports.explain")
     if name in _MEMBERS:
         return getattr(import_module(f"ombud_reports.{_MEMBERS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,6 +49,7 @@ BUILDERS: Final[Mapping[str, str]] = MappingProxyType(
         "ai-act": "ombud_reports.ai_act.document",
         "card": "ombud_reports.card",
         "incident": "ombud_reports.incident",
+        "explain": "ombud_reports.explain",
         "operations": "ombud_reports.operations",
     }
 )

@@ -37,6 +37,7 @@ def test_face() -> None:
         "answers_below",
         "ask",
         "entry_of",
+        "explain",
         "from_json",
         "kind_of",
         "kinds",

@@ -22,6 +22,7 @@ from ombud_gateway.doors import metadata as md
 from ombud_gateway.doors.answers import AnswerReader
 from ombud_gateway.doors.kserve_stream import converse
 from ombud_gateway.doors.methods import METHODS, SERVICE, Method, canonical
+from ombud_gateway.doors.stack import Stacks, explains
 from ombud_gateway.doors.tensors import REGION, Layouts, request_tensors
 from ombud_gateway.doors.unary import answer
 from ombud_gateway.errors import Invalid, Refusal, TooLarge
@@ -47,6 +48,7 @@ class KServeDoor(grpc.GenericRpcHandler):
         self._most = message_bytes
         self._tls = tls
         self._layouts = Layouts("raw_input_contents", request_tensors)
+        self._stacks = Stacks()
         self._answers = AnswerReader()
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             f"/{SERVICE}/{name}": grpc.stream_stream_rpc_method_handler(self._stream)
@@ -98,13 +100,16 @@ class KServeDoor(grpc.GenericRpcHandler):
         metadata = dict(entries)
         problem: Refusal | None = None
         request: Any = None
-        state, resume, digest = Correlation(), "", ""
+        state, resume, digest, explained = Correlation(), "", "", ""
+        explanation = False
         reply_when: ReplyWhen = DURABLE
         try:
             state = md.correlation(metadata)
             resume = md.text(metadata, "ombud-resume")
             digest = md.text(metadata, "ombud-declared-digest")
             reply_when = md.reply_when(metadata)
+            explanation = explains(metadata)
+            explained = md.text(metadata, "ombud-explains")
             if len(body) > self._most:
                 raise TooLarge("TOO_LARGE", f"request has {len(body)} bytes, at most {self._most} are taken")
             request = method.parse(body)
@@ -120,18 +125,24 @@ class KServeDoor(grpc.GenericRpcHandler):
         upstream = entry.upstream if entry else self._upstream
         infers = request is not None and method.request is wire.ModelInferRequest
         tensors: Sequence[Tensor] | None = None
+        cases: Sequence[Sequence[Tensor]] = ()
+        if explanation and problem is None and method.name != "ModelInfer":
+            problem = Invalid("METADATA", "metadata ombud-purpose: explanation belongs to ModelInfer alone")
         if infers and problem is None:
             try:
                 tensors = self._layouts.tensors(request)
+                if explanation:
+                    cases, tensors = self._stacks.cases(tensors), None
             except TensorInvalid as error:
                 problem = error
+        action = "explain" if cases else method.action(request if request is not None else method.request())
         remaining = context.time_remaining()
         return Call(
             id=decision,
             received=received,
             door="kserve-grpc",
             method=method.name,
-            action=method.action(request) if request is not None else method.action(method.request()),
+            action=action,
             resource=Uid("Model", model) if model else Uid("Upstream", upstream),
             upstream=upstream,
             body=body,
@@ -140,6 +151,9 @@ class KServeDoor(grpc.GenericRpcHandler):
             model=model,
             model_version=version,
             tensors=tensors,
+            cases=cases,
+            explained=explained if cases else "",
+            context={"cases": len(cases), "decision": explained, "model_version": version} if cases else {},
             shared_memory=infers and _uses_shared_memory(request, tensors or ()),
             declared_digest=digest,
             requested_outputs=_requested(request) if infers else frozenset(),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -15,16 +16,19 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2 as wire
 
-from ombud_gateway.call import Answer, Call, Description, Passage
+from ombud_gateway.call import Answer, Call, Description, Metadata, Passage
 from ombud_gateway.coverage import Counted
 from ombud_gateway.errors import GRPC_CODES, UpstreamFailed
 from ombud_gateway.hops import passed_on
-from ombud_gateway.http2 import Channel
+from ombud_gateway.http2 import Channel, Reply
+from ombud_gateway.upstreams.cases import joined, requests
 
 _LOG = logging.getLogger(__name__)
 _SERVICE = "/inference.GRPCInferenceService/"
 _DESCRIPTIONS = 1024
 _FRESH_SECONDS = 60.0
+_CASES_UNDER_WAY = 32
+"""Requests that one explanation has at the model server at a time."""
 _MAY_QUOTE_CODE = {GRPC_CODES.index("INTERNAL"), GRPC_CODES.index("UNKNOWN")}
 _HAS_NONE = {GRPC_CODES.index("UNIMPLEMENTED"), GRPC_CODES.index("NOT_FOUND")}
 _KNOWS_NO_SUCH = {GRPC_CODES.index("NOT_FOUND"), GRPC_CODES.index("INVALID_ARGUMENT")}
@@ -60,15 +64,29 @@ class KServeUpstream:
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
         """Send one request; raise `UpstreamFailed` with the upstream's own status."""
+        if call.cases:
+            return await self._forward_cases(call, passage)
         if call.method in {"RepositoryModelLoad", "RepositoryModelUnload"}:
             self._descriptions.clear()
-        try:
-            reply = await self._channel.unary(
-                _SERVICE + call.method, call.body, metadata=passage.metadata, seconds=self._left(call)
-            )
-        except UpstreamFailed as error:
-            raise _told(error) from error
+        reply = await self._ask(call.method, call.body, self._left(call), passage.metadata)
         return Answer(reply.body, passed_on(reply.initial), passed_on(reply.trailing))
+
+    async def _forward_cases(self, call: Call, passage: Passage) -> Answer:
+        """Put each case of an explanation to the model; what one of them fails with is the answer to all."""
+        max_batch = (await self.describe(call.model, call.model_version)).max_batch
+        places = asyncio.Semaphore(_CASES_UNDER_WAY)
+
+        async def ask(body: bytes) -> bytes:
+            async with places:
+                return (await self._ask(call.method, body, self._left(call), passage.metadata)).body
+
+        asked = [asyncio.ensure_future(ask(body)) for body in requests(call.body, call.cases, max_batch)]
+        try:
+            answers = await asyncio.gather(*asked)
+        finally:
+            for task in asked:
+                task.cancel()
+        return Answer(joined(answers, batched=max_batch > 0))
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Send one request on a stream of its own and yield its answers as they come."""
@@ -95,9 +113,7 @@ class KServeUpstream:
             return known[1]
         request = wire.ModelConfigRequest(name=model, version=version)
         try:
-            reply = await self._channel.unary(
-                _SERVICE + "ModelConfig", request.SerializeToString(), seconds=self._timeout
-            )
+            reply = await self._ask("ModelConfig", request.SerializeToString(), self._timeout)
         except UpstreamFailed as error:
             if error.code in _HAS_NONE:
                 return self._keep(key, _NOT_SUPPLIED)
@@ -105,7 +121,8 @@ class KServeUpstream:
             return Description("unavailable", decoupled=False)
         config = wire.ModelConfigResponse.FromString(reply.body).config
         digest = hashlib.sha256(config.SerializeToString(deterministic=True)).hexdigest()
-        return self._keep(key, Description(digest, config.model_transaction_policy.decoupled))
+        decoupled = config.model_transaction_policy.decoupled
+        return self._keep(key, Description(digest, decoupled, config.max_batch_size))
 
     async def counted(self, model: str) -> tuple[Counted, ...]:
         """Return what the server counted of each version of a model since it started; none if it has none.
@@ -115,13 +132,11 @@ class KServeUpstream:
         request = wire.ModelStatisticsRequest(name=model)
         seconds = min(self._timeout, _COUNT_SECONDS)
         try:
-            reply = await self._channel.unary(
-                _SERVICE + "ModelStatistics", request.SerializeToString(), seconds=seconds
-            )
+            reply = await self._ask("ModelStatistics", request.SerializeToString(), seconds)
         except UpstreamFailed as error:
             if error.code in _KNOWS_NO_SUCH:
                 return ()
-            raise _told(error) from error
+            raise
         found = wire.ModelStatisticsResponse.FromString(reply.body).model_stats
         return tuple(
             Counted(
@@ -139,6 +154,12 @@ class KServeUpstream:
         """Close the channels."""
         await self._channel.close()
         await self._streams.close()
+
+    async def _ask(self, method: str, body: bytes, seconds: float, metadata: Metadata = ()) -> Reply:
+        try:
+            return await self._channel.unary(_SERVICE + method, body, metadata=metadata, seconds=seconds)
+        except UpstreamFailed as error:
+            raise _told(error) from error
 
     def _keep(self, key: tuple[str, str], description: Description) -> Description:
         self._descriptions[key] = (self._clock() + _FRESH_SECONDS, description)
