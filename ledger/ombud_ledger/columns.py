@@ -181,6 +181,7 @@ DERIVED: Final = MappingProxyType(
         "chain": "chain value; 32 bytes",
         "record": "the record: the bytes that were hashed, canonical JSON",
         "facts": "the facts, canonical JSON; NULL once erased",
+        "erased": "whether the facts were erased",
     }
 )
 """What the views' other columns are."""

@@ -3,6 +3,7 @@
 """SQL over sealed and hot entries: DuckDB views, read-only, shut in before a caller's first statement."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import pyarrow as pa
 
-from ombud_ledger.as_of import match_logs
+from ombud_ledger.as_of import check_heads, match_logs, newest_notes
 from ombud_ledger.columns import COLUMNS, DERIVED
-from ombud_ledger.errors import LedgerUnreadable, QueryRefused
+from ombud_ledger.entry import Head
+from ombud_ledger.errors import LedgerUnreadable, ObjectMissing, QueryRefused
 from ombud_ledger.exported import exported
 from ombud_ledger.layout import log_names
 from ombud_ledger.place import Place, at_place
@@ -52,18 +54,25 @@ class Query:
         *,
         timeout: float | None = None,
         as_of: Mapping[str, Checkpoint] = MappingProxyType({}),
+        notes: Mapping[str, bytes] = MappingProxyType({}),
         left_out: Sequence[str] = (),
         pruned: Mapping[str, int] = MappingProxyType({}),
         export: Sequence[str] = (),
+        place: Place | None = None,
+        opened: ExitStack | None = None,
     ) -> None:
         self.as_of = as_of
         """By log, the checkpoint that the views stop at; empty if they show all there is."""
+        self.notes = notes
+        """The same checkpoints as they are signed."""
         self.left_out = left_out
         """Logs that are not shown, having no checkpoint where others have one."""
         self.pruned = pruned
         """By log, the number before which all entries were pruned by declaration."""
         self.export = export
         """Of an evidence folder: what it is, in words, a line each."""
+        self._place = place
+        self._opened = opened or ExitStack()
         self._db = db
         self._watchdog = Watchdog(db.interrupt, timeout)
 
@@ -106,10 +115,20 @@ class Query:
             raise QueryRefused("the statement has no rows to read")
         return reader.schema, _batches(reader)
 
+    def kept(self, digest: str) -> bytes:
+        """Return what is kept under a digest: a system file, a contract, a bundle.
+
+        Raises ObjectMissing, LedgerBroken.
+        """
+        if self._place is None:
+            raise ObjectMissing(f"object {digest[:80]}: nothing is kept here")
+        return self._place.object(digest)
+
     def close(self) -> None:
-        """Let DuckDB go."""
+        """Let DuckDB go, and what was fetched."""
         self._watchdog.rest()
         self._db.close()
+        self._opened.close()
 
     def __enter__(self) -> "Query":
         return self
@@ -126,6 +145,8 @@ def connect(
     threads: int = 2,
     timeout: float | None = None,
     as_of: Iterable[bytes] = (),
+    heads: Mapping[str, Head] = MappingProxyType({}),
+    published: bool = False,
 ) -> Query:
     """Open the ledger under `root` (all logs, or one) for SQL. The hot tail is read once, now.
 
@@ -133,32 +154,52 @@ def connect(
 
     `memory` bounds DuckDB, `timeout`, in seconds, each statement with the fetching of its rows.
     `as_of` are signed checkpoints: the views then show exactly the entries these cover, and the logs without
-    one are left out. Their logs are held to them; whose signatures they bear is not looked at.
+    one are left out. Their logs are held to them; whose signatures they bear is not looked at. `heads` does
+    the same by log, for logs that publish no checkpoint. With `published`, and neither, each log is read as
+    of the newest checkpoint it published; those that publish none are shown as they are.
     Raises LedgerUnreadable if there is no log, or one cannot be read; NotProven if one does
     not extend its checkpoint; duckdb.OutOfMemoryException if the views alone take more than `memory`.
     """
     notes = list(as_of)
-    # Of pruned entries that a checkpoint covers, tiles have the hashes.
-    with at_place(root, log, proofs=bool(notes)) as place:
+    with ExitStack() as stack:
+        # Of pruned entries that a checkpoint covers, tiles have the hashes; objects come with them.
+        place = stack.enter_context(at_place(root, log, proofs=bool(notes or heads or published)))
         names = [name for name in log_names(place.root) if log in (None, name)]
         if not names:
             raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
+        others = published and not notes and not heads
+        signed = match_logs(place, names, newest_notes(place, names) if others else notes)
+        check_heads(names, heads, signed)
+        bounds: dict[str, Checkpoint | Head] = {name: each for name, (each, _) in signed.items()}
+        bounds.update(heads)
+        shown = [name for name in names if name in bounds or others or not bounds]
         config = {"memory_limit": memory, "threads": threads, "temp_directory": ""}
-        return _connect(place, names, config, timeout, notes)
+        db, begins = _open(place, {name: bounds.get(name) for name in shown}, config)
+        stack.callback(db.close)
+        evidence = exported(place.root)
+        return Query(
+            db,
+            timeout=timeout,
+            as_of={name: each for name, (each, _) in signed.items()},
+            notes={name: note for name, (_, note) in signed.items()},
+            left_out=[name for name in names if name not in shown],
+            pruned=begins,
+            export=evidence.tell() if evidence else (),
+            place=place,
+            opened=stack.pop_all(),
+        )
 
 
-def _connect(
-    place: Place, names: list[str], config: dict[str, Any], timeout: float | None, as_of: Iterable[bytes]
-) -> Query:
-    evidence = exported(place.root)
+def _open(
+    place: Place, shown: Mapping[str, Checkpoint | Head | None], config: dict[str, Any]
+) -> tuple[duckdb.DuckDBPyConnection, dict[str, int]]:
+    """Return DuckDB with the views, shut in, and by log the number before which all entries were pruned."""
     db = duckdb.connect(":memory:", config=config)
     try:
         # 1. Collect what there is: sealed files by path, hot rows as Arrow tables.
         sources = Sources(place)
-        checkpoints = match_logs(place, names, as_of)
-        shown = [name for name in names if name in checkpoints or not checkpoints]
-        for name in shown:
-            sources.add(name, checkpoints.get(name))
+        for name, bound in shown.items():
+            sources.add(name, bound)
         # 2. Shut DuckDB in: of all files, the sealed ones of this ledger alone, and no extension.
         paths = ", ".join(sql_text(str(path)) for path in sources.paths)
         db.execute("SET python_enable_replacements = false")
@@ -180,10 +221,7 @@ def _connect(
     except BaseException:
         db.close()
         raise
-    left_out = [name for name in names if name not in shown]
-    pruned = {log: begins for log, begins in sources.begins.items() if begins}
-    export = evidence.tell() if evidence else ()
-    return Query(db, timeout=timeout, as_of=checkpoints, left_out=left_out, pruned=pruned, export=export)
+    return db, {log: begins for log, begins in sources.begins.items() if begins}
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

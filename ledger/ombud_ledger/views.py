@@ -12,9 +12,10 @@ import duckdb
 import pyarrow as pa
 
 from ombud_ledger import tables
-from ombud_ledger.as_of import demand
+from ombud_ledger.as_of import chain_before, demand, demand_head
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.columns import COLUMNS
+from ombud_ledger.entry import Head
 from ombud_ledger.facts import contract_columns
 from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
@@ -41,18 +42,23 @@ class Sources:
         self._facts: dict[str, list[str]] = {}
         self._tables: dict[str, Any] = {}  # Arrow tables, and datasets of what is read where it lies
 
-    def add(self, log: str, checkpoint: Checkpoint | None = None) -> None:
-        """Add a log; given a checkpoint, no entry but those it covers. Raises NotProven, LedgerUnreadable."""
+    def add(self, log: str, bound: Checkpoint | Head | None = None) -> None:
+        """Add a log; given a checkpoint or a head, no entry but those it covers.
+
+        Raises NotProven, LedgerUnreadable.
+        """
         layout = self._place.layout(log)
-        end = None if checkpoint is None else checkpoint.size
+        end = None if bound is None else bound.size
         with snapshot(layout) as shot:
             first = shot.entries[0].first if shot.entries else shot.begins
             prune = newest_prune(layout) if first else None
             if first and prune is not None:
                 self.begins[log] = min(first, prune.before)
-            if checkpoint is not None:
-                begins = self.begins.get(log, 0)
-                demand(shot, log, checkpoint, Pub(layout.pub), begins)
+            begins = self.begins.get(log, 0)
+            if isinstance(bound, Checkpoint):
+                demand(shot, log, bound, Pub(layout.pub), begins)
+            elif bound is not None:
+                demand_head(shot, log, bound, chain_before(layout, begins), begins)
             self._add_sealed(self._entries, log, _before(end, shot.entries), end)
             sealed_facts = _before(end, shot.facts)
             for contract in sorted({file.path.parent.name for file in sealed_facts}):
@@ -111,10 +117,12 @@ class Sources:
         _view(db, "calls", "SELECT * FROM entries WHERE kind IN ('decision', 'intent')")
         every = []
         for contract, parts in self._facts.items():
-            name = f"facts_{contract}"
-            _view(db, name, f"SELECT * EXCLUDE (salt) FROM ({' UNION ALL BY NAME '.join(parts)})")  # noqa: S608
-            every.append(f"SELECT log, seq, {sql_text(contract)} AS contract, facts FROM {name}")  # noqa: S608
-        none = "SELECT '' AS log, 0::BIGINT AS seq, '' AS contract, '' AS facts WHERE false"
+            united = f"({' UNION ALL BY NAME '.join(parts)})"
+            _view(db, f"facts_{contract}", f"SELECT * EXCLUDE (salt) FROM {united}")  # noqa: S608
+            # Salt goes with the facts, and is quicker to look at.
+            columns = f"log, seq, {sql_text(contract)} AS contract, facts, salt IS NULL AS erased"
+            every.append(f"SELECT {columns} FROM {united}")  # noqa: S608
+        none = "SELECT '' AS log, 0::BIGINT AS seq, '' AS contract, '' AS facts, true AS erased WHERE false"
         _view(db, "facts", " UNION ALL ".join(every) or none)
         self._system_views(db)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from textwrap import dedent
 from typing import Any
 
 from ombud_ledger import query
@@ -45,6 +46,7 @@ class Reading:
         Raises what `Query.execute` raises; ValueError where another statement has the name.
         """
         known = {"system": self.system, "begin": self.window.begin, "end": self.window.end, **parameters}
+        sql = dedent(sql).strip()
         named = self.ledger.parameters(sql)
         source = Source(name, sql, {key: as_text(known[key]) for key in sorted(named)})
         if self._sources.setdefault(name, source) != source:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 Scalar = str | int | float | bool | None
+Recorded = Scalar | tuple[Scalar, ...]
 
 
 def as_text(value: str | float | datetime) -> str:
@@ -157,11 +158,15 @@ class Report:
     title: str
     system: str
     window: Window
-    options: Mapping[str, Scalar | tuple[Scalar, ...]]
+    options: Mapping[str, Recorded]
     """All else that the figures depend on: thresholds, seed, reference window."""
     basis: tuple[LogBasis, ...]
     sections: tuple[Section, ...]
     sources: tuple[Source, ...]
+    by: str = ""
+    """Who had it made."""
+    draft: bool = False
+    """Whether no entry of the ledger tells of it."""
 
     def figures(self) -> Iterator[Figure]:
         """Yield every figure, in the order of the page."""

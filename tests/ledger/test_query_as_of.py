@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ledger import samples
-from ombud_ledger import LedgerUnreadable, NotProven, query
+from ombud_ledger import Head, LedgerUnreadable, NotProven, ObjectMissing, query
 from ombud_ledger.hashing import LEAF
 from ombud_ledger.layout import log_layout
 from ombud_ledger.records import whole_stretch
@@ -92,3 +92,42 @@ def test_a_missing_segment_is_refused(tmp_path: Path) -> None:
     sorted(tmp_path.glob("logs/*/entries/*.parquet"))[1].unlink()
     with pytest.raises((LedgerUnreadable, NotProven)):
         query.connect(tmp_path, as_of=[note])
+
+
+def head_of(root: Path, size: int, log: str = "r-0") -> Head:
+    """The head of a log's first entries."""
+    *_, last = whole_stretch(log_layout(root, log), 0, size)
+    return Head(size, last.chain)
+
+
+@pytest.mark.parametrize("size", [1, 8, 9, 15, 17])
+def test_the_views_show_what_a_head_covers(root: Path, size: int) -> None:
+    """A log without checkpoints is read as of a size and the chain value there."""
+    head = head_of(root, size)
+    with query.connect(root) as sql:
+        entries = sql.execute("FROM entries WHERE seq < ? ORDER BY ALL", [size]).fetchall()
+    with query.connect(root, heads={"r-0": head}) as sql:
+        assert sql.execute("FROM entries ORDER BY ALL").fetchall() == entries
+        assert sql.heads() == [("r-0", size, head.chain.hex())]
+        assert sql.left_out == []
+
+
+def test_a_log_that_does_not_lead_to_the_head_is_refused(root: Path) -> None:
+    """Another chain value, more entries than there are, another log, or a checkpoint beside it."""
+    size, chain = head_of(root, 9)
+    for heads, notes, reason in [
+        ({"r-0": Head(size, bytes(32))}, [], "its first 9 entries lead to"),
+        ({"r-0": Head(99, chain)}, [], "the head is of 99"),
+        ({"r-1": Head(size, chain)}, [], "the logs here are r-0"),
+        ({"r-0": Head(size, chain)}, [checkpoint_of(root, 9)], "a checkpoint and a head"),
+    ]:
+        with pytest.raises(NotProven, match=re.escape(reason)):
+            query.connect(root, as_of=notes, heads=heads)
+
+
+def test_as_published(root: Path) -> None:
+    """A log that publishes nothing is shown as it is; what is kept under a digest is there."""
+    with query.connect(root, published=True) as sql:
+        assert (sql.as_of, sql.left_out) == ({}, [])
+        with pytest.raises(ObjectMissing):
+            sql.kept("0" * 64)

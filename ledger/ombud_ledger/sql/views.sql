@@ -10,5 +10,5 @@ CREATE VIEW decisions AS SELECT * FROM entries WHERE kind = 'decision';
 CREATE VIEW calls AS SELECT * FROM entries WHERE kind IN ('decision', 'intent');
 CREATE VIEW reviews AS SELECT * FROM entries WHERE kind = 'review';
 CREATE VIEW facts AS
-SELECT regexp_extract(filename, 'logs/([^/]+)/', 1) AS log, seq, facts
+SELECT regexp_extract(filename, 'logs/([^/]+)/', 1) AS log, seq, facts, salt IS NULL AS erased
 FROM read_parquet('logs/*/facts/*/*.parquet', filename = true, union_by_name = true);
