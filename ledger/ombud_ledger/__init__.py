@@ -9,7 +9,7 @@ that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptogr
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ombud_ledger import retention
+from ombud_ledger import labels, retention
 from ombud_ledger.account import Completeness, Finding, LogAccount, Verification
 from ombud_ledger.entry import Head, Position
 from ombud_ledger.errors import (
@@ -92,6 +92,7 @@ __all__ = [
     "audit_sql",
     "export",
     "keys",
+    "labels",
     "origins",
     "pruning",
     "query",

@@ -16,6 +16,7 @@ from ombud_ledger.columns import COLUMNS, DERIVED
 from ombud_ledger.entry import Head
 from ombud_ledger.errors import LedgerUnreadable, ObjectMissing, QueryRefused
 from ombud_ledger.exported import exported
+from ombud_ledger.labels import ABOUT
 from ombud_ledger.layout import log_names
 from ombud_ledger.place import Place, at_place
 from ombud_ledger.statement import check_names, check_statement
@@ -37,15 +38,15 @@ _HEADS: Final = """
 SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
 FROM entries GROUP BY log ORDER BY log
 """
-_ABOUT: Final = {**{each.name: each.about for each in COLUMNS}, **DERIVED}
+_ABOUT: Final = {**{each.name: each.about for each in COLUMNS}, **DERIVED, **ABOUT}
 
 
 class Query:
     """A read-only DuckDB over a ledger. Make it with `connect`; close it, or use it in a `with`.
 
     Views: `entries`, one per kind (`decisions`, `reviews`, ...), `calls` (decisions and intents), `facts`,
-    and
-    `facts_<contract16>` and `facts_<system>` with the contract's typed columns. `ts` is TIMESTAMP in UTC.
+    and `facts_<contract16>` and `facts_<system>` with the contract's typed columns; `newest_labels`, what
+    holds of each decision, and `label_values`. `ts` is TIMESTAMP in UTC.
     """
 
     def __init__(

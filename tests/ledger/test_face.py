@@ -53,6 +53,7 @@ def test_face_is_pinned() -> None:
         "audit_sql",
         "export",
         "keys",
+        "labels",
         "origins",
         "pruning",
         "query",
