@@ -66,7 +66,9 @@ def contract() -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-def features(rows: int, shifted: np.ndarray[Any, np.dtype[np.bool_]], chance: np.random.Generator) -> pa.Table:
+def features(
+    rows: int, shifted: np.ndarray[Any, np.dtype[np.bool_]], chance: np.random.Generator
+) -> pa.Table:
     """Return features and outputs; `shifted` says of each row whether it comes after the middle."""
     columns: dict[str, Any] = {}
     for at, name in enumerate(NUMBERS):
@@ -87,7 +89,9 @@ def _draw(values: list[str], rows: int, chance: np.random.Generator) -> pa.Array
 
 
 def _texts(values: Any, codes: Any) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(list(values))).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(list(values))).cast(
+        pa.string()
+    )
 
 
 def write_ledger(root: Path, decisions: int) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ombud_reports.known import Known
 from ombud_reports.reading import Reading
 
 _COLUMN_TYPES = {"double": "decimal", "bigint": "integer", "boolean": "boolean", "varchar": "string"}
-_IN_FORCE = """
+_TYPED = """
 SELECT facts_contract AS contract, count(*) AS calls, max(ts) AS last
 FROM entries
 WHERE system = $system AND action = 'infer' AND kind IN ('decision', 'intent', 'outcome')
@@ -45,7 +46,7 @@ class Contract:
     digest: str
     fields: tuple[Field, ...]
     others: int = 0
-    """How many other contracts typed calls of the system before: their fields count where names agree."""
+    """How many other contracts typed calls before the window's end: their fields count where names agree."""
 
     def of_role(self, *roles: str) -> tuple[Field, ...]:
         """Return the fields of these roles."""
@@ -56,18 +57,20 @@ class Contract:
         return next((field for field in self.fields if field.name == name), None)
 
 
-def contract_of(reading: Reading) -> Contract:
-    """Return the newest contract that typed a call before the window's end; one without fields if none did.
+def contract_of(reading: Reading, said: Known) -> Contract:
+    """Return the contract that was declared, or else typed the newest call; one without fields if none did.
 
-    A field is left out if the ledger has no column of it, or if it identifies a person.
+    A field is left out if the ledger has no column of it, or if it identifies a person. Raises what
+    `Reading.ask` and `Query.kept` raise.
     """
-    found = reading.ask("contracts", _IN_FORCE)
-    if not found:
-        return Contract("", ())
-    digest = str(found[0]["contract"])
+    found = [str(row["contract"]) for row in reading.ask("contracts", _TYPED)]
+    digest, document = said.contract_digest, said.contract
+    if not document and found:
+        digest = found[0]
+        document = json.loads(reading.ledger.kept(digest))
     kept = columns_of(reading)
-    fields = parse(reading.ledger.kept(digest))
-    return Contract(digest, tuple(each for each in fields if each.name in kept), len(found) - 1)
+    fields = tuple(each for each in parse(document) if each.name in kept)
+    return Contract(digest, fields, len(set(found) - {digest}))
 
 
 def columns_of(reading: Reading) -> frozenset[str]:
@@ -81,10 +84,9 @@ def facts_view(system: str) -> str:
     return f"facts_{system}"
 
 
-def parse(document: bytes) -> tuple[Field, ...]:
-    """Return the fields of a contract object, without those that identify a person."""
-    content = json.loads(document)
-    columns = {str(each["name"]): str(each["type"]) for each in content["columns"]}
+def parse(content: Mapping[str, Any]) -> tuple[Field, ...]:
+    """Return the fields of a contract object, in its columns' order, without those that identify a person."""
+    columns = {str(each["name"]): str(each["type"]) for each in content.get("columns", ())}
     said: dict[str, Field] = {}
     sides: tuple[tuple[Literal["input", "output"], str], ...] = (("input", "inputs"), ("output", "outputs"))
     for side, key in sides:

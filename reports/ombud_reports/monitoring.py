@@ -11,19 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any
 
-import yaml
-
-from ombud_ledger import LedgerError
-from ombud_reports.reading import Reading
 from ombud_reports.result import Table
-
-_DECLARED = """
-SELECT digest FROM systems WHERE system = $system AND event = 'declared' AND ts < $end::TIMESTAMP
-ORDER BY ts DESC, log, seq DESC LIMIT 1
-"""
-_MOST: Final = 1 << 20
 
 
 def _said(section: str, key: str, default: float, about: str) -> Any:
@@ -65,27 +55,8 @@ class Monitoring:
         return Table("Thresholds and least counts", ("What", "Value", "From"), tuple(rows))
 
 
-def monitoring_of(reading: Reading) -> Monitoring:
-    """Return what the newest file of the system before the window's end says."""
-    found = reading.ask("system_file", _DECLARED)
-    if not found or not found[0]["digest"]:
-        return Monitoring()
-    try:
-        kept = reading.ledger.kept(str(found[0]["digest"]))
-    except LedgerError:  # an evidence folder without it: the defaults are shown as such
-        return Monitoring()
-    return parse(kept)
-
-
-def parse(file: bytes) -> Monitoring:
+def parse(said: Mapping[str, Any]) -> Monitoring:
     """Read the `monitoring` of a system's file; what is not of its form counts as not said."""
-    if len(file) > _MOST:
-        return Monitoring()
-    try:
-        content = yaml.safe_load(file)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return Monitoring()
-    said = _table(content, "monitoring")
     found: dict[str, float] = {}
     for each in fields(Monitoring):
         section, key = each.metadata.get("section"), each.metadata.get("key")
@@ -103,6 +74,6 @@ def text_of(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _table(content: Any, key: str) -> Mapping[str, Any]:
-    found = content.get(key) if isinstance(content, dict) else None
-    return found if isinstance(found, dict) else {}
+def _table(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = said.get(key)
+    return found if isinstance(found, Mapping) else {}

@@ -9,16 +9,20 @@ stretch of its numbers. So no table grows with the calls, only with what is unus
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
 
 from ombud_reports.contract import facts_view
 from ombud_reports.identifiers import quoted
 from ombud_reports.reading import Reading
 
-INPUTS = "\"@kind\" <> 'outcome'"
+INPUTS = "\"@kind\" IS DISTINCT FROM 'outcome'"
 """Rows that hold what a call asked: of its decision or intent. Its outcome repeats it."""
-OUTPUTS = "\"@kind\" <> 'intent'"
+OUTPUTS = "\"@kind\" IS DISTINCT FROM 'intent'"
 """Rows that hold what a call was answered: of its decision or outcome."""
 IN_WINDOWS = """(ts >= $reference_from::TIMESTAMP AND ts < $reference_to::TIMESTAMP
         OR ts >= $current_from::TIMESTAMP AND ts < $current_to::TIMESTAMP)"""
@@ -43,20 +47,13 @@ class Windows:
         }
 
 
-def calls_with(reading: Reading) -> str:
-    """Return the WITH that makes `calls_of`: facts of both windows, and `"@kind"`, `"@current"`, `"@day"`, ...
-
-    Parameters: `system`, those of `Windows`, `version` (the most used), `attempts` (the highest that counts).
-    No column of a contract has a name with @ in it.
-    """
-    return f"""
-WITH stretches AS (
+_STRETCHES = f"""
     SELECT log, seq // 4096 AS block, CAST(ts AS DATE) AS day, ts >= $current_from::TIMESTAMP
            AND ts < $current_to::TIMESTAMP AS current, min(seq) AS first, max(seq) AS last
     FROM entries WHERE {IN_WINDOWS}
-    GROUP BY ALL
-), unusual AS (
-    SELECT e.log, e.seq, e.system, e.action, e.kind, e.route, e.model_version,
+    GROUP BY ALL"""  # noqa: S608 - texts of ours
+_UNUSUAL = f"""
+    SELECT e.log, e.seq, e.system, e.action, e.kind, e.route, coalesce(e.model_version, '') AS model_version,
            coalesce(e.attempt, i.attempt, 1) AS attempt
     FROM (
         SELECT * FROM entries
@@ -65,13 +62,54 @@ WITH stretches AS (
                            AND model_version = $version AND coalesce(attempt, 1) <= $attempts::BIGINT
                            AND route IS DISTINCT FROM 'shadow', false)
     ) e
-    LEFT JOIN intents i ON e.kind = 'outcome' AND i.log = e.log AND i.id = e.id
+    LEFT JOIN intents i ON e.kind = 'outcome' AND i.log = e.log AND i.id = e.id"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The facts of both windows' calls: what statements on them begin with, and its parameters."""
+
+    reading: Reading
+    windows: Windows
+    version: str
+    """The most used model version."""
+    attempts: int
+    """The highest attempt that counts."""
+
+    @property
+    def parameters(self) -> dict[str, str | int | datetime]:
+        """Return the parameters of every statement on them."""
+        return {**self.windows.parameters(), "version": self.version, "attempts": self.attempts}
+
+    @property
+    def given(self) -> str:
+        """Return the WITH that makes `calls_of`: facts, and `"@day"`, `"@current"`, `"@kind"`, `"@version"`.
+
+        The last two are NULL for a decision that the most used version answered. No column of a contract has
+        a name with @ in it.
+        """
+        return f"""
+WITH stretches AS ({_STRETCHES}
+), unusual AS ({_UNUSUAL}
 ), calls_of AS (
-    SELECT f.*, s.day AS "@day", s.current AS "@current", coalesce(u.kind, 'decision') AS "@kind",
-           CASE WHEN u.kind IS NULL THEN $version ELSE coalesce(u.model_version, '') END AS "@version"
-    FROM {quoted(facts_view(reading.system))} f
+    SELECT f.*, s.day AS "@day", s.current AS "@current", u.kind AS "@kind", u.model_version AS "@version"
+    FROM {quoted(facts_view(self.reading.system))} f
     JOIN stretches s ON s.log = f.log AND s.block = f.seq // 4096 AND f.seq BETWEEN s.first AND s.last
     LEFT JOIN unusual u ON u.log = f.log AND u.seq = f.seq
     WHERE u.kind IS NULL OR (u.system = $system AND u.action = 'infer' AND u.attempt <= $attempts::BIGINT
           AND u.kind IN ('decision', 'intent', 'outcome') AND u.route IS DISTINCT FROM 'shadow')
 )"""  # noqa: S608 - names are quoted, values are parameters
+
+    def ask(self, name: str, select: str, **parameters: str | float | datetime) -> list[dict[str, Any]]:
+        """Ask a SELECT on `calls_of`. Raises what `Reading.ask` raises."""
+        self._hold()
+        return self.reading.ask(name, f"{self.given}\n{select}", **self.parameters, **parameters)
+
+    def batches(self, name: str, select: str) -> Iterator[pa.RecordBatch]:
+        """Read a SELECT on `calls_of`. Raises what `Reading.batches` raises."""
+        self._hold()
+        return self.reading.batches(name, f"{self.given}\n{select}", **self.parameters)
+
+    def _hold(self) -> None:
+        self.reading.hold("stretches", _STRETCHES, **self.parameters)
+        self.reading.hold("unusual", _UNUSUAL, **self.parameters)

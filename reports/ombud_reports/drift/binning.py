@@ -40,22 +40,15 @@ def equal_width(pair: Pair, rule: str) -> Numbers:
     else:
         least, most = float(pair.points[0]), float(pair.points[-1])
         values = pair.points
-        counts = _each_once(pair.points, below)
     if least == most:
         return np.array([least - 0.5, most + 0.5])
     n = int(below[-1])
     width = (most - least) / (math.log2(n) + 1)
     if rule == "doane":
         width = _doane(values, counts, n, most - least)
-    return np.linspace(least, most, math.ceil((most - least) / width) + 1) if width else np.array([least, most])
-
-
-def _each_once(points: Numbers, below: Counts) -> Counts:
-    """Return how often each point stands for a row: one that repeats has all its rows at its first place."""
-    first = np.concatenate(([True], np.diff(points) > 0))
-    counts = np.zeros(len(points), np.int64)
-    counts[first] = np.diff(np.concatenate(([0], below[first])))
-    return counts
+    return (
+        np.linspace(least, most, math.ceil((most - least) / width) + 1) if width else np.array([least, most])
+    )
 
 
 def _doane(values: Numbers, counts: Counts, n: int, spread: float) -> float:

@@ -9,7 +9,6 @@ exact at the points; in between, bins leave room for an error, and `Distance` bo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +29,13 @@ class Distance:
 class Pair:
     """How many rows of reference and current window are at most each point.
 
-    `points` ascend, and may repeat. `floor` is no larger than any value. `width` is that of a bin, or 0 where
-    the points are all the values there are. `mean` and `deviation` (divisor n) are of the reference.
+    `points` ascend. `width` is that of a bin, or 0 where the points are all the values there
+    are. `mean` and `deviation` (divisor n) are of the reference.
     """
 
     points: Numbers
     reference: Counts
     current: Counts
-    floor: float
     mean: float
     deviation: float
     current_mean: float
@@ -98,13 +96,16 @@ def exact(reference: Numbers, current: Numbers) -> Pair:
     """Return the pair of two samples, each of at least one finite value. Sorts both where they lie."""
     reference.sort()
     current.sort()
-    points = np.concatenate((reference, current))
-    points.sort(kind="stable")  # two runs, merged
+    both = np.concatenate((reference, current))
+    order = np.argsort(both, kind="stable")  # two runs, merged
+    points = both[order]
+    last = np.concatenate((points[1:] != points[:-1], [True]))  # of those that are equal
+    below = np.cumsum(order < len(reference))[last]
+    points = points[last]
     return Pair(
         points,
-        np.searchsorted(reference, points, side="right").astype(np.int64),
-        np.searchsorted(current, points, side="right").astype(np.int64),
-        floor=float(points[0]),
+        below,
+        np.flatnonzero(last) + 1 - below,
         mean=float(np.mean(reference)),
         deviation=float(np.std(reference)),
         current_mean=float(np.mean(current)),
@@ -114,8 +115,9 @@ def exact(reference: Numbers, current: Numbers) -> Pair:
 class Bins:
     """A pair that is filled batch by batch, in bins (a, b] of equal width from `least` to `most`."""
 
-    def __init__(self, least: float, most: float, bins: int) -> None:
-        self._least, self._bins = least, bins
+    def __init__(self, least: float, most: float, bins: int, *, whole: bool = False) -> None:
+        """With `whole`, each bin holds one whole number, its upper end, and nothing is lost."""
+        self._least, self._bins, self._whole = least, bins, whole
         # Halved first: the range of two finite numbers may itself be none.
         self._width = max((most / 2 - least / 2) / bins * 2, np.finfo(np.float64).tiny)
         self._counts = np.zeros((2, bins), np.int64)
@@ -142,15 +144,8 @@ class Bins:
             self._least + self._width * np.arange(1, self._bins + 1),
             below[0],
             below[1],
-            floor=self._least,
             mean=self._middle + float(means[0]),
             deviation=float(deviations[0]),
             current_mean=self._middle + float(means[1]),
-            width=self._width,
+            width=0.0 if self._whole else float(self._width),
         )
-
-
-def finite(values: Any) -> Numbers:
-    """Return an Arrow column's values as numbers, those that are there and finite."""
-    found: Numbers = np.asarray(values.drop_null().to_numpy(zero_copy_only=False), np.float64)
-    return found[np.isfinite(found)]
