@@ -46,6 +46,7 @@ from ombud_reports.result import Section
 
 BUILDERS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "bias": "ombud_reports.bias",
         "drift": "ombud_reports.drift",
         "operations": "ombud_reports.operations",
     }

@@ -28,15 +28,15 @@ SELECT {_CURRENT}, count(*) FILTER (kind IN ('decision', 'intent')) AS calls,
        count(*) FILTER (kind IN ('decision', 'outcome') AND outcome = 'answered') AS answered,
        count(*) FILTER (facts_contract IS NOT NULL) AS facts
 {_OF_SYSTEM} AND kind IN ('decision', 'intent', 'outcome')
-GROUP BY current"""  # noqa: S608 - texts of ours
+GROUP BY current"""
 _CASES: Final = f"""
 SELECT {_CURRENT}, {{count}} AS cases
 {_OF_SYSTEM} AND kind IN ('decision', 'intent')
-GROUP BY current"""  # noqa: S608 - texts of ours
+GROUP BY current"""
 _VERSIONS: Final = f"""
 SELECT {_CURRENT}, coalesce(model_version, '') AS version, count(*) AS answers
 {_OF_SYSTEM} AND kind IN ('decision', 'outcome') AND model_version IS NOT NULL
-GROUP BY ALL ORDER BY answers DESC, version, current"""  # noqa: S608 - texts of ours
+GROUP BY ALL ORDER BY answers DESC, version, current"""
 _ROWS: Final = (
     ("calls", "Calls", "decisions and intents of `infer`"),
     ("retried", "of these, retried attempts", "attempt above 1, as the caller said"),

@@ -53,13 +53,14 @@ _STRETCHES = f"""
     FROM entries WHERE {IN_WINDOWS}
     GROUP BY ALL"""  # noqa: S608 - texts of ours
 _UNUSUAL = f"""
-    SELECT e.log, e.seq, e.system, e.action, e.kind, e.route, coalesce(e.model_version, '') AS model_version,
-           coalesce(e.attempt, i.attempt, 1) AS attempt
+    SELECT e.log, e.seq, e.id, e.system, e.action, e.kind, e.route, coalesce(e.model_version, '') AS model_version,
+           e.outcome, e.approval, coalesce(e.attempt, i.attempt, 1) AS attempt
     FROM (
         SELECT * FROM entries
         WHERE {IN_WINDOWS} AND facts_contract IS NOT NULL
           AND NOT coalesce(kind = 'decision' AND action = 'infer' AND system = $system
                            AND model_version = $version AND coalesce(attempt, 1) <= $attempts::BIGINT
+                           AND outcome = 'answered' AND approval IS NULL
                            AND route IS DISTINCT FROM 'shadow', false)
     ) e
     LEFT JOIN intents i ON e.kind = 'outcome' AND i.log = e.log AND i.id = e.id"""  # noqa: S608
@@ -83,16 +84,17 @@ class Calls:
 
     @property
     def given(self) -> str:
-        """Return the WITH that makes `calls_of`: facts, and `"@day"`, `"@current"`, `"@kind"`, `"@version"`.
+        """Return the WITH that makes `calls_of`: facts, `"@day"`, `"@current"`, and what is unusual of their entry.
 
-        The last two are NULL for a decision that the most used version answered. No column of a contract has
-        a name with @ in it.
+        The latter is NULL for a decision that the most used version answered. No column of a contract has a
+        name with @ in it.
         """
         return f"""
 WITH stretches AS ({_STRETCHES}
 ), unusual AS ({_UNUSUAL}
 ), calls_of AS (
-    SELECT f.*, s.day AS "@day", s.current AS "@current", u.kind AS "@kind", u.model_version AS "@version"
+    SELECT f.*, s.day AS "@day", s.current AS "@current", u.kind AS "@kind", u.model_version AS "@version",
+           u.id AS "@id", u.outcome AS "@outcome", u.approval AS "@approval"
     FROM {quoted(facts_view(self.reading.system))} f
     JOIN stretches s ON s.log = f.log AND s.block = f.seq // 4096 AND f.seq BETWEEN s.first AND s.last
     LEFT JOIN unusual u ON u.log = f.log AND u.seq = f.seq

@@ -130,7 +130,7 @@ def _measured(
 def _columns(calls: Calls, fields: Sequence[Field], where: str, source: str) -> Any:
     """Yield, batch by batch, which rows are of the current window, and the values of each field."""
     listed = ", ".join(f"{quoted(field.name)}::DOUBLE AS {quoted(field.name)}" for field in fields)
-    for batch in calls.batches(source, f'SELECT "@current", {listed}\nFROM calls_of WHERE {where}'):  # noqa: S608
+    for batch in calls.batches(source, f'SELECT "@current", {listed}\nFROM calls_of WHERE {where}'):
         current = np.asarray(batch.column(0).to_numpy(zero_copy_only=False), bool)
         yield current, [each.to_numpy(zero_copy_only=False) for each in batch.columns[1:]]
 
@@ -141,7 +141,7 @@ def _ranges(calls: Calls, fields: Sequence[Field], where: str, source: str) -> d
         f" max({quoted(field.name)})::DOUBLE AS {quoted(f'{field.name}@most')}"
         for field in fields
     )
-    (row,) = calls.ask(source, f"SELECT {listed}\nFROM calls_of WHERE {where}")  # noqa: S608 - quoted
+    (row,) = calls.ask(source, f"SELECT {listed}\nFROM calls_of WHERE {where}")
     return {
         field.name: (row[f"{field.name}@least"], row[f"{field.name}@most"])
         for field in fields
