@@ -88,7 +88,8 @@ def gaps(reading: Reading) -> Section:
         notices = [Notice(sound)]
     limits = Notice(
         "The ledger shows what passed the gateway, not what bypassed it. Where a checkpoint is named, the"
-        " records were held to it while this report was made; files, columns and facts are held to the records by"
+        " records were held to it while this report was made; files, columns and facts are held to "
+        "the records by"
         " `ombud ledger verify`."
     )
     return Section("Gaps and limits", (*notices, limits, table))

@@ -59,11 +59,10 @@ def parse(said: Mapping[str, Any]) -> Monitoring:
     """Read the `monitoring` of a system's file; what is not of its form counts as not said."""
     found: dict[str, float] = {}
     for each in fields(Monitoring):
-        section, key = each.metadata.get("section"), each.metadata.get("key")
-        value = _table(said, section).get(key) if section else None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if math.isfinite(value) and value >= 0:
-                found[each.name] = float(value)
+        value = _table(said, str(each.metadata.get("section"))).get(str(each.metadata.get("key")))
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and math.isfinite(value) and value >= 0:
+            found[each.name] = float(value)
     values = said.get("favourable")
     favourable = tuple(text_of(each) for each in values) if isinstance(values, list) else ()
     return Monitoring(**found, favourable=favourable, declared=frozenset(found))

@@ -53,8 +53,8 @@ _STRETCHES = f"""
     FROM entries WHERE {IN_WINDOWS}
     GROUP BY ALL"""  # noqa: S608 - texts of ours
 _UNUSUAL = f"""
-    SELECT e.log, e.seq, e.id, e.system, e.action, e.kind, e.route, coalesce(e.model_version, '') AS model_version,
-           e.outcome, e.approval, coalesce(e.attempt, i.attempt, 1) AS attempt
+    SELECT e.log, e.seq, e.id, e.system, e.action, e.kind, e.route, e.outcome,
+           coalesce(e.model_version, '') AS model_version, e.approval, coalesce(e.attempt, i.attempt, 1) AS attempt
     FROM (
         SELECT * FROM entries
         WHERE {IN_WINDOWS} AND facts_contract IS NOT NULL
@@ -84,7 +84,7 @@ class Calls:
 
     @property
     def given(self) -> str:
-        """Return the WITH that makes `calls_of`: facts, `"@day"`, `"@current"`, and what is unusual of their entry.
+        """Return the WITH that makes `calls_of`: facts, with `"@day"`, `"@current"`, and what is unusual.
 
         The latter is NULL for a decision that the most used version answered. No column of a contract has a
         name with @ in it.

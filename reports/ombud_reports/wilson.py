@@ -22,4 +22,7 @@ def wilson(hits: int, of: int, level: float = LEVEL) -> Interval:
     share, square = hits / of, z * z / of
     middle = (share + square / 2) / (1 + square)
     half = z * math.sqrt(share * (1 - share) / of + square / (4 * of)) / (1 + square)
-    return Interval(max(middle - half, 0.0), min(middle + half, 1.0), level, "Wilson")
+    # At the ends the formula is exact in numbers that are not rounded, and these are.
+    low = max(middle - half, 0.0) if hits else 0.0
+    high = min(middle + half, 1.0) if hits < of else 1.0
+    return Interval(low, high, level, "Wilson")

@@ -23,8 +23,10 @@ __all__ = ["KIND", "build"]
 
 _LABELS = "SELECT count(*) AS labels FROM labels WHERE system = $system"
 _ARTICLE_4A = (
-    "Special categories of personal data may be processed to detect and correct bias only under the conditions of "
-    "EU AI Act Article 4a (formerly 10(5)), beside GDPR Article 9; it permits, it does not oblige. What was stated:"
+    "Special categories of personal data may be processed to detect and correct bias only under the "
+    "conditions of "
+    "EU AI Act Article 4a (formerly 10(5)), beside GDPR Article 9; it permits, it does not oblige. "
+    "What was stated:"
 )
 
 
@@ -56,18 +58,22 @@ def build(reading: Reading, options: Options) -> tuple[Section, ...]:
     # 3. The pages.
     reviewed: list[Block] = [
         Text(
-            "Before is the model's answer, after is what left the gateway: an answer that a human rejected, or that "
-            "still waits, did not leave. What a human decided outside of the gateway is not in it."
+            "Before is the model's answer, after is what left the gateway: an answer that a human "
+            "rejected, or that "
+            "still waits, did not leave. Calls that were held before the model was asked stand under "
+            "Policies. "
+            "What a human decided outside of the gateway is not in it."
         )
     ]
     by_policy: list[Block] = []
-    for chosen in asked.sets:
-        reviewed += pages.review(chosen, asked, limits, answers)
-        by_policy += pages.policies(chosen, asked, limits, called, hits)
+    sets = [pages.Chosen(places, asked, limits) for places in asked.sets]
+    for chosen in sets:
+        reviewed += pages.review(chosen, answers)
+        by_policy += pages.policies(chosen, called, hits)
     return (
         stated,
         Section("Who is counted", (*pages.limits_of(asked), *_counted(found, asked, limits, contract))),
-        *(pages.by_attribute(chosen, asked, limits, answers, labelled, score) for chosen in asked.sets),
+        *(pages.by_attribute(chosen, answers, labelled, score) for chosen in sets),
         Section("Human review", tuple(reviewed)),
         Section("Policies", tuple(by_policy) or (Text("No policy denied or held a call of this window."),)),
     )
@@ -96,10 +102,13 @@ def _counted(found: Population, asked: Asked, limits: Monitoring, contract: Cont
     if asked.highest_attempt > 1:
         unit = "Each call counts, retried attempts as well."
     blocks: list[Block] = [Text(unit), Table("What is counted", ("", "Window"), rows)]
-    if not asked.cases and counts["cases"] < counts["calls"] - counts["without_case"]:
+    several = counts["calls"] - counts["without_case"] - counts["cases"]
+    unsure = counts["cases"] // 20 if found.cases_estimated else 0
+    if not asked.cases and several > unsure:
         blocks.append(
             Notice(
-                f"{counts['calls']:,} calls are of {counts['cases']:,} cases: a case that was asked about several times "
+                f"{counts['calls']:,} calls are of {counts['cases']:,} cases: a case that was asked "
+                f"about several times "
                 "counts several times. With --unit cases each counts once.",
                 "warning",
             )

@@ -23,7 +23,8 @@ OPTIONS: Final = (
     Option(
         "legal_basis",
         "text",
-        "on which basis the attributes are processed: EU AI Act Article 4a, or GDPR Articles 6 and 9, or other law",
+        "on which basis the attributes are processed: EU AI Act Article 4a, or GDPR Articles 6 and "
+        "9, or other law",
         required=True,
     ),
     Option("access", "text", "who may see the attributes, where they are kept, until when", required=True),
@@ -63,16 +64,22 @@ class Attribute:
         column = f"{'j' if self.joined else 'c'}.{quoted(self.name)}"
         if not self.cuts:
             return f"CAST({column} AS VARCHAR)", {}
-        cases, parameters, before = [], {}, ""
+        names = self.groups()
+        cases, parameters = [], {f"cut_{at}_last": names[-1]}
         for number, cut in enumerate(self.cuts):
             key = f"cut_{at}_{number}"
-            parameters[key] = repr(cut)
-            parameters[f"{key}_name"] = f"{before}below {cut:g}"
+            parameters |= {key: repr(cut), f"{key}_name": names[number]}
             cases.append(f"WHEN TRY_CAST({column} AS DOUBLE) < ${key}::DOUBLE THEN ${key}_name")
-            before = f"{cut:g} to "
-        parameters[f"cut_{at}_last"] = f"{self.cuts[-1]:g} and above"
         last = f"WHEN TRY_CAST({column} AS DOUBLE) IS NOT NULL THEN $cut_{at}_last"
         return f"CASE {' '.join(cases)} {last} END", parameters
+
+    def groups(self) -> tuple[str, ...]:
+        """Return the groups that cuts make, in order; empty where values are groups."""
+        if not self.cuts:
+            return ()
+        pairs = zip(self.cuts, self.cuts[1:], strict=False)
+        middle = (f"{low:g} to below {high:g}" for low, high in pairs)
+        return (f"below {self.cuts[0]:g}", *middle, f"{self.cuts[-1]:g} and above")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +103,6 @@ class Asked:
     def joins(self) -> bool:
         """Whether any attribute is of the joined file."""
         return any(each.joined for each in self.attributes)
-
-    def names(self, chosen: tuple[int, ...]) -> str:
-        """Return what a set of attributes is called."""
-        return " and ".join(self.attributes[at].name for at in chosen)
 
 
 def read(options: Options, contract: Contract, joined: Joined | None, limits: Monitoring) -> Asked:
@@ -129,7 +132,8 @@ def read(options: Options, contract: Contract, joined: Joined | None, limits: Mo
         sets.append(tuple(places.index(name) for name in names))
     if not attributes:
         raise OptionInvalid(
-            "attribute: none is given, and the contract has none with role protected; give --attribute, or --joined"
+            "attribute: none is given, and the contract has none with role protected; give "
+            "--attribute, or --joined"
         )
     if len({each.name for each in attributes}) < len(attributes):
         raise OptionInvalid(
@@ -157,7 +161,8 @@ def _favourable(options: Options, label: Field, limits: Monitoring) -> tuple[tup
     if label.type == "boolean":
         return ("true",), True
     raise OptionInvalid(
-        f"favourable: is not given, must name values of {label.name} that are good for the person, here or in "
+        f"favourable: is not given, must name values of {label.name} that are good for the person, "
+        f"here or in "
         "the system file's monitoring"
     )
 

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-import numpy as np
 
 from ombud_reports.agreement import label_column
 from ombud_reports.bias.asked import MOST_GROUPS, Asked
 from ombud_reports.bias.joined import TABLE, Joined
-from ombud_reports.bias.rates import Counts
 from ombud_reports.contract import Field
 from ombud_reports.errors import OptionInvalid
 from ombud_reports.identifiers import quoted
@@ -76,7 +72,8 @@ class Hit:
 
 
 class Cells:
-    """Asks for counts. Raises what `Reading.ask` raises, and OptionInvalid for attributes of too many values."""
+    """Asks for counts. Raises what `Reading.ask` raises, and OptionInvalid for attributes of too "
+    "many values."""
 
     def __init__(self, calls: Calls, asked: Asked, joined: Joined | None, score: Field | None) -> None:
         self._calls, self._asked, self._joined, self._score = calls, asked, joined, score
@@ -148,7 +145,8 @@ GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - names are quoted
         )
 
     def _answers(self, *, labels: bool) -> str:
-        """SELECT one row an answer; with its decision, answer and score where it is to be joined to labels."""
+        """SELECT one row an answer; with its decision, answer and score where it is to be joined to "
+        "labels."""
         answer = f"c.{quoted(self._asked.label.name)}"
         said = " OR ".join(f"CAST({answer} AS VARCHAR) = ${name}" for name in self._favourable)
         entries = labels or self._asked.joins or self._asked.cases
@@ -185,33 +183,11 @@ GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - names are quoted
             groups = len({row[f"@group_{at}"] for row in rows})
             if groups > MOST_GROUPS or len(rows) == _MOST_ROWS:
                 raise OptionInvalid(
-                    f"attribute: {attribute.name} has {groups} values, must have at most {MOST_GROUPS}; cut it "
+                    f"attribute: {attribute.name} has {groups} values, must have at most "
+                    f"{MOST_GROUPS}; cut it "
                     f"into groups, as in {attribute.name}:25,40,60"
                 )
         return rows
 
     def _group(self, row: dict[str, Any]) -> tuple[str | None, ...]:
         return tuple(row[f"@group_{at}"] for at in range(len(self._asked.attributes)))
-
-
-def name_of(group: tuple[str | None, ...], chosen: Sequence[int]) -> str | None:
-    """Return what a group is called by the chosen attributes; None where one of these is not known."""
-    parts = [group[at] for at in chosen]
-    return None if any(part is None for part in parts) else ", ".join(str(part) for part in parts)
-
-
-def cube(rows: Sequence[tuple[str | None, bool, bool, int]]) -> tuple[tuple[str, ...], Counts, int]:
-    """Return groups, sorted, their cells (group, answer, label), and how many rows have no known group.
-
-    `rows` are group, whether the answer is favourable, whether the label is, and a count.
-    """
-    groups = sorted({group for group, *_ in rows if group is not None})
-    places = {group: at for at, group in enumerate(groups)}
-    cells = np.zeros((len(groups), 2, 2), np.int64)
-    unknown = 0
-    for group, answer, label, count in rows:
-        if group is None:
-            unknown += count
-        else:
-            cells[places[group], int(answer), int(label)] += count
-    return tuple(groups), cells, unknown

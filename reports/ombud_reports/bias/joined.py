@@ -49,7 +49,8 @@ def lend(reading: Reading, given: Given) -> Joined:
     attributes = tuple(name for name in names if name != key)
     if not attributes or len(names) > _MOST_COLUMNS or len(set(names)) < len(names):
         raise OptionInvalid(
-            f"joined: has columns {_listed(names)}, must have 1 to {_MOST_COLUMNS - 1} beside {key}, names distinct"
+            f"joined: has columns {_listed(names)}, must have 1 to {_MOST_COLUMNS - 1} beside {key}, "
+            f"names distinct"
         )
     if wrong := [
         name for name in names if not name or "\x00" in name or len(name) > _LONGEST_NAME or "@" in name

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from ombud_reports.agreement import MEASURES, selection
 from ombud_reports.bias import rates
@@ -19,19 +22,19 @@ from ombud_reports.bias.cells import (
     Cell,
     Hit,
     LabelledCell,
-    cube,
-    name_of,
 )
-from ombud_reports.bias.tables import FAIRLEARN, Grouped, impact_cells, of_labels, of_selection
+from ombud_reports.bias.tables import FAIRLEARN, Draws, Grouped, Shares, impact_cells, of_labels, of_selection
 from ombud_reports.contract import Field
 from ombud_reports.monitoring import Monitoring
 from ombud_reports.result import Block, Chart, Figure, Notice, Section, Series, Table, Text
-from ombud_reports.wilson import wilson
 
 _FOUR_FIFTHS: Final = (
-    "A ratio below 0.8 is generally regarded as evidence of adverse impact by a guideline of US employment law "
-    "(four-fifths rule, 29 CFR 1607.4(D)). It is no verdict, and EU law has no fixed ratio: small groups fall "
-    "below it by chance, and large ones can be treated worse above it. The interval says how sure the ratio is."
+    "A ratio below 0.8 is generally regarded as evidence of adverse impact by a guideline of US "
+    "employment law "
+    "(four-fifths rule, 29 CFR 1607.4(D)). It is no verdict, and EU law has no fixed ratio: small "
+    "groups fall "
+    "below it by chance, and large ones can be treated worse above it. The interval says how sure "
+    "the ratio is."
 )
 _LIMITS: Final = (
     "Figures show how answers are spread over groups. They do not show why, and equal rates by one measure "
@@ -39,20 +42,67 @@ _LIMITS: Final = (
 )
 _LEFT: Final = ("released", "approved")
 Group = tuple[str | None, ...]
+Line = tuple[str | Figure, ...]
+Row = tuple[str | None, bool, bool, int]
+"""Group, whether the answer is favourable, whether the label is, and a count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One attribute, or several together, by place; and how figures on their groups are made."""
+
+    places: tuple[int, ...]
+    asked: Asked
+    limits: Monitoring
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return " and ".join(self.asked.attributes[at].name for at in self.places)
+
+    @property
+    def shares(self) -> Shares:
+        """How shares are shown."""
+        return Shares(max(self.limits.least_group, 1), self.asked.level)
+
+    def name(self, group: Group) -> str | None:
+        """Return what a group is called; None where one of its attributes is not known."""
+        parts = [group[at] for at in self.places]
+        return None if any(part is None for part in parts) else ", ".join(map(str, parts))
+
+    def in_order(self, groups: Iterable[str]) -> list[str]:
+        """Return groups as cuts have them, else by name."""
+        order = self.asked.attributes[self.places[0]].groups() if len(self.places) == 1 else ()
+        places = {group: at for at, group in enumerate(order)}
+        return sorted(groups, key=lambda group: (places.get(group, len(places)), group))
+
+    def grouped(self, prefix: str, rows: Sequence[Row], source: str) -> Grouped:
+        """Return the cells of rows; those of no known group are counted apart."""
+        groups = self.in_order({group for group, *_ in rows if group is not None})
+        places = {group: at for at, group in enumerate(groups)}
+        cells = np.zeros((len(groups), 2, 2), np.int64)
+        unknown = 0
+        for group, answer, label, count in rows:
+            if group is None:
+                unknown += count
+            else:
+                cells[places[group], int(answer), int(label)] += count
+        asked = self.asked
+        draws = Draws(asked.replicates, asked.seed)
+        return Grouped(prefix, tuple(groups), cells, unknown, source, self.shares, draws)
+
+    def share(self, name: str, counts: tuple[int, int], source: str, how: str) -> Figure:
+        """Return one rate, named within this attribute."""
+        return self.shares.figure(f"{self.title}.{name}", counts, source, how)
 
 
 def by_attribute(
-    chosen: tuple[int, ...],
-    asked: Asked,
-    limits: Monitoring,
-    answers: Sequence[Cell],
-    labelled: Sequence[LabelledCell],
-    score: Field | None,
+    chosen: Chosen, answers: Sequence[Cell], labelled: Sequence[LabelledCell], score: Field | None
 ) -> Section:
     """Show rates of one attribute, or of several together."""
-    title = asked.names(chosen)
-    rows = [(name_of(each.group, chosen), each.favourable, False, each.count) for each in answers]
-    grouped = _grouped(title, rows, ANSWERS, asked, limits)
+    title, limits = chosen.title, chosen.limits
+    rows = [(chosen.name(each.group), each.favourable, False, each.count) for each in answers]
+    grouped = chosen.grouped(title, rows, ANSWERS)
     blocks: list[Block] = [*_unknown(grouped, title)]
     if not grouped.groups:
         return Section(f"By {title}", (*blocks, Notice("No answer is of a group that is known.", "gap")))
@@ -62,7 +112,7 @@ def by_attribute(
         grouped.share(at, "selection_rate", rates.selection_rate, "favourable answers")
         for at in range(len(grouped.groups))
     ]
-    table = tuple(
+    table: tuple[Line, ...] = tuple(
         (group, grouped.size(at), chosen_rates[at], impact[at]) for at, group in enumerate(grouped.groups)
     )
     blocks.append(
@@ -74,23 +124,18 @@ def by_attribute(
     blocks.append(_between("Between groups", keys, between, thresholds))
     for kind in sorted({each.kind for each in labelled}):
         of_kind = [each for each in labelled if each.kind == kind]
-        blocks += _of_labels(kind, of_kind, chosen, title, asked, limits, score)
+        blocks += _of_labels(kind, of_kind, chosen, score)
     return Section(f"By {title}", tuple(blocks))
 
 
 def _of_labels(
-    kind: str,
-    cells: Sequence[LabelledCell],
-    chosen: tuple[int, ...],
-    title: str,
-    asked: Asked,
-    limits: Monitoring,
-    score: Field | None,
+    kind: str, cells: Sequence[LabelledCell], chosen: Chosen, score: Field | None
 ) -> Iterator[Block]:
+    limits = chosen.limits
     word = MEASURES.get(kind, f"agreement with labels of kind {kind[:40]}")
     there = [each for each in cells if each.label is not None]
-    rows = [(name_of(each.group, chosen), each.favourable, bool(each.label), each.count) for each in there]
-    grouped = _grouped(f"{title}.{kind}", rows, LABELLED, asked, limits)
+    rows = [(chosen.name(each.group), each.favourable, bool(each.label), each.count) for each in there]
+    grouped = chosen.grouped(f"{chosen.title}.{kind}", rows, LABELLED)
     gone = sum(each.count for each in cells if each.label is None)
     selections: dict[str, int] = {}
     for each in cells:
@@ -112,7 +157,7 @@ def _of_labels(
         ("precision", "Precision", rates.precision, "favourable labels where the answer is"),
         ("agreement", word[0].upper() + word[1:], rates.agreement, f"{word}: answer and label are one"),
     )
-    table = tuple(
+    table: tuple[Line, ...] = tuple(
         (group, grouped.size(at), *(grouped.share(at, name, of, how) for name, _, of, how in columns))
         for at, group in enumerate(grouped.groups)
     )
@@ -135,20 +180,13 @@ def _of_labels(
             "Between groups, against labels", keys, between, (f"{limits.odds_difference:g}", "", "")
         )
     if score is not None:
-        yield from _calibration(kind, there, chosen, title, limits, score)
+        yield from _calibration(kind, there, chosen, score)
 
 
-def _calibration(
-    kind: str,
-    cells: Sequence[LabelledCell],
-    chosen: tuple[int, ...],
-    title: str,
-    limits: Monitoring,
-    score: Field,
-) -> Iterator[Block]:
+def _calibration(kind: str, cells: Sequence[LabelledCell], chosen: Chosen, score: Field) -> Iterator[Block]:
     counted: dict[str, list[list[int]]] = {}
     for each in cells:
-        group = name_of(each.group, chosen)
+        group = chosen.name(each.group)
         if group is None or each.bin is None:
             continue
         right = bool(each.label) if score.role == "score" else each.same
@@ -158,19 +196,14 @@ def _calibration(
     if not counted:
         return
     what = "favourable labels" if score.role == "score" else "answers that are what the label says"
-    groups = sorted(counted)
-    rows: list[tuple[str | Figure, ...]] = []
+    groups = chosen.in_order(counted)
+    rows: list[Line] = []
     for at in range(BINS):
         cells_of: list[Figure] = []
         for group in groups:
             hits, of = counted[group][at]
-            name = f"{title}.{kind}.calibration.{at}.{group}"
-            if of < max(limits.least_group, 1):
-                absent = f"too few: {of} of at least {max(limits.least_group, 1):g}"
-                cells_of.append(Figure(name, None, "share", LABELLED, what, absent=absent))
-            else:
-                how = f"{hits:,} of {of:,}; {what}"
-                cells_of.append(Figure(name, hits / of, "share", LABELLED, how, wilson(hits, of)))
+            name = f"{kind}.calibration.{at}.{group}"
+            cells_of.append(chosen.share(name, (hits, of), LABELLED, what))
         last = "]" if at == BINS - 1 else ")"
         rows.append((f"[{at / BINS:g}, {(at + 1) / BINS:g}{last}", *cells_of))
     note = (
@@ -179,14 +212,12 @@ def _calibration(
     yield Table(f"Calibration by group ({kind})", (score.name, *groups), tuple(rows), note=note)
 
 
-def review(
-    chosen: tuple[int, ...], asked: Asked, limits: Monitoring, answers: Sequence[Cell]
-) -> Iterator[Block]:
+def review(chosen: Chosen, answers: Sequence[Cell]) -> Iterator[Block]:
     """Show what human review did to the rates of groups: the model's answers before, what left after."""
-    title = asked.names(chosen)
+    title = chosen.title
     counted: dict[str, dict[str, int]] = {}
     for each in answers:
-        group = name_of(each.group, chosen)
+        group = chosen.name(each.group)
         if group is None:
             continue
         found = counted.setdefault(group, dict.fromkeys(("all", "held", "approved", "before", "after"), 0))
@@ -201,11 +232,11 @@ def review(
         ("before", "all", "favourable answers of the model"),
         ("after", "all", "favourable answers that left, as far as the ledger tells"),
     )
-    rows = []
-    for group in sorted(counted):
+    rows: list[Line] = []
+    for group in chosen.in_order(counted):
         found = counted[group]
         cells = [
-            _share(f"{title}.review.{name}.{group}", found[name], found[of], ANSWERS, how, limits)
+            chosen.share(f"review.{name}.{group}", (found[name], found[of]), ANSWERS, how)
             for name, of, how in columns
         ]
         rows.append((group, *cells))
@@ -214,36 +245,28 @@ def review(
         yield Table(f"Human review by {title}", heads, tuple(rows))
 
 
-def policies(
-    chosen: tuple[int, ...],
-    asked: Asked,
-    limits: Monitoring,
-    calls: Sequence[tuple[Group, int]],
-    hits: Sequence[Hit],
-) -> Iterator[Block]:
+def policies(chosen: Chosen, calls: Sequence[tuple[Group, int]], hits: Sequence[Hit]) -> Iterator[Block]:
     """Show which policies deny or hold the calls of which groups."""
-    title = asked.names(chosen)
+    title = chosen.title
     totals: dict[str, int] = {}
     for group, count in calls:
-        if (name := name_of(group, chosen)) is not None:
+        if (name := chosen.name(group)) is not None:
             totals[name] = totals.get(name, 0) + count
     counted: dict[tuple[str, str], dict[str, int]] = {}
     for each in hits:
-        if (name := name_of(each.group, chosen)) is not None:
+        if (name := chosen.name(each.group)) is not None:
             found = counted.setdefault((each.policy, each.verdict), {})
             found[name] = found.get(name, 0) + each.count
-    groups = sorted(totals)
-    rows = []
+    groups = chosen.in_order(totals)
+    rows: list[Line] = []
     for (policy, verdict), found in sorted(counted.items()):
-        prefix = f"{title}.policy.{policy}.{verdict}"
+        prefix = f"policy.{policy}.{verdict}"
         cells = [
-            _share(
+            chosen.share(
                 f"{prefix}.{group}",
-                found.get(group, 0),
-                totals[group],
+                (found.get(group, 0), totals.get(group, 0)),
                 POLICIES,
-                f"of its calls ({ASKED})",
-                limits,
+                f"its calls ({ASKED})",
             )
             for group in groups
         ]
@@ -259,17 +282,11 @@ def limits_of(asked: Asked) -> Iterator[Block]:
     yield Text(f"Favourable is where {asked.label.name} is {listed}. {_LIMITS}")
     if asked.assumed:
         yield Notice(
-            f"Nobody said which answers are favourable: that {asked.label.name} = {listed} is good for the person is "
+            f"Nobody said which answers are favourable: that {asked.label.name} = {listed} is good "
+            f"for the person is "
             "assumed. The system file says so in monitoring.favourable, or the option --favourable.",
             "warning",
         )
-
-
-def _grouped(
-    prefix: str, rows: list[tuple[str | None, bool, bool, int]], source: str, asked: Asked, limits: Monitoring
-) -> Grouped:
-    groups, cells, unknown = cube(rows)
-    return Grouped(prefix, groups, cells, unknown, source, limits, asked.replicates, asked.seed, asked.level)
 
 
 def _unknown(grouped: Grouped, title: str) -> Iterator[Block]:
@@ -303,10 +320,3 @@ def _intervals(
     alt = f"Lowest is {group} with {least:.3g}."
     series = (Series("impact ratio", values, lows, highs),)
     yield Chart(title, alt, "intervals", tuple(groups), series, thresholds=(("four fifths (US)", threshold),))
-
-
-def _share(name: str, hits: int, of: int, source: str, how: str, limits: Monitoring) -> Figure:
-    least = max(limits.least_group, 1)
-    if of < least:
-        return Figure(name, None, "share", source, how, absent=f"too few: {of} of at least {least:g}")
-    return Figure(name, hits / of, "share", source, f"{hits:,} of {of:,} {how}", wilson(hits, of))

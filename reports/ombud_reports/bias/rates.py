@@ -31,7 +31,7 @@ class Share:
     @property
     def rates(self) -> Numbers:
         """Return the rates; NaN where there is nothing."""
-        return np.divide(self.hits, self.of, out=np.full(self.hits.shape, np.nan), where=self.of > 0)
+        return _over(self.hits, self.of)
 
 
 def selection_rate(cells: Counts) -> Share:
@@ -71,14 +71,12 @@ def difference(rates: Numbers) -> Numbers:
 
 def ratio(rates: Numbers) -> Numbers:
     """Return the smallest rate over the largest (MetricFrame.ratio, between groups); NaN if that is 0."""
-    most = _most(rates)
-    return np.divide(_least(rates), most, out=np.full(most.shape, np.nan), where=most > 0)
+    return _over(_least(rates), _most(rates))
 
 
 def impact_ratios(rates: Numbers) -> Numbers:
     """Return each rate over the largest."""
-    most = np.expand_dims(_most(rates), -1)
-    return np.divide(rates, most, out=np.full(rates.shape, np.nan), where=most > 0)
+    return _over(rates, np.expand_dims(_most(rates), -1))
 
 
 def demographic_parity_difference(cells: Counts) -> Numbers:
@@ -157,3 +155,10 @@ def _most(rates: Numbers) -> Numbers:
 def _least(rates: Numbers) -> Numbers:
     filled = np.where(np.isnan(rates), np.inf, rates).min(axis=-1)
     return np.where(np.isinf(filled), np.nan, filled)
+
+
+def _over(parts: Counts | Numbers, of: Counts | Numbers) -> Numbers:
+    """Divide; NaN where there is nothing to divide by."""
+    found = np.full(parts.shape, np.nan)
+    np.divide(parts, of, out=found, where=of > 0)
+    return found

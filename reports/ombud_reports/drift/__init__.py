@@ -5,20 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from ombud_reports.contract import Contract, contract_of
 from ombud_reports.drift import asked as asking
 from ombud_reports.drift import pages
 from ombud_reports.drift.asked import Asked
-from ombud_reports.drift.columns import Column, column, settle
+from ombud_reports.drift.columns import Broken, column, settle
 from ombud_reports.drift.days import count, manifold
+from ombud_reports.drift.effects import two_shares_p
 from ombud_reports.drift.numbers import measure
 from ombud_reports.drift.performance import performance
 from ombud_reports.drift.series import daily
 from ombud_reports.kinds import Kind, Options
 from ombud_reports.known import known
-from ombud_reports.monitoring import parse
+from ombud_reports.monitoring import Monitoring, parse
 from ombud_reports.population import CALLS, Population, population
 from ombud_reports.reading import Reading
 from ombud_reports.result import Figure, Notice, Section, Text
@@ -52,15 +54,18 @@ def build(reading: Reading, options: Options) -> tuple[Section, ...]:
     measured = measure(rows, numbers, asked, calls.facts)
     days = count(rows, contract.fields, measured, too_many)
     # 3. Compare column by column, then hold chance against all of them together.
+    breaches = _breaches(reading, asked, calls, limits)
+    compare = partial(column, days=days, asked=asked, limits=limits)
     columns = settle(
         [
-            column(each, measured.get(each.name), days, asked, limits, manifold=each.name in too_many)
+            compare(
+                each, measured.get(each.name), broken=breaches.get(each.name), manifold=each.name in too_many
+            )
             for each in contract.fields
         ],
         limits,
     )
     # 4. The pages.
-    breaches = _breaches(reading, asked, calls)
     listed = days.current_days()
     told = [each for each in columns if each.bins is not None]
     inputs = [each for each in columns if each.field.side == "input"]
@@ -81,7 +86,8 @@ def build(reading: Reading, options: Options) -> tuple[Section, ...]:
 def _compared(asked: Asked, contract: Contract, calls: Population) -> Section:
     windows = asked.windows
     text = (
-        f"Reference: {windows.reference_from:%Y-%m-%d %H:%M:%S} to {windows.reference_to:%Y-%m-%d %H:%M:%S} UTC. "
+        f"Reference: {windows.reference_from:%Y-%m-%d %H:%M:%S} to "
+        f"{windows.reference_to:%Y-%m-%d %H:%M:%S} UTC. "
         f"Current: {windows.current_from:%Y-%m-%d %H:%M:%S} to {windows.current_to:%Y-%m-%d %H:%M:%S} UTC. "
         f"Columns are those of contract {contract.digest[:16] or '(none)'}."
     )
@@ -89,7 +95,8 @@ def _compared(asked: Asked, contract: Contract, calls: Population) -> Section:
     if contract.others:
         blocks.append(
             Notice(
-                f"{contract.others} other contracts typed calls before: columns of the same name are taken together."
+                f"{contract.others} other contracts typed calls before: columns of the same name are "
+                f"taken together."
             )
         )
     return Section("What is compared", (*blocks, calls.table()))
@@ -108,21 +115,25 @@ def _nothing() -> Section:
     return Section("What moved", (Notice("There are no typed facts to compare in these windows.", "gap"),))
 
 
-def _breaches(reading: Reading, asked: Asked, calls: Population) -> dict[str, tuple[Figure, Figure]]:
+def _breaches(reading: Reading, asked: Asked, calls: Population, limits: Monitoring) -> dict[str, Broken]:
     """Return, by field, the shares of calls that broke its bound in both windows."""
     counted: dict[str, list[int]] = {}
     for row in reading.ask(BREACHES, _BREACHES, **asked.windows.parameters()):
         counted.setdefault(str(row["breach_field"]), [0, 0])[bool(row["current"])] += int(row["calls"])
+    sizes = (calls.counts[0]["calls"], calls.counts[1]["calls"])
+    few = min(sizes) < max(limits.least_calls, 1)
     found = {}
-    for name, both in counted.items():
+    for name, (old, new) in counted.items():
         cells = []
-        for window, hits, of in zip(("reference", "current"), both, calls.counts, strict=True):
-            total = of["calls"]
-            how = f"{hits:,} of {total:,} calls ({CALLS})"
-            share = hits / total if total else None
-            absent = "" if total else "no calls"
+        for window, hits, of in zip(("reference", "current"), (old, new), sizes, strict=True):
+            least = max(limits.least_calls, 1)
+            absent = f"too few: {of} of at least {least:g}" if of < least else ""
+            share = None if absent else hits / of
+            how = f"{hits:,} of {of:,} calls ({CALLS})"
             cells.append(Figure(f"{name}.breaches.{window}", share, "share", BREACHES, how, absent=absent))
-        found[name] = (cells[0], cells[1])
+        apart = None if few else abs(new / sizes[1] - old / sizes[0])
+        p = None if few else two_shares_p((old, new), sizes)
+        found[name] = Broken((cells[0], cells[1]), apart, p)
     return found
 
 

@@ -15,7 +15,8 @@ CHOICES: Final = ("quantile", "sturges", "doane")
 PARTS: Final = 10
 ABOUT: Final = {
     "quantile": "10 bins between the deciles of the reference window, the upper end of each in it",
-    "sturges": "bins of equal width over both windows, as many as Sturges' rule says (as numpy, and Evidently)",
+    "sturges": "bins of equal width over both windows, as many as Sturges' rule says (as numpy, and "
+    "Evidently)",
     "doane": "bins of equal width over both windows, as many as Doane's rule says (as numpy)",
 }
 

@@ -27,8 +27,19 @@ EFFECTS = {
     "jensen_shannon": "Jensen-Shannon",
     "cramers_v": "Cramér's V",
     "missing": "missing",
+    "breaches": "out of contract",
 }
 """Effect sizes by the name of their threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Shares of calls that broke a field's bound, and how far apart they are; None where calls are "
+    "too few."""
+
+    cells: tuple[Figure, Figure]
+    apart: float | None
+    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,8 @@ class Column:
     figures: Mapping[str, Figure]
     above: tuple[str, ...]
     p: float | None
-    missing_p: float | None
+    others: Mapping[str, float]
+    """p-values of what is not of the values: `missing`, `breaches`."""
     sizes: tuple[int, int]
     new: tuple[tuple[str, int], ...] = ()
     """Categories of the current window that the reference has none of, with their rows; rare ones pooled."""
@@ -55,7 +67,14 @@ class Column:
 
 
 def column(
-    field: Field, measured: Measured | None, days: Days, asked: Asked, limits: Monitoring, *, manifold: bool
+    field: Field,
+    measured: Measured | None,
+    days: Days,
+    asked: Asked,
+    limits: Monitoring,
+    *,
+    broken: Broken | None,
+    manifold: bool,
 ) -> Column:
     """Compare one column's two windows."""
     old = days.of(field.side, lambda each: not each.current)
@@ -64,8 +83,10 @@ def column(
     sizes = (sum(counted[0].values()), sum(counted[1].values()))
     could = expected(old, field.side), expected(new, field.side)
     figures: dict[str, Figure] = {}
-    share, missing_p = _missing(field, sizes, could, limits, figures)
-    found = Column(field, figures, (), None, missing_p, sizes)
+    share, others = _missing(field, sizes, could, limits, figures)
+    if broken is not None and broken.p is not None:
+        others["breaches"] = broken.p
+    found = Column(field, figures, (), None, others, sizes)
     least = int(limits.least_calls)
     if min(sizes) < least:
         why = f"too few: {sizes[0]} and {sizes[1]} of at least {least}"
@@ -79,8 +100,9 @@ def column(
         found = _category(found, counted, limits, figures)
     else:
         _absent(field, figures, "no values")
-    values = {name: figures[name].value for name in EFFECTS if name in figures}
+    values: dict[str, object] = {name: figures[name].value for name in EFFECTS if name in figures}
     values["missing"] = share
+    values["breaches"] = broken.apart if broken else None
     above = tuple(
         name
         for name, value in values.items()
@@ -92,17 +114,14 @@ def column(
 def settle(columns: Sequence[Column], limits: Monitoring) -> list[Column]:
     """Adjust p-values over all columns, and say of each whether it moved: by effect, and not by chance."""
     told = [column.p for column in columns if column.p is not None]
-    told += [column.missing_p for column in columns if column.missing_p is not None]
+    told += [p for column in columns for p in column.others.values()]
     adjusted = iter(effects.benjamini_hochberg(told))
     values = [next(adjusted) if column.p is not None else None for column in columns]
-    missing = [next(adjusted) if column.missing_p is not None else None for column in columns]
     found = []
-    for each, q, missing_q in zip(columns, values, missing, strict=True):
-        moved = any(
-            chance is not None and chance <= limits.false_discoveries
-            for name in each.above
-            for chance in ((missing_q,) if name == "missing" else (q,))
-        )
+    for each, q in zip(columns, values, strict=True):
+        others = {name: next(adjusted) for name in each.others}
+        chances = {name: others.get(name) if name in ("missing", "breaches") else q for name in each.above}
+        moved = any(p is not None and p <= limits.false_discoveries for p in chances.values())
         figures = dict(each.figures)
         name = f"{each.field.name}.p_adjusted"
         how = f"Benjamini-Hochberg over {len(told)} tests of this report"
@@ -119,7 +138,7 @@ def _missing(
     could: tuple[int, int],
     limits: Monitoring,
     figures: dict[str, Figure],
-) -> tuple[float | None, float | None]:
+) -> tuple[float | None, dict[str, float]]:
     of = "rows that are not erased" if field.side == "input" else "answers"
     shares: list[float | None] = []
     for window, there, all_rows in zip(("reference", "current"), sizes, could, strict=True):
@@ -135,9 +154,9 @@ def _missing(
         )
     old, new = shares
     if old is None or new is None:
-        return None, None
+        return None, {}
     p = effects.two_shares_p((could[0] - sizes[0], could[1] - sizes[1]), could)
-    return abs(new - old), p
+    return abs(new - old), {"missing": p}
 
 
 def _absent(field: Field, figures: dict[str, Figure], why: str) -> None:
@@ -166,7 +185,8 @@ def _number(found: Column, measured: Measured, asked: Asked, figures: dict[str, 
         "psi",
         effects.psi(old, new),
         "",
-        f"sum of (q - p) ln(q / p); {rule}; an empty bin counts as {effects.FILL:g}; by chance about {chance:.2g}",
+        f"sum of (q - p) ln(q / p); {rule}; an empty bin counts as {effects.FILL:g}; by chance about "
+        f"{chance:.2g}",
     )
     put("jensen_shannon", effects.jensen_shannon(old, new), "", f"root of the divergence in base 2; {rule}")
     counted = "over all values" if measured.exact else f"over {BINS:,} bins of equal width"

@@ -44,7 +44,7 @@ def measure(
 ) -> dict[str, Measured]:
     """Measure numeric fields. `rows` is how many of facts either window has at most."""
     found: dict[str, Measured] = {}
-    for side, where in (("input", INPUTS), ("output", OUTPUTS)):
+    for side in ("input", "output"):
         of_side = [field for field in fields if field.side == side]
         if not of_side:
             continue
@@ -52,19 +52,19 @@ def measure(
             at_once = max(1, _HELD // max(sum(rows), 1))
             for number, start in enumerate(range(0, len(of_side), at_once), 1):
                 some = of_side[start : start + at_once]
-                found |= _exact(calls, some, asked, where, f"values.{side}_{number}", rows)
+                found |= _exact(calls, some, asked, f"values.{side}_{number}", rows)
         else:
-            found |= _binned(calls, of_side, asked, where, side)
+            found |= _binned(calls, of_side, asked, side)
     return found
 
 
 def _exact(
-    calls: Calls, fields: Sequence[Field], asked: Asked, where: str, source: str, rows: tuple[int, int]
+    calls: Calls, fields: Sequence[Field], asked: Asked, source: str, rows: tuple[int, int]
 ) -> dict[str, Measured]:
     # Room for all there can be; the system gives memory as it is written to.
     room = [(np.empty(rows[0]), np.empty(rows[1])) for _ in fields]
     filled = np.zeros((len(fields), 2), np.int64)
-    for current, columns in _columns(calls, fields, where, source):
+    for current, columns in _columns(calls, fields, source):
         for at, values in enumerate(columns):
             there = np.isfinite(values)
             for window, which in enumerate((there & ~current, there & current)):
@@ -79,14 +79,12 @@ def _exact(
     return found
 
 
-def _binned(
-    calls: Calls, fields: Sequence[Field], asked: Asked, where: str, side: str
-) -> dict[str, Measured]:
-    spreads = _ranges(calls, fields, where, f"ranges.{side}")
+def _binned(calls: Calls, fields: Sequence[Field], asked: Asked, side: str) -> dict[str, Measured]:
+    spreads = _ranges(calls, fields, f"ranges.{side}")
     bins = {field.name: _bins(field, *spreads[field.name]) for field in fields if field.name in spreads}
     source = f"values.{side}"
     there = [field for field in fields if field.name in bins]
-    for current, columns in _columns(calls, there, where, source):
+    for current, columns in _columns(calls, there, source):
         for field, values in zip(there, columns, strict=True):
             kept = np.isfinite(values)
             bins[field.name].add(values[kept & ~current], 0)
@@ -127,23 +125,29 @@ def _measured(
     )
 
 
-def _columns(calls: Calls, fields: Sequence[Field], where: str, source: str) -> Any:
+def _columns(calls: Calls, fields: Sequence[Field], source: str) -> Any:
     """Yield, batch by batch, which rows are of the current window, and the values of each field."""
     listed = ", ".join(f"{quoted(field.name)}::DOUBLE AS {quoted(field.name)}" for field in fields)
-    for batch in calls.batches(source, f'SELECT "@current", {listed}\nFROM calls_of WHERE {where}'):
+    for batch in calls.batches(
+        source, f'SELECT "@current", {listed}\nFROM calls_of WHERE {_of_side(fields)}'
+    ):
         current = np.asarray(batch.column(0).to_numpy(zero_copy_only=False), bool)
         yield current, [each.to_numpy(zero_copy_only=False) for each in batch.columns[1:]]
 
 
-def _ranges(calls: Calls, fields: Sequence[Field], where: str, source: str) -> dict[str, tuple[float, float]]:
+def _ranges(calls: Calls, fields: Sequence[Field], source: str) -> dict[str, tuple[float, float]]:
     listed = ", ".join(
         f"min({quoted(field.name)})::DOUBLE AS {quoted(f'{field.name}@least')},"
         f" max({quoted(field.name)})::DOUBLE AS {quoted(f'{field.name}@most')}"
         for field in fields
     )
-    (row,) = calls.ask(source, f"SELECT {listed}\nFROM calls_of WHERE {where}")
+    (row,) = calls.ask(source, f"SELECT {listed}\nFROM calls_of WHERE {_of_side(fields)}")
     return {
         field.name: (row[f"{field.name}@least"], row[f"{field.name}@most"])
         for field in fields
         if row[f"{field.name}@least"] is not None
     }
+
+
+def _of_side(fields: Sequence[Field]) -> str:
+    return INPUTS if fields[0].side == "input" else OUTPUTS

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 
-from ombud_reports.drift import effects
-from ombud_reports.drift.columns import EFFECTS, Column
-from ombud_reports.drift.days import SOURCE, Days
+from ombud_reports.drift.columns import EFFECTS, Broken, Column
+from ombud_reports.drift.days import Days
 from ombud_reports.drift.series import HOW, Daily, of_version
 from ombud_reports.monitoring import Monitoring
 from ombud_reports.population import VERSIONS, Population
 from ombud_reports.result import Block, Chart, Figure, Notice, Section, Series, Table, Text
 
+Line = tuple[str | Figure, ...]
 _PICTURES: Final = 6
 _MOST_VERSIONS: Final = 6
 _ABOUT_EFFECTS: Final = (
@@ -57,30 +57,27 @@ def summary(columns: Sequence[Column], limits: Monitoring, compared: Section) ->
     return Section("What moved", tuple(blocks))
 
 
-def distances(title: str, columns: Sequence[Column], breaches: Mapping[str, Sequence[Figure]]) -> Section:
+def distances(title: str, columns: Sequence[Column], breaches: Mapping[str, Broken]) -> Section:
     """Show all figures of some columns."""
     blocks: list[Block] = []
     numbers = [column for column in columns if column.field.numeric]
     categories = [column for column in columns if not column.field.numeric]
     if numbers:
-        keys = ("psi", "ks", "wasserstein", "w1", "jensen_shannon", "p_adjusted")
-        heads = ("Column", "PSI", "KS", "W1/sd", "W1", "JS", "p adj.", "Finding")
-        blocks.append(Table("Numbers", heads, tuple(_row(each, keys) for each in numbers)))
+        heads: tuple[str, ...] = ("Column", "PSI", "KS", "W1/sd", "W1", "JS", "p adj.", "Finding")
+        keys: tuple[str, ...] = ("psi", "ks", "wasserstein", "w1", "jensen_shannon", "p_adjusted")
+        blocks.append(Table("Numbers", heads, tuple((*_row(each, keys), _finding(each)) for each in numbers)))
         keys = ("rows.reference", "rows.current", "mean.reference", "mean.current")
         heads = ("Column", "Rows, reference", "current", "Mean, reference", "current")
-        rows = tuple((each.field.name, *(each.figure(key) for key in keys)) for each in numbers)
-        blocks.append(Table("Rows and means", heads, rows))
+        blocks.append(Table("Rows and means", heads, tuple(_row(each, keys) for each in numbers)))
     if categories:
-        keys = ("psi", "cramers_v", "jensen_shannon", "p_adjusted")
         heads = ("Column", "PSI", "Cramér's V", "JS", "p adj.", "Finding")
-        blocks.append(Table("Categories", heads, tuple(_row(each, keys) for each in categories)))
+        keys = ("psi", "cramers_v", "jensen_shannon", "p_adjusted")
+        rows = tuple((*_row(each, keys), _finding(each)) for each in categories)
+        blocks.append(Table("Categories", heads, rows))
         blocks += _new_categories(categories)
-    keys = ("missing.reference", "missing.current")
-    rows = tuple(
-        (each.field.name, *(each.figure(key) for key in keys), *breaches.get(each.field.name, ("", "")))
-        for each in columns
-    )
     heads = ("Column", "Missing, reference", "current", "Out of contract, reference", "current")
+    keys = ("missing.reference", "missing.current")
+    rows = tuple((*_row(each, keys), *_cells(breaches.get(each.field.name))) for each in columns)
     blocks.append(Table("Missing, and out of contract", heads, rows))
     moved = sorted((each for each in columns if each.moved), key=lambda each: -_number(each.figures["psi"]))
     blocks += [chart for each in moved[:_PICTURES] for chart in _distribution(each)]
@@ -102,7 +99,9 @@ def by_day(series: Sequence[Daily], listed: Sequence[date], limits: Monitoring) 
         note="The series tells on which day figures crossed the threshold, not why.",
     )
     shown = ranked[:_PICTURES]
-    rows = tuple((day.isoformat(), *(each.figures[at] for each in shown)) for at, day in enumerate(listed))
+    rows: tuple[Line, ...] = tuple(
+        (day.isoformat(), *(each.figures[at] for each in shown)) for at, day in enumerate(listed)
+    )
     heads = ("Day (UTC)", *(each.column.field.name for each in shown))
     blocks: list[Block] = [text, began, Table("PSI by day, columns with the highest", heads, rows)]
     lines = tuple(
@@ -119,7 +118,7 @@ def by_day(series: Sequence[Daily], listed: Sequence[date], limits: Monitoring) 
 
 def by_version(columns: Sequence[Column], days: Days, population: Population, limits: Monitoring) -> Section:
     """Show answers and PSI by model version."""
-    counted = tuple(
+    counted: tuple[Line, ...] = tuple(
         (
             name,
             Figure(f"reference.answers.version.{name}", old, "answers", VERSIONS),
@@ -134,7 +133,7 @@ def by_version(columns: Sequence[Column], days: Days, population: Population, li
             Text("The current window has answers of one version at most: it is what is shown above.")
         )
         return Section("By model version", tuple(blocks))
-    rows = tuple(
+    rows: tuple[Line, ...] = tuple(
         (each.field.name, *(of_version(each, days, version, limits) for version in current))
         for each in columns
     )
@@ -142,14 +141,19 @@ def by_version(columns: Sequence[Column], days: Days, population: Population, li
     return Section("By model version", tuple(blocks))
 
 
-def _row(column: Column, keys: Sequence[str]) -> tuple[str | Figure, ...]:
+def _row(column: Column, keys: Sequence[str]) -> Line:
+    return (column.field.name, *(column.figure(key) for key in keys))
+
+
+def _finding(column: Column) -> str:
     above = ", ".join(EFFECTS[name] for name in column.above)
-    finding = f"moved: {above}" if column.moved else (f"chance may do: {above}" if above else "")
-    return (column.field.name, *(column.figure(key) for key in keys), finding)
+    if column.moved:
+        return f"moved: {above}"
+    return f"may be chance: {above}" if above else ""
 
 
 def _new_categories(columns: Sequence[Column]) -> Iterator[Block]:
-    rows: list[tuple[str | Figure, ...]] = []
+    rows: list[Line] = []
     for each in columns:
         if each.new:
             listed = ", ".join(f"{name} ({count:,})" for name, count in each.new[:20])
@@ -185,8 +189,5 @@ def _number(figure: Figure) -> float:
     return _value(figure) or 0.0
 
 
-def chance_note(columns: Sequence[Column]) -> Text:
-    """Say what PSI is by chance alone, for the smallest column."""
-    sizes = [each.bins for each in columns if each.bins is not None]
-    most = max((effects.expected_psi(*each) for each in sizes), default=0.0)
-    return Text(f"By chance alone PSI comes to {most:.2g} at most with so many rows ({SOURCE}).")
+def _cells(broken: Broken | None) -> tuple[str | Figure, str | Figure]:
+    return broken.cells if broken else ("", "")

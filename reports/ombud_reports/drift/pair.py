@@ -100,7 +100,7 @@ def exact(reference: Numbers, current: Numbers) -> Pair:
     order = np.argsort(both, kind="stable")  # two runs, merged
     points = both[order]
     last = np.concatenate((points[1:] != points[:-1], [True]))  # of those that are equal
-    below = np.cumsum(order < len(reference))[last]
+    below = np.cumsum(order < len(reference), dtype=np.int64)[last]
     points = points[last]
     return Pair(
         points,
@@ -141,7 +141,7 @@ class Bins:
         means = self._sums / sizes
         deviations = np.sqrt(np.maximum(self._squares / sizes - means * means, 0))
         return Pair(
-            self._least + self._width * np.arange(1, self._bins + 1),
+            np.asarray(self._least + self._width * np.arange(1, self._bins + 1), np.float64),
             below[0],
             below[1],
             mean=self._middle + float(means[0]),

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""How answers agree with the labels that came later, by kind of label: never called accuracy of past decisions."""
+"""How answers agree with the labels that came later, by kind of label: never called accuracy of "
+"past decisions."""
 
 from __future__ import annotations
 
@@ -90,7 +91,8 @@ def _of_kind(kind: str, rows: list[dict[str, Any]], field: Field, limits: Monito
     )
     if set(chosen) != {"all"}:
         yield Notice(
-            f"Labels of kind {kind} are not of all cases ({selection(chosen)}): the figure holds for labelled "
+            f"Labels of kind {kind} are not of all cases ({selection(chosen)}): the figure holds for "
+            f"labelled "
             "cases, and says nothing of the others.",
             "warning",
         )
