@@ -60,8 +60,9 @@ def parse(said: Mapping[str, Any]) -> Monitoring:
     found: dict[str, float] = {}
     for each in fields(Monitoring):
         value = _table(said, str(each.metadata.get("section"))).get(str(each.metadata.get("key")))
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and math.isfinite(value) and value >= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if math.isfinite(value) and value >= 0:
             found[each.name] = float(value)
     values = said.get("favourable")
     favourable = tuple(text_of(each) for each in values) if isinstance(values, list) else ()

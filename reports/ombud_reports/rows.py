@@ -54,7 +54,8 @@ _STRETCHES = f"""
     GROUP BY ALL"""  # noqa: S608 - texts of ours
 _UNUSUAL = f"""
     SELECT e.log, e.seq, e.id, e.system, e.action, e.kind, e.route, e.outcome,
-           coalesce(e.model_version, '') AS model_version, e.approval, coalesce(e.attempt, i.attempt, 1) AS attempt
+           e.approval, coalesce(e.model_version, '') AS model_version,
+           coalesce(e.attempt, i.attempt, 1) AS attempt
     FROM (
         SELECT * FROM entries
         WHERE {IN_WINDOWS} AND facts_contract IS NOT NULL
