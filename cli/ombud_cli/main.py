@@ -20,6 +20,7 @@ COMMANDS = {
     "policy": Later("ombud_cli.policy:app", "Check, test, show and activate bundles of policies."),
     "review": Later("ombud_cli.review:app", "List and settle the calls that wait for a human."),
     "subject": Later("ombud_cli.subject:app", "Export, hold and erase what is kept of a person."),
+    "label": Later("ombud_cli.label:app", "Report what came of calls, or what should have."),
     "vault": Later("ombud_cli.vault:app", "Make, show and rotate the vault that people's data need."),
     "ledger": Later("ombud_cli.ledger:app", "Verify and seal the ledger, and tell its head."),
     "key": Later("ombud_cli.key:app", "Make, show and rotate the keys that sign the ledger."),

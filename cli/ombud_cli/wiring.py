@@ -24,6 +24,7 @@ from ombud_gateway.doors.control import CONTROL, ControlDoor
 from ombud_gateway.doors.kserve import KServeDoor
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
+from ombud_gateway.labels import Labels
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
@@ -34,6 +35,7 @@ from ombud_gateway.server import Server
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.upstreams import labelling
 from ombud_gateway.upstreams.control import ControlUpstream
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
@@ -112,7 +114,9 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
         )
         queries = Queries(ledger, limits, config.limits.queries)
-        control = ControlUpstream(reviews, policy, ledger, people, queries)
+        control = ControlUpstream(
+            reviews, policy, ledger, people, queries, labelling.operations(Labels(ledger, systems))
+        )
         upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(_channel(section, config), section.timeout_seconds)

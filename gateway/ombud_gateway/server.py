@@ -12,7 +12,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
+from ombud.v1 import label_pb2, ledger_pb2, policy_pb2, review_pb2, subject_pb2
 from ombud_gateway.config import ServerTls
 from ombud_gateway.doors.methods import SERVICE
 from ombud_gateway.recorder import Recorder
@@ -25,6 +25,7 @@ _NAMES = (
     *(
         file.DESCRIPTOR.services_by_name[name].full_name
         for file, name in (
+            (label_pb2, "LabelService"),
             (ledger_pb2, "LedgerService"),
             (policy_pb2, "PolicyService"),
             (review_pb2, "ReviewService"),

@@ -41,7 +41,7 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import export, pruning, query, query_apart, remote, sample, transparency
+    from ombud_ledger import cases, export, pruning, query, query_apart, remote, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
@@ -90,6 +90,7 @@ __all__ = [
     "VaultUnusable",
     "Verification",
     "audit_sql",
+    "cases",
     "export",
     "keys",
     "labels",
@@ -106,6 +107,7 @@ __all__ = [
 
 
 _MODULES = {
+    "cases": "ombud_ledger.cases",
     "export": "ombud_ledger.export",
     "keys": "ombud_ledger.tlog.keyfile",
     "pruning": "ombud_ledger.pruning",

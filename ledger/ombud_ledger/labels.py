@@ -56,7 +56,7 @@ def values_view(contracts16: list[str]) -> str:
     return " UNION ALL BY NAME ".join([_NOTHING, *parts])
 
 
-_KEPT: Final = ("log", "seq", "ts", "contract", "selection", "observed_at", "actor", "source")
+_KEPT: Final = ("log", "seq", "ts", "contract", "selection", "observed_at", "actor")
 # In time, then in the log. One aggregate a column: DuckDB leaves out those that a statement does not use.
 _ORDER: Final = "epoch_us(ts)::HUGEINT * 9007199254740992 + seq"
 _PICKED: Final = ", ".join(f'arg_max_null("{name}", {_ORDER}) AS "{name}"' for name in _KEPT)

@@ -39,6 +39,7 @@ LEAVES = [
     ["review", "show"],
     ["review", "approve"],
     ["review", "reject"],
+    ["label", "import"],
     ["subject", "export"],
     ["subject", "erase"],
     ["subject", "hold"],

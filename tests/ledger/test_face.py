@@ -51,6 +51,7 @@ def test_face_is_pinned() -> None:
         "VaultUnusable",
         "Verification",
         "audit_sql",
+        "cases",
         "export",
         "keys",
         "labels",

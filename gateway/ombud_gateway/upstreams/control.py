@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -20,15 +20,23 @@ from ombud_gateway.upstreams.proofs import Proofs
 from ombud_gateway.upstreams.queries import Queries
 from ombud_ledger import Ledger
 
+Operations = Mapping[str, Callable[[Call, str], Awaitable[Message]]]
+"""What carries methods out, by name; told the call, and who makes it."""
 _MOST_LISTED = 1000
 _LISTED = 100
 
 
 class ControlUpstream:
-    """Reviews, policies, people and the ledger, as targets of judged calls."""
+    """Reviews, policies, people and the ledger, as targets of judged calls; `others` bring more along."""
 
     def __init__(
-        self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger, people: People, queries: Queries
+        self,
+        reviews: Reviews,
+        policy: ActivePolicy,
+        ledger: Ledger,
+        people: People,
+        queries: Queries,
+        *others: Operations,
     ) -> None:
         self._reviews = reviews
         self._policy = policy
@@ -36,6 +44,7 @@ class ControlUpstream:
         self._proofs = Proofs(ledger)
         self._people = people
         self._queries = queries
+        self._others = {name: one for operations in others for name, one in operations.items()}
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
             "ReviewService.ListReviews": self._list,
             "ReviewService.GetReview": self._get,
@@ -58,7 +67,12 @@ class ControlUpstream:
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
         """Carry a control call out; what it cannot do is a `Refusal`, recorded by the pipeline."""
-        message = await self._operations[call.method](call.body, str(passage.principal))
+        by = str(passage.principal)
+        other = self._others.get(call.method)
+        if other is not None:
+            message = await other(call, by)
+        else:
+            message = await self._operations[call.method](call.body, by)
         return Answer(message.SerializeToString())
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
