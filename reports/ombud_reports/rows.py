@@ -58,7 +58,7 @@ _UNUSUAL = f"""
            coalesce(e.attempt, i.attempt, 1) AS attempt
     FROM (
         SELECT * FROM entries
-        WHERE {IN_WINDOWS} AND facts_contract IS NOT NULL
+        WHERE {IN_WINDOWS} AND facts_contract IS NOT NULL AND kind IN ('decision', 'intent', 'outcome')
           AND NOT coalesce(kind = 'decision' AND action = 'infer' AND system = $system
                            AND model_version = $version AND coalesce(attempt, 1) <= $attempts::BIGINT
                            AND outcome = 'answered' AND approval IS NULL
@@ -100,7 +100,7 @@ WITH stretches AS ({_STRETCHES}
     JOIN stretches s ON s.log = f.log AND s.block = f.seq // 4096 AND f.seq BETWEEN s.first AND s.last
     LEFT JOIN unusual u ON u.log = f.log AND u.seq = f.seq
     WHERE u.kind IS NULL OR (u.system = $system AND u.action = 'infer' AND u.attempt <= $attempts::BIGINT
-          AND u.kind IN ('decision', 'intent', 'outcome') AND u.route IS DISTINCT FROM 'shadow')
+          AND u.route IS DISTINCT FROM 'shadow')
 )"""  # noqa: S608 - names are quoted, values are parameters
 
     def ask(self, name: str, select: str, **parameters: str | float | datetime) -> list[dict[str, Any]]:
