@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ombud_ledger import Ledger, Options, Vault, labels
 from ombud_ledger import Facts as LedgerFacts
@@ -79,31 +82,46 @@ def record(
     types: Mapping[str, tuple[str, str, str]] = _TYPES,
 ) -> Ledger:
     """Write rows in order of time into a log, and leave it open."""
-    now = [START - DAY]
-
-    def clock() -> int:
-        return int(now[0].timestamp() * 1_000_000)
-
+    listed = sorted(rows, key=lambda row: row.at)
+    times = [START - DAY] * 2  # genesis, system
+    for row in listed:
+        times += [row.at] * (1 if row.label is None else 2)
+    ticks = itertools.chain(times, itertools.repeat(max(times)))
     ledger = Ledger.open(
         root,
         log=log,
         origin=f"acme/test/{log}",
         options=Options(seal_automatically=False),
-        clock=clock,
+        clock=lambda: int(next(ticks).timestamp() * 1_000_000),
         vault=vault,
     )
     digest = ledger.put_object(contract(types))
     body = {"event": "declared", "system": "credit", "contract": digest}
     ledger.append_blocking("system", {**body, "digest": ledger.put_object(system_file.encode())})
-    for number, row in enumerate(sorted(rows, key=lambda row: row.at)):
-        now[0] = row.at
-        _append(ledger, digest, row, f"{log}-{number}", vault)
+    label = ledger.put_object(labels.CONTRACTS["boolean"])
+    asyncio.run(_append(ledger, listed, digest, label, vault))
     if seal:
         ledger.seal_blocking()
     return ledger
 
 
-def _append(ledger: Ledger, digest: str, row: Row, name: str, vault: Vault | None) -> None:
+async def _append(ledger: Ledger, rows: Sequence[Row], digest: str, label: str, vault: Vault | None) -> None:
+    """Append all rows, many to a commit."""
+    waiting = []
+    for number, row in enumerate(rows):
+        body, facts = _entry(row, f"{ledger.log}-{number}", digest, vault)
+        waiting.append(asyncio.ensure_future(ledger.append(row.kind, body, facts)))
+        if row.label is not None:
+            held = LedgerFacts(label, {"value_boolean": row.label})
+            told = {"decision": body["id"], "label_kind": row.label_kind, "selection": "all"}
+            told |= {"system": "credit", "by": "test"}
+            waiting.append(asyncio.ensure_future(ledger.append("label", told, held)))
+    await asyncio.gather(*waiting)
+
+
+def _entry(
+    row: Row, name: str, digest: str, vault: Vault | None
+) -> tuple[dict[str, Any], LedgerFacts | None]:
     values = {key: repr(value) if isinstance(value, float) else value for key, value in row.values.items()}
     values = {key: value for key, value in values.items() if value is not None}
     subject = vault.pseudonym(row.subject) if vault is not None and row.subject else None
@@ -119,12 +137,7 @@ def _append(ledger: Ledger, digest: str, row: Row, name: str, vault: Vault | Non
         **({"outcome": "answered", "model_version": "1"} if answered else {}),
         **row.more,
     }
-    facts = LedgerFacts(digest, values, subject=subject) if values else None
-    ledger.append_blocking(row.kind, body, facts)
-    if row.label is not None:
-        held = LedgerFacts(ledger.put_object(labels.CONTRACTS["boolean"]), {"value_boolean": row.label})
-        told = {"decision": body["id"], "label_kind": row.label_kind, "selection": "all", "system": "credit"}
-        ledger.append_blocking("label", {**told, "by": "test"}, held)
+    return body, LedgerFacts(digest, values, subject=subject) if values else None
 
 
 def report(root: Path, kind: str, begin: datetime, end: datetime, **options: Any) -> Report:
@@ -146,13 +159,24 @@ def values(made: Report) -> dict[str, Any]:
 
 
 def tables(made: Report) -> dict[str, Table]:
-    """Return a report's tables by title."""
+    """Return a report's tables by section and title."""
     return {
-        block.title: block
+        f"{section.title}: {block.title}": block
         for section in made.sections
         for block in section.blocks
         if isinstance(block, Table)
     }
+
+
+def assert_same(made: Report, other: Report, *, rel: float = 1e-9) -> None:
+    """Demand the same figures of two reports: numbers to `rel`, all else exactly."""
+    one, two = values(made), values(other)
+    assert [*one] == [*two]
+    for name, value in one.items():
+        expected = two[name]
+        if isinstance(expected, float):
+            expected = pytest.approx(expected, rel=rel, abs=1e-12)
+        assert value == expected, name
 
 
 def notices(made: Report) -> list[str]:

@@ -66,19 +66,21 @@ def distances(title: str, columns: Sequence[Column], breaches: Mapping[str, Brok
         heads: tuple[str, ...] = ("Column", "PSI", "KS", "W1/sd", "W1", "JS", "p adj.", "Finding")
         keys: tuple[str, ...] = ("psi", "ks", "wasserstein", "w1", "jensen_shannon", "p_adjusted")
         blocks.append(Table("Numbers", heads, tuple((*_row(each, keys), _finding(each)) for each in numbers)))
-        keys = ("rows.reference", "rows.current", "mean.reference", "mean.current")
-        heads = ("Column", "Rows, reference", "current", "Mean, reference", "current")
-        blocks.append(Table("Rows and means", heads, tuple(_row(each, keys) for each in numbers)))
+        heads = ("Column", "Mean, reference", "current")
+        blocks.append(Table("Means", heads, tuple(_row(each, _both("mean")) for each in numbers)))
     if categories:
         heads = ("Column", "PSI", "Cramér's V", "JS", "p adj.", "Finding")
         keys = ("psi", "cramers_v", "jensen_shannon", "p_adjusted")
         rows = tuple((*_row(each, keys), _finding(each)) for each in categories)
         blocks.append(Table("Categories", heads, rows))
         blocks += _new_categories(categories)
-    heads = ("Column", "Missing, reference", "current", "Out of contract, reference", "current")
-    keys = ("missing.reference", "missing.current")
-    rows = tuple((*_row(each, keys), *_cells(breaches.get(each.field.name))) for each in columns)
-    blocks.append(Table("Missing, and out of contract", heads, rows))
+    heads = ("Column", "Rows, reference", "current", "Missing, reference", "current")
+    rows = tuple(_row(each, (*_both("rows"), *_both("missing"))) for each in columns)
+    blocks.append(Table("Rows with a value, and missing", heads, rows))
+    if broken := [each for each in columns if each.field.name in breaches]:
+        heads = ("Column", "Out of contract, reference", "current")
+        rows = tuple((each.field.name, *breaches[each.field.name].cells) for each in broken)
+        blocks.append(Table("Calls refused for a value out of contract", heads, rows))
     moved = sorted((each for each in columns if each.moved), key=lambda each: -_number(each.figures["psi"]))
     blocks += [chart for each in moved[:_PICTURES] for chart in _distribution(each)]
     return Section(title, tuple(blocks))
@@ -189,5 +191,5 @@ def _number(figure: Figure) -> float:
     return _value(figure) or 0.0
 
 
-def _cells(broken: Broken | None) -> tuple[str | Figure, str | Figure]:
-    return broken.cells if broken else ("", "")
+def _both(name: str) -> tuple[str, str]:
+    return f"{name}.reference", f"{name}.current"
