@@ -41,6 +41,11 @@ _TYPES: Final = {
 }
 _SPOKEN: Final = {"double": "decimal", "varchar": "string", "boolean": "boolean"}
 _ROLES: Final = {"group": "protected", "approve": "label", "confidence": "confidence"}
+_VALUES: Final = {
+    "region": [f"region-{at}" for at in range(8)],
+    "product": ["home", "car", "study"],
+    "group": list(GROUPS),
+}
 _SHIFTED: Final = {0: 0.3, 1: 0.05}
 """By number, by how many standard deviations it moves after the middle."""
 
@@ -49,13 +54,9 @@ def contract() -> bytes:
     """Return the contract object as a gateway keeps it."""
 
     def spec(name: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "type": _SPOKEN[_TYPES[name]],
-            "optional": False,
-            "role": _ROLES.get(name, "feature"),
-            "tensor": name,
-        }
+        said = {"name": name, "type": _SPOKEN[_TYPES[name]], "optional": False, "tensor": name}
+        values = {"values": _VALUES[name]} if name in _VALUES else {}
+        return {**said, **values, "role": _ROLES.get(name, "feature")}
 
     document = {
         "format": "ombud-contract/1",
@@ -74,8 +75,8 @@ def features(
     for at, name in enumerate(NUMBERS):
         values = chance.lognormal(0, 0.5, rows) if at % 3 == 2 else chance.normal(0, 1, rows)
         columns[name] = values + shifted * _SHIFTED.get(at, 0.0)
-    columns["region"] = _draw([f"region-{at}" for at in range(8)], rows, chance)
-    columns["product"] = _draw(["home", "car", "study"], rows, chance)
+    columns["region"] = _draw(_VALUES["region"], rows, chance)
+    columns["product"] = _draw(_VALUES["product"], rows, chance)
     group = chance.choice(len(GROUPS), rows, p=(0.6, 0.25, 0.1, 0.05))
     columns["group"] = _texts(GROUPS, group)
     columns["self_employed"] = chance.random(rows) < 0.13 + 0.02 * shifted
@@ -120,10 +121,11 @@ def write_ledger(root: Path, decisions: int) -> None:
     segments = -(-decisions // SEGMENT)
     per = -(-decisions // segments)
     step = DAYS * DAY / (per * segments)
+    # The rows alike, once: what differs is set segment by segment.
+    alike, kept_alike = _repeated(entries.slice(row, 1), per), _repeated(facts, per)
     for number in range(segments):
         at = np.arange(number * per, (number + 1) * per)
         seq, ts = pa.array(start + at), pa.array((BEGIN + at * step).astype("int64"))
-        some = _repeated(entries.slice(row, 1), per)
         ids = pc.binary_join_element_wise("decision", pc.cast(seq, pa.string()), "-")
         changed = {
             "seq": seq,
@@ -131,14 +133,12 @@ def write_ledger(root: Path, decisions: int) -> None:
             "id": ids,
             "correlation_id": pc.binary_join_element_wise("case", pc.cast(seq, pa.string()), "-"),
         }
-        some = _with(some, changed)
+        some = _with(alike, changed)
         if not number:
             some = pa.concat_tables([head, some])
         first, last = some["seq"][0].as_py(), some["seq"][-1].as_py()
         drawn = features(per, BEGIN + at * step >= MIDDLE, chance)
-        those = _with(
-            _repeated(facts, per), {"seq": seq, **{name: drawn[name] for name in drawn.column_names}}
-        )
+        those = _with(kept_alike, {"seq": seq, **{name: drawn[name] for name in drawn.column_names}})
         for table, path in ((some, sealed), (those, kept)):
             target = path.with_name(f"{first:012d}-{last:012d}.parquet.new")
             pq.write_table(table, target, compression="zstd", row_group_size=16_384, write_page_checksum=True)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ombud_gateway.contract import Contract, ContractSpec
+from ombud_gateway.monitoring import MonitoringSpec
 from ombud_gateway.problems import ConfigInvalid, Problem, problems_of
 from ombud_gateway.retention import Declared, RetentionSpec, conflicts
 from ombud_gateway.strict_yaml import read_yaml
@@ -52,6 +53,7 @@ class SystemSpec(BaseModel):
     retention: Declared
     models: Annotated[tuple[ModelEntry, ...], Field(strict=False, min_length=1, max_length=256)]
     contract: ContractSpec = ContractSpec()
+    monitoring: MonitoringSpec = MonitoringSpec()
 
 
 @dataclass(frozen=True, slots=True)

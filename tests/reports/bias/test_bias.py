@@ -19,7 +19,7 @@ from ombud_ledger import Ledger, Vault
 from ombud_reports.errors import OptionInvalid
 from ombud_reports.kinds import Given
 from ombud_reports.result import Report
-from reports.ledgers import (
+from reports.recorded_calls import (
     DAY,
     HOUR,
     START,

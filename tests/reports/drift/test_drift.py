@@ -18,7 +18,7 @@ from ombud_ledger import Vault, query
 from ombud_reports.drift import effects
 from ombud_reports.errors import OptionInvalid
 from ombud_reports.result import Report
-from reports.ledgers import (
+from reports.recorded_calls import (
     DAY,
     HOUR,
     START,
