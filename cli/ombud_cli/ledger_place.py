@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ import typer
 
 from ombud_cli.bounded import read_bounded
 from ombud_cli.failure import no, unusable, unusable_on
-from ombud_ledger import LedgerError, NotProven, QueryRefused, query, sample
+from ombud_ledger import Head, LedgerError, NotProven, QueryRefused, query, sample
 
 if TYPE_CHECKING:
     from ombud_ledger import remote
@@ -30,7 +31,17 @@ AsOf = Annotated[
         " the log must still have. Repeatable, one per log; logs without one are then left out.",
     ),
 ]
+Heads = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--head",
+        metavar="LOG=SIZE:HEX",
+        help="Of a log that publishes no checkpoint: read its first SIZE entries, whose last has the chain"
+        " value HEX. Repeatable, one per log.",
+    ),
+]
 CONFIG = Path("ombud.toml")
+_HEAD = re.compile(r"([^=]{1,128})=([1-9][0-9]{0,17}):([0-9a-f]{64})")
 _CHUNK = 1_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, as all times here
 
@@ -53,6 +64,17 @@ def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
 def read_checkpoints(files: Sequence[Path] | None) -> list[bytes]:
     """Return the bytes of the files given with `--as-of`; raise `Failure`."""
     return [read_bounded(file, "--as-of") for file in files or ()]
+
+
+def parse_heads(given: Sequence[str] | None) -> dict[str, Head]:
+    """Return, by log, the heads given with `--head`; raise `Failure`."""
+    heads: dict[str, Head] = {}
+    for each in given or ():
+        found = _HEAD.fullmatch(each)
+        if found is None or found[1] in heads:
+            raise unusable(f"--head: is {each[:160]!r}, must be LOG=SIZE:HEX, once for a log")
+        heads[found[1]] = Head(int(found[2]), bytes.fromhex(found[3]))
+    return heads
 
 
 def parse_time(text: str, option: str) -> datetime:

@@ -26,6 +26,7 @@ COMMANDS = {
     "key": Later("ombud_cli.key:app", "Make, show and rotate the keys that sign the ledger."),
     "witness": Later("ombud_cli.witness:app", "Be a witness: cosign what other logs publish."),
     "decision": Later("ombud_cli.decision:app", "Show one decision, or all that one workflow run did."),
+    "report": Later("ombud_cli.report:app", "Make documents from the ledger alone, and check them."),
     "query": Later("ombud_cli.query:query_command", "Ask the ledger in SQL."),
 }
 

@@ -31,3 +31,15 @@ def progress() -> Iterator[Tell | None]:
             bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
 
         yield tell
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Yield what is told each step of work whose length nobody knows; shown to people alone."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("begins") as status:
+        yield status.update

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ombud_cli.failure import unusable
-from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
+from ombud_cli.ledger_place import AsOf, Heads, asking, parse_heads, read_checkpoints
 from ombud_cli.output import Format, print_rows
 from ombud_cli.parquet_out import write_parquet
 from ombud_cli.remote_options import Storage, reaches_storage
@@ -57,6 +57,7 @@ def query_command(
     ] = False,
     parameter: Parameters = None,
     as_of: AsOf = None,
+    head: Heads = None,
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="Most memory for the data of the statement: 500MB, 2GB, ...")
     ] = "1GB",
@@ -84,8 +85,8 @@ def query_command(
         raise unusable("-o: --schema prints, must be table, json or csv")
     if not _SIZE.fullmatch(memory):
         raise unusable(f"--memory: is {memory[:80]!r}, must be a number and MB or GB, as in 500MB")
-    kept = read_checkpoints(as_of)
-    with asking(storage.place(path), memory=memory, timeout=timeout, as_of=kept) as ledger:
+    how = {"as_of": read_checkpoints(as_of), "heads": parse_heads(head)}
+    with asking(storage.place(path), memory=memory, timeout=timeout, **how) as ledger:
         for line in ledger.extent():
             print(line, file=sys.stderr)
         if schema:

@@ -16,6 +16,7 @@ from ombud_gateway.contract import Contract, ContractSpec
 from ombud_gateway.monitoring import MonitoringSpec
 from ombud_gateway.problems import ConfigInvalid, Problem, problems_of
 from ombud_gateway.retention import Declared, RetentionSpec, conflicts
+from ombud_gateway.slos import Slos
 from ombud_gateway.strict_yaml import read_yaml
 
 Risk = Literal["high", "limited", "minimal"]
@@ -54,6 +55,7 @@ class SystemSpec(BaseModel):
     models: Annotated[tuple[ModelEntry, ...], Field(strict=False, min_length=1, max_length=256)]
     contract: ContractSpec = ContractSpec()
     monitoring: MonitoringSpec = MonitoringSpec()
+    slos: Slos = Slos()
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,17 @@ class Ledger:
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
+    @staticmethod
+    def demand_free(root: Path, log: str) -> None:
+        """Demand that nobody has the log open for writing, before work whose end is to write to it.
+
+        Raises LedgerLocked, LedgerUnavailable.
+        """
+        try:
+            Lock(log_layout(Path(root), log).lock).release()
+        except OSError as error:
+            raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
+
     async def append(
         self,
         kind: str,

@@ -80,19 +80,20 @@ def gaps(reading: Reading) -> Section:
     extent = reading.ask(EXTENT, _EXTENT)
     (facts,) = reading.ask(ERASED, _ERASED)
     pauses = {row["why"]: row for row in reading.ask(PAUSES, _PAUSES)}
-    rows = [*_extent_rows(extent), *_facts_rows(facts), *_pause_rows(pauses)]
-    table = Table("What there is, and what is missing", ("what", "figure"), tuple(rows))
+    there = Table("What there is", ("what", "figure"), (*_extent_rows(extent), *_facts_rows(facts)))
+    missing = Table(
+        "When nobody vouches for the log", ("what", "how often", "together"), tuple(_pauses(pauses))
+    )
     notices = [*_about_logs(reading, extent), *_about_facts(facts), *_about_pauses(pauses)]
     if not notices:
         sound = "No gap, silence, crash, erasure or pruning in this window, as far as the ledger tells."
         notices = [Notice(sound)]
     limits = Notice(
         "The ledger shows what passed the gateway, not what bypassed it. Where a checkpoint is named, the"
-        " records were held to it while this report was made; files, columns and facts are held to "
-        "the records by"
-        " `ombud ledger verify`."
+        " records were held to it while this report was made. What holds files, columns and facts to them"
+        " is `ombud ledger verify`."
     )
-    return Section("Gaps and limits", (*notices, limits, table))
+    return Section("Gaps and limits", (*notices, limits, there, missing))
 
 
 def _extent_rows(extent: Sequence[dict[str, Any]]) -> Iterator[tuple[str | Figure, ...]]:
@@ -111,15 +112,14 @@ def _facts_rows(facts: dict[str, Any]) -> Iterator[tuple[str | Figure, ...]]:
     yield "of these, erased", Figure("basis.facts_erased", facts["erased"], "rows", ERASED, how)
 
 
-def _pause_rows(pauses: dict[str, dict[str, Any]]) -> Iterator[tuple[str | Figure, ...]]:
+def _pauses(pauses: dict[str, dict[str, Any]]) -> Iterator[tuple[str | Figure, ...]]:
     nothing = {"times": 0, "us": 0, "refused": 0}
     for why, what in _TOLD.items():
         row = pauses.get(why, nothing)
-        yield what, Figure(f"basis.{why}", row["times"], "times", PAUSES)
-        if why != "crashed":
-            yield "together", Figure(f"basis.{why}_us", row["us"], "us", PAUSES)
+        lasted = Figure(f"basis.{why}_us", row["us"], "us", PAUSES) if why != "crashed" else "not known"
+        yield what, Figure(f"basis.{why}", row["times"], "times", PAUSES), lasted
     refused = pauses.get("gap", nothing)["refused"]
-    yield "Writes refused in these gaps", Figure("basis.gap_refused", refused, "writes", PAUSES)
+    yield "Writes refused in gaps", Figure("basis.gap_refused", refused, "writes", PAUSES), ""
 
 
 def _about_logs(reading: Reading, extent: Sequence[dict[str, Any]]) -> Iterator[Notice]:

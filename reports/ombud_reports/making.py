@@ -15,7 +15,7 @@ from ombud_reports.gaps import gaps
 from ombud_reports.kinds import kind_of
 from ombud_reports.options import complete, recorded
 from ombud_reports.reading import Reading
-from ombud_reports.result import LogBasis, Report, Table, Window
+from ombud_reports.result import Figure, LogBasis, Report, Table, Window
 
 _ORIGINS: Final = """
 SELECT log, arg_min(record->>'$.origin', seq) AS origin FROM entries
@@ -67,12 +67,11 @@ def make(
 
 def demand_sound(report: Report) -> None:
     """Demand what renderers and verifiers rely on; raise ValueError naming what a builder did wrong."""
-    names: set[str] = set()
+    named: dict[str, Figure] = {}
     sources = {source.name for source in report.sources}
-    for figure in report.figures():
-        if figure.name in names:
-            raise ValueError(f"figure {figure.name}: stands twice in the report")
-        names.add(figure.name)
+    for figure in report.cells():
+        if named.setdefault(figure.name, figure) != figure:
+            raise ValueError(f"figure {figure.name}: another figure of this report has that name")
         if figure.source and figure.source not in sources:
             raise ValueError(f"figure {figure.name}: its source {figure.source!r} was never asked")
         numbers = [figure.value]

@@ -53,7 +53,7 @@ class Figure:
     """One number of a report, or why there is none."""
 
     name: str
-    """Unique in the report and the same in every run: `loan_amount.psi`."""
+    """The same in every run, and of this figure alone: `loan_amount.psi`. It may stand in several tables."""
     value: Scalar
     unit: str
     """`share` (0 to 1), `calls`, `ms`, `USD`, the contract's own unit, ...; empty for a pure number."""
@@ -169,7 +169,15 @@ class Report:
     """Whether no entry of the ledger tells of it."""
 
     def figures(self) -> Iterator[Figure]:
-        """Yield every figure, in the order of the page."""
+        """Yield every figure once, in the order of the page; one may stand in several tables."""
+        seen: set[str] = set()
+        for figure in self.cells():
+            if figure.name not in seen:
+                seen.add(figure.name)
+                yield figure
+
+    def cells(self) -> Iterator[Figure]:
+        """Yield the figure of every cell."""
         for section in self.sections:
             for block in section.blocks:
                 if isinstance(block, Table):
