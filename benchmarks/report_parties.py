@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processes that the benchmarks of reports set against each other, each a whole one, from start to files.
 
-`ours KIND LEDGER OUT OPTIONS` in this environment; `evidently FACTS OUT` in one of its own, for it needs an
+`ours KIND LEDGER OUT BEGIN OPTIONS` in this environment; `evidently FACTS OUT COLUMNS` in one of its own, for it needs an
 older pandas; `fairlearn FACTS REPLICATES`. Nothing at the top imports what another party does without.
 """
 
@@ -65,6 +65,7 @@ def _ours(kind: str, ledger: str, out: str, begin: str, options: str) -> None:
 
     from benchmarks.report_sample import BEGIN, END, MIDDLE
     from ombud_ledger import query
+    from ombud_reports.as_html import to_html
     from ombud_reports.as_json import to_json
     from ombud_reports.making import make
 
@@ -74,19 +75,17 @@ def _ours(kind: str, ledger: str, out: str, begin: str, options: str) -> None:
         made = make(
             kind, opened, system="credit", begin=window[0], end=window[1], options=json.loads(options)
         )
-    Path(out).write_bytes(to_json(made))
+    Path(f"{out}.json").write_bytes(to_json(made))
+    Path(f"{out}.html").write_bytes(to_html(made))
     print(json.dumps({"figures": sum(1 for _ in made.figures())}))
 
 
-def _evidently(facts: str, out: str) -> None:
-    import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+def _evidently(facts: str, out: str, columns: str) -> None:
     import pyarrow.parquet as pq
     from evidently import Report  # type: ignore[import-not-found]
     from evidently.presets import DataDriftPreset  # type: ignore[import-not-found]
 
-    columns = json.loads(os.environ["COLUMNS_OF_BENCH"])
-    frame: Any = pq.read_table(facts, columns=columns, partitioning=None).to_pandas()
-    assert isinstance(frame, pd.DataFrame)
+    frame: Any = pq.read_table(facts, columns=json.loads(columns), partitioning=None).to_pandas()
     half = len(frame) // 2
     made = Report([DataDriftPreset()]).run(frame.iloc[half:], frame.iloc[:half])
     made.save_html(f"{out}.html")
