@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The report on bias over a million decisions in 4 groups, against fairlearn's MetricFrame on the same Parquet.
+"""The report on bias over a million decisions in 4 groups, against fairlearn's MetricFrame on the same files.
 
-Whole processes, with time by the clock and of processor, and peak memory. Ours draws 10,000 replicates and writes
-HTML and JSON; fairlearn gives selection rates by group, without and with a few replicates, and what 100 would
-take follows from these: one takes as long as another. Ratios are of one run.
+Whole processes, with time by the clock and of processor, and peak memory. Ours draws 10,000 replicates and
+writes HTML and JSON; fairlearn gives selection rates by group, without and with a few replicates, and what
+100 would take follows from these: one takes as long as another. Ratios are of one run.
 """
 
 from __future__ import annotations

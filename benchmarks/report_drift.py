@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""The report on drift over a million decisions, against Evidently's DataDriftPreset on the same Parquet files.
+"""The report on drift over a million decisions, against Evidently's DataDriftPreset on the same Parquet.
 
-Fifteen columns, half of the rows the reference. Whole processes, from start to one HTML and one JSON file, with
-the time each takes by the clock and of processor, and its peak memory. Ours compares values one by one at a
-million rows (`exact`) and in 4,096 bins (`binned`); at ten million in bins. Ratios are of one run.
+Fifteen columns, half of the rows the reference. Whole processes, from start to one HTML and one JSON file,
+with the time each takes by the clock and of processor, and its peak memory. Ours compares values one by one
+at a million rows (`exact`) and in 4,096 bins (`binned`); at ten million in bins. Ratios are of one run.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processes that the benchmarks of reports set against each other, each a whole one, from start to files.
 
-`ours KIND LEDGER OUT BEGIN OPTIONS` in this environment; `evidently FACTS OUT COLUMNS` in one of its own, for it needs an
-older pandas; `fairlearn FACTS REPLICATES`. Nothing at the top imports what another party does without.
+`ours KIND LEDGER OUT BEGIN OPTIONS` in this environment; `evidently FACTS OUT COLUMNS` in one of its
+own, for it needs an older pandas; `fairlearn FACTS REPLICATES`. Nothing at the top imports what a party does
+without.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,4 +114,9 @@ def _fairlearn(facts: str, replicates: str) -> None:
 
 
 if __name__ == "__main__":
-    {"ours": _ours, "evidently": _evidently, "fairlearn": _fairlearn}[sys.argv[1]](*sys.argv[2:])
+    parties: dict[str, Callable[..., None]] = {
+        "ours": _ours,
+        "evidently": _evidently,
+        "fairlearn": _fairlearn,
+    }
+    parties[sys.argv[1]](*sys.argv[2:])

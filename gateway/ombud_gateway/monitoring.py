@@ -51,7 +51,7 @@ class BiasSpec(_Section):
 
 
 class MonitoringSpec(_Section):
-    """The `monitoring` of a system file as written; `favourable` are values of the label good for the person."""
+    """The `monitoring` of a system file as written; `favourable`: label values good for the person."""
 
     favourable: Annotated[
         tuple[bool | int | str, ...] | None, Field(strict=False, min_length=1, max_length=64)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ombud_ledger import Ledger, Options, Vault, labels
 from ombud_ledger import Facts as LedgerFacts
+from ombud_ledger import Ledger, Options, Vault, labels
 from ombud_reports.making import make
 from ombud_reports.result import Figure, Notice, Report, Table
 

@@ -172,7 +172,7 @@ def test_an_attribute_can_come_later_by_a_file(ledger: Path, tmp_path: Path, kin
     expected = share(ROWS[:390], approved, lambda row: ROWS.index(row) % 3 == 0)
     assert found[f"{prefix}.selection_rate.b"] == pytest.approx(expected)
     assert found[f"{prefix}.unknown"] == 10
-    stated = dict(tables(whole)["Basis and access: Basis and access, as stated"].rows)
+    stated = {row[0]: row[1] for row in tables(whole)["Basis and access: Basis and access, as stated"].rows}
     assert stated["Joined file, SHA-256"] == digest
     assert stated["Its columns"] == f'{key}, ra"ce; DROP'
     assert stated["Legal basis"] == "Article 4a"
