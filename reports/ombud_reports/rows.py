@@ -52,10 +52,14 @@ _STRETCHES = f"""
            AND ts < $current_to::TIMESTAMP AS current, min(seq) AS first, max(seq) AS last
     FROM entries WHERE {IN_WINDOWS}
     GROUP BY ALL"""  # noqa: S608 - texts of ours
+# A resumed call repeats the answer that was held, so it is marked as `again`; `after` is what became of it.
 _UNUSUAL = f"""
-    SELECT e.log, e.seq, e.id, e.system, e.action, e.kind, e.route, e.outcome,
-           e.approval, coalesce(e.model_version, '') AS model_version,
-           coalesce(e.attempt, i.attempt, 1) AS attempt
+    SELECT e.log, e.seq, e.id, e.system, e.action, e.kind, e.route,
+           coalesce(e.model_version, '') AS model_version, coalesce(e.attempt, i.attempt, 1) AS attempt,
+           e.approval, h.id IS NOT NULL AS again,
+           CASE WHEN coalesce(e.outcome, 'answered') = 'answered' THEN 'released'
+                WHEN e.outcome <> 'held' THEN 'not released'
+                WHEN r.released THEN 'approved' ELSE coalesce(t.event, 'open') END AS after
     FROM (
         SELECT * FROM entries
         WHERE {IN_WINDOWS} AND facts_contract IS NOT NULL AND kind IN ('decision', 'intent', 'outcome')
@@ -64,7 +68,17 @@ _UNUSUAL = f"""
                            AND outcome = 'answered' AND approval IS NULL
                            AND route IS DISTINCT FROM 'shadow', false)
     ) e
-    LEFT JOIN intents i ON e.kind = 'outcome' AND i.log = e.log AND i.id = e.id"""  # noqa: S608
+    LEFT JOIN intents i ON e.kind = 'outcome' AND i.log = e.log AND i.id = e.id
+    LEFT JOIN (
+        SELECT DISTINCT id FROM entries WHERE system = $system AND outcome = 'held'
+    ) h ON h.id = e.approval
+    LEFT JOIN (
+        SELECT approval AS id, bool_or(outcome = 'answered') AS released
+        FROM entries WHERE system = $system AND approval IS NOT NULL GROUP BY approval
+    ) r ON r.id = e.id
+    LEFT JOIN (
+        SELECT id, arg_max(event, ts) AS event FROM reviews WHERE event <> 'opened' GROUP BY id
+    ) t ON t.id = e.id"""  # noqa: S608 - texts of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,7 @@ WITH stretches AS ({_STRETCHES}
 ), unusual AS ({_UNUSUAL}
 ), calls_of AS (
     SELECT f.*, s.day AS "@day", s.current AS "@current", u.kind AS "@kind", u.model_version AS "@version",
-           u.id AS "@id", u.outcome AS "@outcome", u.approval AS "@approval"
+           u.approval AS "@approval", u.after AS "@after", u.again AS "@again"
     FROM {quoted(facts_view(self.reading.system))} f
     JOIN stretches s ON s.log = f.log AND s.block = f.seq // 4096 AND f.seq BETWEEN s.first AND s.last
     LEFT JOIN unusual u ON u.log = f.log AND u.seq = f.seq

@@ -210,7 +210,8 @@ def test_a_lent_table_can_be_read_under_its_name_alone(tmp_path: Path) -> None:
     with query.connect(tmp_path) as sql:
         sql.lend("lent_groups", table)
         asked = """
-            SELECT count(*), any_value(g."x""; DROP VIEW entries") FROM entries e JOIN lent_groups g USING (id)
+            SELECT count(*), any_value(g."x""; DROP VIEW entries")
+            FROM entries e JOIN lent_groups g USING (id)
         """
         assert sql.execute(asked).fetchone() == (1, "a")
         assert not [view for view, *_ in sql.schema() if view.startswith("lent_")]

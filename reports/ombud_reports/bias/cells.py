@@ -21,18 +21,6 @@ ASKED: Final = "asked"
 POLICIES: Final = "policies"
 BINS: Final = 10
 _MOST_ROWS: Final = 100_000
-# A resumed call repeats the answer that was held: it counts where the first call had none.
-_SETTLED: Final = """, held AS (
-    SELECT DISTINCT id FROM unusual WHERE outcome = 'held'
-), resumed AS (
-    SELECT approval AS id, bool_or(outcome = 'answered') AS released
-    FROM entries WHERE system = $system AND approval IS NOT NULL GROUP BY approval
-), told AS (
-    SELECT id, arg_max(event, ts) AS event FROM reviews WHERE event <> 'opened' GROUP BY id
-)"""
-_AFTER: Final = """CASE WHEN coalesce(c."@outcome", 'answered') = 'answered' THEN 'released'
-                WHEN c."@outcome" <> 'held' THEN 'not released'
-                WHEN r.released THEN 'approved' ELSE coalesce(t.event, 'open') END"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +76,7 @@ class Cells:
 
     def answers(self) -> tuple[Cell, ...]:
         """Count answers by group and by what became of them."""
-        select = f"""{_SETTLED}, answers AS ({self._answers(labels=False)}
+        select = f""", answers AS ({self._answers(labels=False)}
 )
 SELECT {self._listed()}, "@favourable", "@after", count(*) AS "@count"
 FROM answers GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - names are quoted
@@ -99,7 +87,7 @@ FROM answers GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - nam
         """Count answers with a label, by kind of label."""
         label = f"l.{label_column(self._asked.label)}"
         said = " OR ".join(f"CAST({label} AS VARCHAR) = ${name}" for name in self._favourable)
-        select = f"""{_SETTLED}, answers AS ({self._answers(labels=True)}
+        select = f""", answers AS ({self._answers(labels=True)}
 )
 SELECT l.label_kind AS "@label_kind", coalesce(l.selection, 'unknown') AS "@selection",
        {self._listed()}, "@favourable", {said} AS "@label", coalesce({label} = "@answer", false) AS "@same",
@@ -161,12 +149,11 @@ GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - names are quoted
     QUALIFY row_number() OVER (PARTITION BY coalesce(e.correlation_id, e.id)
                                ORDER BY e.ts DESC, e.log DESC, e.seq DESC) = 1"""
         return f"""
-    SELECT {", ".join(self._groups)}, {said} AS "@favourable", {_AFTER} AS "@after"{more}
+    SELECT {", ".join(self._groups)}, {said} AS "@favourable",
+           coalesce(c."@after", 'released') AS "@after"{more}
     FROM calls_of c {self._joins(entries=entries)}
-    LEFT JOIN resumed r ON r.id = c."@id"
-    LEFT JOIN told t ON t.id = c."@id"
     WHERE c."@current" AND c.{OUTPUTS} AND {answer} IS NOT NULL
-      AND (c."@approval" IS NULL OR c."@approval" NOT IN (SELECT id FROM held)){once}"""  # noqa: S608
+      AND NOT coalesce(c."@again", false){once}"""  # noqa: S608
 
     def _joins(self, *, entries: bool) -> str:
         joins = "JOIN entries e ON e.log = c.log AND e.seq = c.seq" if entries else ""
