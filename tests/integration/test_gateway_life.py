@@ -74,8 +74,12 @@ def test_reflection_lists_the_services(gateway: Gateway) -> None:
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
         "inference.GRPCInferenceService",
+        "ombud.v1.IncidentService",
+        "ombud.v1.LabelService",
         "ombud.v1.LedgerService",
         "ombud.v1.PolicyService",
+        "ombud.v1.ReportService",
+        "ombud.v1.RequestService",
         "ombud.v1.ReviewService",
         "ombud.v1.SubjectService",
     ]
