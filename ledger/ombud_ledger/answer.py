@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 
 from ombud_ledger.errors import LedgerError, LedgerUnreadable, QueryRefused, QueryStopped
 from ombud_ledger.lean import leave_out
+from ombud_ledger.place import Place
 
 _BESIDE: Final = 512 * 1024 * 1024  # bytes that DuckDB and Arrow take besides the data of a statement
 _LONGEST: Final = 1_000  # characters of a message
@@ -50,6 +51,16 @@ def _bound(kind: int, most: int) -> None:
     resource.setrlimit(kind, (bound, bound))
 
 
+def _place(job: Mapping[str, Any]) -> Path | Place:
+    root, there = Path(job["root"]), job["elsewhere"]
+    if there is None:
+        return root
+    from ombud_ledger.remote import RemoteAddress, Thinned
+
+    key = there["credentials_file"]
+    return Thinned(root, RemoteAddress(**{**there, "credentials_file": None if key is None else Path(key)}))
+
+
 def _answer(job: Mapping[str, Any], out: BinaryIO) -> None:
     import duckdb
     import pyarrow as pa
@@ -58,7 +69,7 @@ def _answer(job: Mapping[str, Any], out: BinaryIO) -> None:
 
     try:
         opened = connect(
-            Path(job["root"]),
+            _place(job),
             log=job["log"] or None,
             memory=f"{job['memory_mb']}MB",
             timeout=job["seconds"],

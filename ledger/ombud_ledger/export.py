@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ombud_ledger.canonical import JSON
 from ombud_ledger.durable import create_private, make_folder, sync_folder
@@ -24,8 +23,10 @@ from ombud_ledger.export_texts import readme, sql_files
 from ombud_ledger.exported import EXPORT, FORMAT, parse_export
 from ombud_ledger.facts import Facts
 from ombud_ledger.latest import backwards
-from ombud_ledger.layout import LogLayout, SealedFile, log_layout, objects_folder
+from ombud_ledger.layout import LogLayout, SealedFile, objects_folder
 from ombud_ledger.ledger import Ledger
+from ombud_ledger.opened import open_parquet
+from ombud_ledger.place import Place
 from ombud_ledger.records import stretch
 from ombud_ledger.snapshot import snapshot
 
@@ -43,6 +44,10 @@ class Wanted:
     end: int | None = None
     facts: bool = True
     payloads: bool = False  # encrypted as they are
+
+    def meets(self, oldest: int, newest: int) -> bool:
+        """Say whether its time and that of entries from `oldest` to `newest` meet."""
+        return (self.begin is None or newest >= self.begin) and (self.end is None or oldest < self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,13 @@ def export(
     """
     if out.exists():
         raise FileExistsError(f"{out} is there already, and nothing is overwritten")
-    root = ledgers[0].root
+    place = ledgers[0].place
     # 1. Seal the tail and let a checkpoint cover it, so that all there is lies in whole segments.
     for ledger in ledgers:
         ledger.demand_key()
         ledger.seal_blocking()
         ledger.publish()
-    chosen = {ledger.log: _segments(log_layout(root, ledger.log), wanted) for ledger in ledgers}
+    chosen = {ledger.log: _segments(place.layout(ledger.log), wanted) for ledger in ledgers}
     concerned = [ledger for ledger in ledgers if chosen[ledger.log]]
     if not concerned:
         return None
@@ -89,7 +94,7 @@ def export(
     try:
         staging.mkdir(mode=0o700)
         writer = _Folder(staging)
-        counts = _write(writer, root, concerned, chosen, wanted, by=by, recipient=recipient)
+        counts = _write(writer, place, concerned, chosen, wanted, by=by, recipient=recipient)
         digest, files = writer.finish()
         # 3. Record the disclosure in each log that is part of it. From here on the logs say it happened; a
         #    crash before the next step leaves a folder that nobody was given under its name.
@@ -140,7 +145,7 @@ class _Folder:
 
 def _write(
     folder: _Folder,
-    root: Path,
+    place: Place,
     ledgers: Sequence[Ledger],
     chosen: dict[str, list[_Segment]],
     wanted: Wanted,
@@ -152,7 +157,7 @@ def _write(
     objects: set[str] = set()
     logs: dict[str, Any] = {}
     for ledger in ledgers:
-        layout, segments = log_layout(root, ledger.log), chosen[ledger.log]
+        layout, segments = place.layout(ledger.log), chosen[ledger.log]
         logs[ledger.log] = _log(folder, layout, ledger, segments, wanted)
         for segment in segments:
             counts += segment.counts
@@ -162,8 +167,8 @@ def _write(
         if vkeys:
             folder.put(f"keys/{ledger.log}.vkeys", "".join(f"{each}\n" for each in sorted(vkeys)).encode())
     for digest in sorted(objects):
-        if (objects_folder(root) / digest).is_file():
-            folder.copy(f"objects/{digest}", objects_folder(root) / digest)
+        if (objects_folder(place.root) / digest).is_file():
+            folder.copy(f"objects/{digest}", objects_folder(place.root) / digest)
     by_system = dict(sorted(counts.items()))
     described = {
         "format": FORMAT,
@@ -195,7 +200,7 @@ def _log(
         files += [each for each in layout.facts_files() if (each.first, each.last) in spans]
     if wanted.payloads:
         files += [each for each in layout.payload_files() if (each.first, each.last) in spans]
-    digests = {each.name: folder.copy(f"logs/{ledger.log}/{each.name}", each.path) for each in files}
+    digests = {each.name: folder.copy(f"logs/{ledger.log}/{each.name}", each.at_hand()) for each in files}
     for path in sorted(layout.pub.rglob("*")):
         if path.is_file() and path.suffix != ".tmp":
             folder.copy(f"logs/{ledger.log}/pub/{path.relative_to(layout.pub)}", path)
@@ -221,8 +226,12 @@ def _log(
 def _segments(layout: LogLayout, wanted: Wanted) -> list[_Segment]:
     found = []
     for file in layout.entries_files():
+        away = file.away()
+        if away is not None and not wanted.meets(away.oldest, away.newest):
+            continue
         try:
-            rows = pq.read_table(file.path, columns=_COLUMNS, partitioning=None)
+            with open_parquet(file) as parquet:
+                rows = parquet.read(columns=_COLUMNS)
         except (pa.ArrowException, OSError) as error:
             raise LedgerUnreadable(f"{file.name}: {error}") from error
         systems = rows["system"].to_pylist()

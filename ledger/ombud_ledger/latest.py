@@ -9,6 +9,7 @@ from typing import Any
 from ombud_ledger import hot
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile
+from ombud_ledger.opened import open_parquet
 
 
 def latest(layout: LogLayout, kind: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -47,12 +48,18 @@ def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str
 
 
 def _sealed(file: SealedFile, kind: str) -> Iterator[tuple[int, str]]:
+    away = file.away()
+    if away is not None and kind not in away.kinds:
+        return
+    if away is not None and kind in away.records:
+        yield from reversed(away.records[kind])
+        return
+
     import pyarrow as pa  # here: a process that only appends does without Arrow
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file.at_hand()) as parquet:
+        with open_parquet(file) as parquet:
             for group in reversed(range(parquet.num_row_groups)):
                 # Few groups hold one, and the column `kind` says so in a few bytes.
                 # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.

@@ -5,6 +5,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.pace import Pace
+from ombud_ledger.place import Place, place_of
 from ombud_ledger.records import whole_stretch
 from ombud_ledger.recover import recover
 from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
@@ -57,20 +59,22 @@ _BACKOFF_MOST: Final = 60.0
 class Ledger:
     """A log open for writing. Make it with `Ledger.open`; every method may be called from any thread."""
 
-    def __init__(self, root: Path, log: str, origin: str, options: Options, parts: "_Parts") -> None:
-        self.root = root
+    def __init__(self, place: Place, log: str, origin: str, options: Options, parts: "_Parts") -> None:
+        self.place = place.keeping_copies_in(log_layout(place.root, log).fetched)
+        self.root = root = place.root
         self.log = log
         self.origin = origin
         self.on_state: Callable[[str], None] | None = parts.on_state
         self.seal_error: Exception | None = None
         self._options = options
         self._parts = parts
-        self._layout = log_layout(root, log)
+        self._layout = self.place.layout(log)
         make_folder(self._layout.folder)
         self._vault = parts.vault
         # 1. One writer per log.
         self._lock = Lock(self._layout.lock)
         try:
+            shutil.rmtree(self._layout.fetched, ignore_errors=True)  # what a crash left
             make_folder(objects_folder(root))
             self._objects = Objects(objects_folder(root), parts.durable)
             # 2. Find the log's true end, in a file written just now.
@@ -142,7 +146,7 @@ class Ledger:
     @classmethod
     def open(
         cls,
-        root: Path,
+        root: Path | Place,
         *,
         log: str,
         origin: str,
@@ -158,6 +162,7 @@ class Ledger:
     ) -> "Ledger":
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
+        `root` is a folder, or a `remote.Thinned` where some sealed files may lie elsewhere alone.
         `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail;
         `stage` writes segments, by default in a process of its own; all of `signers` sign each checkpoint,
         without any none is published; `witnesses` are asked to cosign them. Payloads are
@@ -167,7 +172,7 @@ class Ledger:
         """
         try:
             parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses, vault)
-            return cls(Path(root), log, origin, options, parts)
+            return cls(place_of(root), log, origin, options, parts)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
@@ -250,7 +255,7 @@ class Ledger:
         """
         from ombud_ledger.vault.export import export  # here: it needs Arrow
 
-        return export(self.root, self._with_vault(self._vault), subject, {self.log: self.origin})
+        return export(self.place, self._with_vault(self._vault), subject, {self.log: self.origin})
 
     def prune_blocking(self, *, by: str, before: int | None = None) -> "Pruned":
         """Prune what may go by the systems' declarations; blocking.
@@ -429,7 +434,7 @@ class Ledger:
         return Pruner(
             self._layout,
             origin=self.origin,
-            root=self.root,
+            place=self.place,
             append=self.append_blocking,
             cover=self._signing.cover,
             durable=self._parts.durable,
@@ -458,7 +463,7 @@ class Ledger:
         from ombud_ledger.vault.erasure import Eraser  # here: a vault needs cryptography
 
         return Eraser(
-            self.root,
+            self.place,
             self.log,
             self._with_vault(parts.vault),
             append=self.append_blocking,

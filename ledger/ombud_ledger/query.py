@@ -14,7 +14,6 @@ from ombud_ledger.as_of import match_logs
 from ombud_ledger.columns import COLUMNS, DERIVED
 from ombud_ledger.errors import LedgerUnreadable, QueryRefused
 from ombud_ledger.exported import exported
-from ombud_ledger.layout import log_names
 from ombud_ledger.place import Place, at_place
 from ombud_ledger.statement import check_names, check_statement
 from ombud_ledger.tlog.checkpoint import Checkpoint
@@ -119,7 +118,7 @@ class Query:
 
 
 def connect(
-    root: "Path | RemoteAddress",
+    root: "Path | RemoteAddress | Place",
     *,
     log: str | None = None,
     memory: str = "1GB",
@@ -140,7 +139,7 @@ def connect(
     notes = list(as_of)
     # Of pruned entries that a checkpoint covers, tiles have the hashes.
     with at_place(root, log, proofs=bool(notes)) as place:
-        names = [name for name in log_names(place.root) if log in (None, name)]
+        names = [name for name in place.logs() if log in (None, name)]
         if not names:
             raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
         config = {"memory_limit": memory, "threads": threads, "temp_directory": ""}

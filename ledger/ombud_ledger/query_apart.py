@@ -4,12 +4,13 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -21,6 +22,7 @@ from ombud_ledger.errors import (
     QueryRefused,
     QueryStopped,
 )
+from ombud_ledger.place import Place, place_of
 
 _GRACE: Final = 30.0  # seconds to start, on a busy machine, and to stop by itself, before it is killed
 _MOST_SAID: Final = 65_536
@@ -46,7 +48,7 @@ class Question:
 
 
 async def answer(
-    root: Path, question: Question, limits: Limits, *, log: str | None = None, chunk: int = 1 << 20
+    root: Path | Place, question: Question, limits: Limits, *, log: str | None = None, chunk: int = 1 << 20
 ) -> AsyncGenerator[bytes, None]:
     """Run a SELECT and yield its rows: an Arrow IPC stream, in pieces of at most `chunk` bytes.
 
@@ -54,7 +56,7 @@ async def answer(
     LedgerUnreadable, LedgerUnavailable, before the first piece or after any.
     """
     # Not by the loop's own means: libuv forks, and forks stop gRPC's threads; this one does not (vfork).
-    child = _start()
+    child = _start(place_of(root))
     loop = asyncio.get_running_loop()
     # It bounds itself; the timer is for what does not notice. Its end closes the pipes read below.
     timer = loop.call_later(limits.seconds + _GRACE, child.kill)
@@ -73,15 +75,19 @@ async def answer(
         raise _why(code, why)
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(place: Place) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
+    env = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}  # the gateway's own may hold secrets
+    if place.elsewhere is not None and place.elsewhere.on_s3 and place.elsewhere.credentials_file is None:
+        # Then the key is looked for where AWS tools look. No statement can read it: there is no access.
+        env |= {name: value for name, value in os.environ.items() if name == "HOME" or name[:4] == "AWS_"}
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "ombud_ledger.answer"],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
-            env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},  # the gateway's own may hold secrets
+            env=env,
         )
     except OSError as error:
         raise LedgerUnavailable(f"no process for the query: {error}") from error
@@ -105,9 +111,11 @@ async def _pipe(pipe: IO[bytes] | None, most: int) -> AsyncIterator[asyncio.Stre
         transport.close()
 
 
-def _job(root: Path, question: Question, limits: Limits, log: str | None) -> bytes:
+def _job(root: Path | Place, question: Question, limits: Limits, log: str | None) -> bytes:
+    place = place_of(root)
     job = {
-        "root": str(root),
+        "root": str(place),
+        "elsewhere": None if place.elsewhere is None else asdict(place.elsewhere),
         "log": log or "",
         "sql": question.sql,
         "parameters": dict(question.parameters),
@@ -116,7 +124,7 @@ def _job(root: Path, question: Question, limits: Limits, log: str | None) -> byt
         "memory_mb": limits.memory_mb,
         "rows": limits.rows,
     }
-    return json.dumps(job).encode()
+    return json.dumps(job, default=str).encode()
 
 
 async def _read(pipe: asyncio.StreamReader, most: int) -> bytes:

@@ -28,7 +28,7 @@ from ombud_ledger.completeness import completeness
 from ombud_ledger.errors import EntryBroken, EntryUnreadable, LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import Follower
-from ombud_ledger.layout import LogLayout, SealedFile, log_names, objects_folder
+from ombud_ledger.layout import LogLayout, SealedFile, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
 from ombud_ledger.place import Place, at_place
 from ombud_ledger.pruned import Gone, gone_by
@@ -49,7 +49,7 @@ _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
 
 
 def verify(
-    root: "Path | RemoteAddress",
+    root: "Path | RemoteAddress | Place",
     *,
     head: tuple[int, bytes] | None = None,
     log: str | None = None,
@@ -76,7 +76,7 @@ def verify(
     """
     demands = _Demands(vkeys, checkpoints)
     with at_place(root, log, proofs=True, progress=progress) as place:
-        names = log_names(place.root) if log is None else [log]
+        names = place.logs() if log is None else [log]
         if head is not None and len(names) > 1:
             raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
         if head is not None and (head[0] < 1 or len(head[1]) != 32):
@@ -160,7 +160,7 @@ class _Log:
         self._place = place
         self._part = part
         self._demands = demands
-        self._layout: LogLayout = place.layout(name)
+        self._layout: LogLayout = place.layout_found(name)
         self._head = head
         self._progress = progress
         self._processes = processes

@@ -10,5 +10,7 @@ from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.keeper import RemoteKeeper
 from ombud_ledger.remote.push import Pushed, push
 from ombud_ledger.remote.store import demand_usable
+from ombud_ledger.remote.thin import parse_keep_local
+from ombud_ledger.remote.thinned import Thinned
 
-__all__ = ["Pushed", "RemoteAddress", "RemoteKeeper", "demand_usable", "push"]
+__all__ = ["Pushed", "RemoteAddress", "RemoteKeeper", "Thinned", "demand_usable", "parse_keep_local", "push"]

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.errors import EntryBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.layout import SealedFile
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.pruned import prune_of
 from ombud_ledger.said import SAYING
 from ombud_ledger.seals import seals_of
@@ -56,12 +57,18 @@ def _records(shot: Snapshot, since: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _sealed(file: SealedFile, since: int) -> Iterator[tuple[int, bytes]]:
+    away = file.away()
+    if away is not None and all(kind in away.records for kind in SAYING if kind in away.kinds):
+        for seq, record in sorted(each for kind in SAYING for each in away.records.get(kind, ())):
+            if seq >= since:
+                yield seq, record.encode()
+        return
+
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+        with open_parquet(file, page_checksum_verification=True) as parquet:
             for group in range(parquet.num_row_groups):
                 # Few groups hold such an entry, and the column `kind` says so in a few bytes.
                 kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)["kind"]
