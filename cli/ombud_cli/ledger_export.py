@@ -13,10 +13,13 @@ from ombud_cli.failure import no, unusable, unusable_on
 from ombud_cli.ledger_place import asking, parse_us
 from ombud_cli.offline import By, PassphraseFile, SigningKey, offline, signing, who
 from ombud_cli.output import print_fields, print_json
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import LedgerError, export
 
 
+@reaches_storage
 def export_command(
+    storage: Storage,
     path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     *,
     system: Annotated[str, typer.Option(help="The system whose entries are wanted.")],
@@ -56,11 +59,12 @@ def export_command(
         raise unusable("--recipient: must be at most 256 bytes")
     if out.exists():
         raise unusable(f"--out: {out} is there already, and nothing is overwritten")
-    with asking(path) as ledger:
+    place = storage.beside(path)
+    with asking(place) as ledger:
         if ledger.is_export:
             raise unusable(f"PATH: {path} is an export itself; take it as it is")
     with (
-        offline(path, log, signing(path, signing_key, passphrase_file)) as ledgers,
+        offline(place, log, signing(path, signing_key, passphrase_file)) as ledgers,
         unusable_on(LedgerError, OSError),
     ):
         made = export.export(ledgers, wanted, out, by=who(by), recipient=recipient, reason=reason)

@@ -8,7 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,11 @@ from ombud_cli.failure import Exit, no, unusable, unusable_on
 from ombud_cli.ledger_place import asking, parse_us
 from ombud_cli.offline import By, PassphraseFile, SigningKey, chosen_logs, offline, signing, who
 from ombud_cli.output import Format, print_json, print_rows, printable
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import Facts, LedgerError, pruning
+
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
 Place = Annotated[Path, typer.Argument(help="The ledger's folder.")]
 System = Annotated[str, typer.Option(help="The system, as its file names it.")]
@@ -33,7 +37,9 @@ WHERE event = 'held' ORDER BY system, log
 _KNOWN = "SELECT DISTINCT system FROM entries WHERE system IS NOT NULL ORDER BY ALL"
 
 
+@reaches_storage
 def prune_command(
+    storage: Storage,
     path: Place,
     *,
     log: Annotated[str | None, typer.Option(help="Only this log.")] = None,
@@ -54,18 +60,19 @@ def prune_command(
     signed checkpoint covers that; receipts and proofs hold on. What is under a legal hold stays.
     """
     limit = parse_us(before, "--before")
+    place = storage.beside(path)
     plans: list[tuple[str, pruning.Plan]] = []
     left: list[tuple[str, pruning.Left]] = []
     if dry_run:
         with unusable_on(LedgerError, OSError):
             now = time.time_ns() // 1_000
             plans = [
-                (name, pruning.would_prune(path, name, now=now, before=limit))
-                for name in chosen_logs(path, log)
+                (name, pruning.would_prune(place, name, now=now, before=limit))
+                for name in chosen_logs(place, log)
             ]
     else:
         with (
-            offline(path, log, signing(path, signing_key, passphrase_file)) as ledgers,
+            offline(place, log, signing(path, signing_key, passphrase_file)) as ledgers,
             unusable_on(LedgerError, OSError),
         ):
             for ledger in ledgers:
@@ -89,40 +96,45 @@ def prune_command(
     raise typer.Exit(Exit.NO if left else Exit.OK)
 
 
-def hold_command(path: Place, system: System, reason: Reason, *, by: By = "") -> None:
+@reaches_storage
+def hold_command(storage: Storage, path: Place, system: System, reason: Reason, *, by: By = "") -> None:
     """Put a system under a legal hold: nothing with its entries is pruned until it is released.
 
     Offline. Every log of the ledger records it; to be held by one is enough.
     """
-    with asking(path) as ledger:
+    place = storage.beside(path)
+    with asking(place) as ledger:
         known = [row["system"] for row in ledger.dicts(_KNOWN)]
         held = [row["log"] for row in ledger.dicts(_HOLDS) if row["system"] == system]
     if system not in known:
         raise unusable(f"--system: is {system[:80]!r}, must be one in {path}: {', '.join(known) or 'none'}")
     if held:
         raise no(f"{system} is held already, by log {', '.join(held)}; `ombud ledger holds` says why")
-    _record(path, system, "held", reason, by)
+    _record(place, system, "held", reason, by)
 
 
-def release_command(path: Place, system: System, reason: Reason, *, by: By = "") -> None:
+@reaches_storage
+def release_command(storage: Storage, path: Place, system: System, reason: Reason, *, by: By = "") -> None:
     """End the legal hold on a system; the next prune goes by its declaration again. Offline."""
-    with asking(path) as ledger:
+    place = storage.beside(path)
+    with asking(place) as ledger:
         held = {row["system"] for row in ledger.dicts(_HOLDS)}
     if system not in held:
         raise no(f"{system} is not held; held are: {', '.join(sorted(held)) or 'none'}")
-    _record(path, system, "released", reason, by)
+    _record(place, system, "released", reason, by)
 
 
-def holds_command(path: Place, *, output: Output = Format.TABLE) -> None:
+@reaches_storage
+def holds_command(storage: Storage, path: Place, *, output: Output = Format.TABLE) -> None:
     """List the systems under a legal hold, by log: since when, by whom, why."""
-    with asking(path) as ledger:
+    with asking(storage.beside(path)) as ledger:
         rows = ledger.dicts(_HOLDS)
     print_rows(("log", "system", "since", "by", "reason"), [tuple(row.values()) for row in rows], output)
 
 
-def _record(path: Path, system: str, event: str, reason: str, by: str) -> None:
+def _record(place: Path | remote.Thinned, system: str, event: str, reason: str, by: str) -> None:
     # All locks before the first entry: a hold that some logs have and some have not would be hard to read.
-    with offline(path) as ledgers, unusable_on(LedgerError, OSError):
+    with offline(place) as ledgers, unusable_on(LedgerError, OSError):
         for ledger in ledgers:
             body = {"event": event, "system": system, "by": who(by)}
             at = ledger.append_blocking("system", body, Facts(None, {}, {"reason": reason}))

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ombud_ledger.away import read_stub
+from ombud_ledger.away import SUFFIX, read_stub
 from ombud_ledger.errors import LedgerUnavailable, LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile, log_layout
 from ombud_ledger.place import Fetcher, Place, first_line
@@ -131,6 +131,12 @@ class Thinned(Place):
         if said is None:
             raise FileNotFoundError(path)
         return self._there.of(log).get(name, said.size, said.sha256)
+
+
+def is_thinned(root: Path) -> bool:
+    """Say whether sealed files of a ledger's folder lie elsewhere alone."""
+    stubs = (root / "logs").glob(f"*/*/**/*{SUFFIX}")
+    return next(stubs, None) is not None
 
 
 @dataclass(frozen=True, slots=True)
