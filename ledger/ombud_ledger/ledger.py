@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -33,6 +32,7 @@ from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.pace import Pace
+from ombud_ledger.parts import Parts
 from ombud_ledger.place import Place, place_of
 from ombud_ledger.records import whole_stretch
 from ombud_ledger.recover import recover
@@ -59,7 +59,7 @@ _BACKOFF_MOST: Final = 60.0
 class Ledger:
     """A log open for writing. Make it with `Ledger.open`; every method may be called from any thread."""
 
-    def __init__(self, place: Place, log: str, origin: str, options: Options, parts: "_Parts") -> None:
+    def __init__(self, place: Place, log: str, origin: str, options: Options, parts: Parts) -> None:
         self.place = place.keeping_copies_in(log_layout(place.root, log).fetched)
         self.root = root = place.root
         self.log = log
@@ -171,7 +171,7 @@ class Ledger:
         OriginMismatch, KeyUnusable, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
         """
         try:
-            parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses, vault)
+            parts = Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses, vault)
             return cls(place_of(root), log, origin, options, parts)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
@@ -459,7 +459,7 @@ class Ledger:
             except LedgerError as error:  # calls do not wait for it; the keeper tries again
                 _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
 
-    def _make_eraser(self, parts: "_Parts") -> "Eraser":
+    def _make_eraser(self, parts: Parts) -> "Eraser":
         from ombud_ledger.vault.erasure import Eraser  # here: a vault needs cryptography
 
         return Eraser(
@@ -534,17 +534,3 @@ class Ledger:
             else:
                 self.seal_error = None
                 delay = _SEAL_CHECK
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a ledger is given rather than makes."""
-
-    clock: Callable[[], int]
-    randomness: Callable[[int], bytes]
-    durable: Durable
-    stage: Stage | None
-    on_state: Callable[[str], None] | None
-    signers: "tuple[Signer, ...]"
-    witnesses: "Witnesses | None" = None
-    vault: "Vault | None" = None
