@@ -65,7 +65,8 @@ def push_command(
         return
     for row in rows:
         row |= {"restored": len(row["restored"]), "absent": len(row["absent"])}
-    print_rows(_COLUMNS, [[row[name] for name in _COLUMNS] for row in rows], output)
+    shown = _COLUMNS if keep is not None or output is Format.CSV else _COLUMNS[:-1]
+    print_rows(shown, [[row[name] for name in shown] for row in rows], output)
 
 
 EPILOG = (

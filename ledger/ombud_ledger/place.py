@@ -76,14 +76,18 @@ class Place:
         del log, first, last
         return None
 
+    def demand_reached(self, files: Sequence[SealedFile]) -> None:
+        """Demand that there is a way to files that are not here. Raises LedgerUnreadable."""
+        for file in files:
+            if file.away() is not None:
+                file.at_hand()  # which says where it lies
+
     def read_in_place(self, files: Sequence[SealedFile]) -> list[SealedFile]:
         """Return those of sealed files that are not here, so that SQL reads them where they lie.
 
         Raises LedgerUnreadable where nothing tells how to.
         """
-        for file in files:
-            if not file.path.exists():
-                file.at_hand()
+        self.demand_reached(files)
         return []
 
     def dataset(self, log: str, files: Sequence[SealedFile]) -> Any:

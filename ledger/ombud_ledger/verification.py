@@ -166,6 +166,8 @@ class _Log:
         try:
             tree = TreeCheck(self._layout, self._demands.vkeys)
             with self._stack, snapshot(self._layout) as shot:
+                # A folder whose files lie elsewhere does not miss them: that comes first.
+                self._place.demand_reached((*shot.entries, *shot.facts, *shot.payloads))
                 self._verify(shot, inf if tree.published_size is None else tree.published_size)
                 # 8. The tree: tiles, published checkpoints, and those the caller kept.
                 self._check_tree(shot, tree)

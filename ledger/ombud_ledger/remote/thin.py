@@ -107,8 +107,11 @@ class Thinner:
             span = (segment.first, segment.last)
             files = [each for each in others if (each.first, each.last) == span]
             here = [each for each in [*files, segment] if each.path.exists()]
-            if here:
-                found.append(_Segment(here, *_times(segment)))
+            try:
+                if here:
+                    found.append(_Segment(here, *_times(segment)))
+            except LedgerUnreadable as error:  # the others go all the same
+                _LOG.error("log %s: stays here: %s", layout.folder.name, error)
         return found
 
     def _covered(self, tail: str, *, signed: bool) -> float:
