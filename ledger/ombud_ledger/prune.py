@@ -142,8 +142,7 @@ class Pruner:
                 retire(each, self._durable, "prune")
 
     def _digest(self, path: str) -> str:
-        # What lies elsewhere was read back with this digest before it was let go here; another one since
-        # shows to whoever reads it, and stops its removal there.
+        # What lies elsewhere was hashed when it was let go here, and again when it was planned to go.
         away = read_away(self._layout.folder / path)
         return digest_of(self._layout.folder / path) if away is None else away.sha256
 

@@ -69,6 +69,7 @@ class Thinner:
         self._look = look
         self._durable = durable
         self._base = f"logs/{layout.folder.name}"
+        self._times: dict[str, tuple[int, int]] = {}  # by entries file; they never change
 
     def thin(self, before: int, *, tail: str, signed: bool) -> int:
         """Let go of files whose newest entry is of `before` (microseconds UTC) or older; return how many.
@@ -109,7 +110,9 @@ class Thinner:
             here = [each for each in [*files, segment] if each.path.exists()]
             try:
                 if here:
-                    found.append(_Segment(here, *_times(segment)))
+                    if segment.name not in self._times:
+                        self._times[segment.name] = _times(segment)
+                    found.append(_Segment(here, *self._times[segment.name]))
             except LedgerUnreadable as error:  # the others go all the same
                 _LOG.error("log %s: stays here: %s", layout.folder.name, error)
         return found
