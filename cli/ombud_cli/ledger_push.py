@@ -47,7 +47,8 @@ def push_command(
     """Send sealed files, objects, tail, tiles and checkpoints; each is read back and hashed.
 
     Takes each log's lock: a gateway that runs does this itself, by `[ledger.remote]`. What is there already
-    is not sent again; what is there with other bytes is never overwritten.
+    is not sent again; what is there with other bytes is never overwritten. What the folder let go is
+    looked for at `--to`, without `--remote`.
     """
     address = storage.address(to, "--to")
     try:
