@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything a newcomer, a developer and CI run. Each target installs what it needs first.
 PYTHON ?= python3
+JOBS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
@@ -17,8 +18,8 @@ help:  ## list the targets
 demo: install  ## run the main job on real data, leave a ledger in var/demo
 	$(BIN)/ombud demo
 
-test: install  ## run the tests
-	$(BIN)/python -m pytest
+test: install  ## run the tests, side by side (JOBS=0: one after the other)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadgroup
 
 check: lint types arrows proto-check test  ## everything CI runs
 

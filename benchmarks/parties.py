@@ -3,7 +3,8 @@
 """The processes that benchmarks set against each other: stub model server, bare proxy, gateway, client.
 
 Each runs in a process of its own, the one under test alone on core 0, the others on the last core.
-`python -m benchmarks.parties stub PORT`, `... proxy PORT UPSTREAM`, `... load ADDRESS COUNT IN_FLIGHT TOKEN`.
+`python -m benchmarks.parties stub PORT`, `... proxy PORT UPSTREAM`,
+`... load ADDRESS COUNT IN_FLIGHT TOKEN [WHO]`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import struct
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,21 +32,28 @@ from tritonclient.grpc import service_pb2 as wire
 from ombud_cli.demo.gateway_process import GatewayProcess
 from ombud_cli.demo.upstream.server_process import free_ports
 from ombud_cli.demo.workspace import Workspace, lay_out
+from ombud_ledger import Vault
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 _CONFIG = "/inference.GRPCInferenceService/ModelConfig"
+SUBJECT = "applicant"
+KNOWN = 500
 _CORES = sorted(os.sched_getaffinity(0))
 TESTED, OTHERS = {_CORES[0]}, {_CORES[-1]}
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
-def bodies(count: int) -> list[bytes]:
+def bodies(count: int, who: str = "") -> list[bytes]:
     """Requests as tritonclient encodes them, no two alike, all within what `credit` lets through.
+
+    They are about `KNOWN` people, in turn, where `who` is "known"; with "new", each about another.
 
     Real applications, with loan amount and obligation ratio drawn anew by every client: a gateway that
     remembers verdicts must not profit from a client that repeats itself. It does profit from policies that
     cannot tell amounts below a limit apart, as those of `credit` cannot (ADR 0009).
     """
+    import numpy as np
+    from tritonclient.grpc import InferInput
     from tritonclient.grpc._utils import _get_inference_request
 
     from ombud_cli.demo.upstream import MODEL, held_out_half, infer_inputs, load
@@ -55,9 +64,15 @@ def bodies(count: int) -> list[bytes]:
         one = applications[number % len(applications)]
         drawn = {"loan_amount": chance.uniform(10, 250), "obligation_ratio": chance.uniform(1, 45)}
         one = replace(one, features={**one.features, **drawn})
+        inputs = infer_inputs(one)
+        if who:
+            person = InferInput(SUBJECT, [1], "BYTES")
+            name = f"person {number % KNOWN}" if who == "known" else str(uuid.uuid4())
+            person.set_data_from_numpy(np.array([name.encode()], dtype=object))
+            inputs = [*inputs, person]
         request = _get_inference_request(
             model_name=MODEL,
-            inputs=infer_inputs(one),
+            inputs=inputs,
             model_version="",
             request_id="",
             outputs=None,
@@ -124,9 +139,9 @@ async def _proxy(port: str, upstream: str) -> None:
     await _serve(port, {INFER: forward})
 
 
-async def _load(address: str, count: int, in_flight: int, token: str) -> None:
+async def _load(address: str, count: int, in_flight: int, token: str, who: str = "") -> None:
     """Send `count` requests, `in_flight` at a time; print seconds in all and of each that was answered."""
-    requests, metadata = bodies(count + 50), (("authorization", f"Bearer {token}"),)
+    requests, metadata = bodies(count + 50, who), (("authorization", f"Bearer {token}"),)
     async with grpc.aio.insecure_channel(address) as channel:
         call: Any = channel.unary_unary(INFER)
 
@@ -167,9 +182,10 @@ def party(role: str, *arguments: str, cores: set[int]) -> Iterator[subprocess.Po
         process.wait()
 
 
-def load(address: str, count: int, in_flight: int, token: str) -> dict[str, Any]:
+def load(address: str, count: int, in_flight: int, token: str, who: str = "") -> dict[str, Any]:
     """Drive a party from a process on the other core; return {"seconds", "each"}."""
-    command = [sys.executable, "-m", "benchmarks.parties", "load", address, str(count), str(in_flight), token]
+    arguments = ("load", address, str(count), str(in_flight), token, who)
+    command = [sys.executable, "-m", "benchmarks.parties", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         os.sched_setaffinity(process.pid, OTHERS)
         assert process.stdout is not None
@@ -181,10 +197,17 @@ def load(address: str, count: int, in_flight: int, token: str) -> dict[str, Any]
 
 
 @contextmanager
-def gateway(folder: Path, upstream: str) -> Iterator[tuple[GatewayProcess, Workspace]]:
-    """Run `ombud serve` with the demonstration's system, policies and tokens, alone on the tested core."""
+def gateway(
+    folder: Path, upstream: str, *, people: bool = False
+) -> Iterator[tuple[GatewayProcess, Workspace]]:
+    """Run `ombud serve` with the demonstration's system, policies and tokens, alone on the tested core.
+
+    With `people` there is a vault, and the system has an input that says whom a call is about.
+    """
     port, metrics = free_ports(2)
     workspace = lay_out(folder, port=port, metrics=metrics, upstream=upstream, artifact="0" * 64)
+    if people:
+        _name_people(workspace)
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, TESTED)  # a child inherits it with all its threads
     try:
@@ -196,6 +219,15 @@ def gateway(folder: Path, upstream: str) -> Iterator[tuple[GatewayProcess, Works
         yield process, workspace
     finally:
         process.stop()
+
+
+def _name_people(workspace: Workspace) -> None:
+    Vault.create(workspace.root / "vault", workspace.root / "vault-keys").close()
+    with workspace.config.open("a") as config:
+        config.write('\n[vault]\nfolder = "vault"\nkeys = "vault-keys"\n')
+    (system,) = (workspace.root / "systems").iterdir()
+    field = f"    - {{name: {SUBJECT}, type: string, optional: true, role: subject}}\n"
+    system.write_text(system.read_text().replace("  inputs:\n", f"  inputs:\n{field}", 1))
 
 
 def processor_seconds(pid: int) -> float:
@@ -214,7 +246,7 @@ def _main(role: str, *arguments: str) -> None:
     roles: dict[str, Callable[[], Any]] = {
         "stub": lambda: _stub(*arguments),
         "proxy": lambda: _proxy(*arguments),
-        "load": lambda: _load(arguments[0], int(arguments[1]), int(arguments[2]), arguments[3]),
+        "load": lambda: _load(arguments[0], int(arguments[1]), int(arguments[2]), *arguments[3:]),
     }
     uvloop.run(roles[role]())
 

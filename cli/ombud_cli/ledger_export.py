@@ -5,22 +5,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ombud_cli.control import Control
+from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import no, unusable, unusable_on
+from ombud_cli.ledger_kept import fetch_export
 from ombud_cli.ledger_place import asking, parse_us
-from ombud_cli.offline import By, PassphraseFile, SigningKey, offline, signing, who
+from ombud_cli.offline import By, PassphraseFile, SigningKey, at_gateway, offline, signing, who
 from ombud_cli.output import print_fields, print_json
+from ombud_cli.progress import progress
 from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import LedgerError, export
 
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
+
+@asks_gateway
 @reaches_storage
 def export_command(
     storage: Storage,
-    path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    control: Control,
+    path: Annotated[
+        Path | None, typer.Argument(help="The ledger's folder; without it, the gateway is asked.")
+    ] = None,
     *,
     system: Annotated[str, typer.Option(help="The system whose entries are wanted.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The new folder.")],
@@ -51,25 +62,22 @@ def export_command(
 ) -> None:
     """Write a folder of evidence that verifies by itself, with whole segments of one system and time.
 
-    Offline: each log's lock is taken; the unsealed tail is sealed first. Entries of other systems in the same
-    segments go along, and are counted. The log records the disclosure, with the digest of the manifest.
+    The unsealed tail is sealed first. Entries of other systems in the same segments go along, and are
+    counted. The log records the disclosure, with the digest of the manifest. With PATH, offline: each log's
+    lock is taken. Without, the gateway hands out the folder of its log; each file is held to the manifest.
     """
     wanted = export.Wanted(system, parse_us(begin, "--from"), parse_us(end, "--to"), facts, payloads)
     if len(recipient.encode()) > 256:
         raise unusable("--recipient: must be at most 256 bytes")
     if out.exists():
         raise unusable(f"--out: {out} is there already, and nothing is overwritten")
-    place = storage.beside(path)
-    with asking(place) as ledger:
-        if ledger.is_export:
-            raise unusable(f"PATH: {path} is an export itself; take it as it is")
-    with (
-        offline(place, log, signing(path, signing_key, passphrase_file)) as ledgers,
-        unusable_on(LedgerError, OSError),
-    ):
-        made = export.export(ledgers, wanted, out, by=who(by), recipient=recipient, reason=reason)
-    if made is None:
-        raise no(f"--system: no entry of {system[:80]!r} in that time in {path}; nothing was written")
+    if path is None:
+        at_gateway(log=log, signing_key=signing_key, passphrase_file=passphrase_file, by=by)
+        made = fetch_export(control, wanted, out, recipient=recipient, reason=reason)
+    else:
+        signers = signing(path, signing_key, passphrase_file)
+        place = storage.beside(path)
+        made = _offline(place, log, signers, wanted, out, by=who(by), recipient=recipient, reason=reason)
     if as_json:
         counts = made.counts
         print_json({"folder": made.folder, "manifest": made.digest, "files": made.files, "entries": counts})
@@ -85,8 +93,27 @@ def export_command(
     print(f"next: ombud ledger verify {made.folder}")
 
 
+def _offline(
+    place: Path | remote.Thinned,
+    log: str | None,
+    signers: Any,
+    wanted: export.Wanted,
+    out: Path,
+    **told: str,
+) -> export.Exported:
+    with asking(place) as ledger:
+        if ledger.is_export:
+            raise unusable(f"PATH: {place} is an export itself; take it as it is")
+    with offline(place, log, signers) as ledgers, unusable_on(LedgerError, OSError), progress() as tell:
+        made = export.export(ledgers, wanted, out, progress=tell, **told)
+    if made is None:
+        raise no(f"--system: no entry of {wanted.system[:80]!r} in that time in {place}; nothing was written")
+    return made
+
+
 EPILOG = (
-    "Example: `ombud ledger export var/ledger --system credit --from 2026-01-01 --to 2026-04-01"
-    " --recipient 'Example Authority' --out evidence` "
-    "**Exit codes**: 0 written; 1 no such entries; 2 it could not be written."
+    "Example: `ombud ledger export --gateway gw.acme.example:8080 --ca ca.pem --system credit"
+    " --from 2026-01-01 --to 2026-04-01 --recipient 'Example Authority' --out evidence`. "
+    "With the gateway stopped: `ombud ledger export var/ledger ...` "
+    "**Exit codes**: 0 written; 1 no such entries, or denied; 2 it could not be written."
 )

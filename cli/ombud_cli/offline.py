@@ -85,6 +85,21 @@ def who(by: str) -> str:
     return by or f"os:{getpass.getuser()}"
 
 
+def at_gateway(
+    *,
+    log: str | None = None,
+    signing_key: Path | None = None,
+    passphrase_file: Path | None = None,
+    by: str = "",
+) -> None:
+    """Demand that nothing was said that only an offline command heeds; raise `Failure`."""
+    said = {"--log": log, "--signing-key": signing_key, "--passphrase-file": passphrase_file, "--by": by}
+    for option, value in said.items():
+        if value:
+            why = "the gateway has its log and key, and records who asks"
+            raise unusable(f"{option}: goes with PATH alone: {why}")
+
+
 def _configured(path: Path) -> Sequence[keys.Signer]:
     section = configured_ledger(path)
     if section is None:

@@ -72,7 +72,8 @@ def query_command(
     """Ask the ledger in SQL (DuckDB), over sealed and hot entries, read-only.
 
     Views: `decisions`, `intents`, `outcomes`, `reviews`, `policies`, `refused`, ... and `entries` for all;
-    `facts` and `facts_<system>` for what policy saw and models answered. `ts` is in UTC.
+    `facts` and `facts_<system>` for what policy saw and models answered; `newest_labels` for what came of it.
+    `ts` is in UTC.
 
     Reads the folder itself; `ombud ledger query` asks a running gateway instead.
     """

@@ -22,22 +22,31 @@ from ombud_gateway.call import Upstream
 from ombud_gateway.config import Config, LedgerSection, UpstreamSection
 from ombud_gateway.doors.control import CONTROL, ControlDoor
 from ombud_gateway.doors.kserve import KServeDoor
+from ombud_gateway.http2 import Channel, tls_context
 from ombud_gateway.identity import Bearer, Certificates, Identify
 from ombud_gateway.ids import Ids
+from ombud_gateway.incidents import Incidents
+from ombud_gateway.labels import Labels
+from ombud_gateway.matters import Matters
 from ombud_gateway.pipeline import Pipeline
 from ombud_gateway.problems import ConfigInvalid, Problem
 from ombud_gateway.randomness import Randomness
 from ombud_gateway.recorder import Recorder
 from ombud_gateway.replies import Replies
+from ombud_gateway.requests import Requests
 from ombud_gateway.reviews import ParkedAnswers, Reviews, ReviewStore, key_from_file
 from ombud_gateway.server import Server
 from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.systems import Systems, load_systems
 from ombud_gateway.telemetry import Metrics, OtlpMetrics, PrometheusMetrics, Telemetry, Tracing
+from ombud_gateway.upstreams import incidents, labelling, requests
+from ombud_gateway.upstreams.alone import Alone
 from ombud_gateway.upstreams.control import ControlUpstream
+from ombud_gateway.upstreams.disclosures import Disclosures
 from ombud_gateway.upstreams.kserve import KServeUpstream
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.queries import Queries
+from ombud_gateway.upstreams.retention import Retention
 from ombud_ledger import KeyUnusable, Ledger, LedgerReadOnly, Options, Vault, keys, query_apart
 from ombud_policies import Bundle
 
@@ -112,10 +121,26 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
             config.limits.query_seconds, config.limits.query_memory_mb, config.limits.query_rows
         )
         queries = Queries(ledger, limits, config.limits.queries)
-        control = ControlUpstream(reviews, policy, ledger, people, queries)
+        alone = Alone()
+        control = ControlUpstream(
+            reviews,
+            policy,
+            ledger,
+            labelling.operations(Labels(ledger, systems)),
+            incidents.operations(Incidents(Matters(ledger, systems, "incident", now_us))),
+            requests.operations(
+                Requests(Matters(ledger, systems, "request", now_us), ledger, reviews, pseudonyms)
+            ),
+            people=people,
+            queries=queries,
+            retention=Retention(ledger, alone, limits),
+            disclosures=Disclosures(ledger, alone),
+        )
         upstreams: dict[str, Upstream] = {CONTROL: control}
         for name, section in config.upstreams.items():
-            upstream = KServeUpstream(_channel(section, config), section.timeout_seconds)
+            upstream = KServeUpstream(
+                _channel(name, section, config), _streams(section, config), section.timeout_seconds
+            )
             stack.push_async_callback(upstream.close)
             upstreams[name] = upstream
         # 5. The pipeline and its doors.
@@ -290,7 +315,19 @@ def _telemetry(
     return Telemetry(tracing, tuple(sinks))
 
 
-def _channel(section: UpstreamSection, config: Config) -> grpc.aio.Channel:
+def _channel(name: str, section: UpstreamSection, config: Config) -> Channel:
+    tls = section.tls
+    if tls is None:
+        return Channel(section.address, config.gateway.max_message_bytes)
+    try:
+        context = tls_context(tls.ca, tls.certificate, tls.key)
+    except OSError as error:
+        problem = Problem("ombud.toml", f"upstreams.{name}.tls", "", f"its files cannot be used: {error}")
+        raise ConfigInvalid([problem]) from error
+    return Channel(section.address, config.gateway.max_message_bytes, context, tls.server_name)
+
+
+def _streams(section: UpstreamSection, config: Config) -> grpc.aio.Channel:
     options: list[tuple[str, int | str]] = [
         ("grpc.max_receive_message_length", config.gateway.max_message_bytes),
         ("grpc.max_send_message_length", -1),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -128,17 +129,25 @@ def keeps_nothing(judged: Judgement) -> bool:
     return judged.verdict is not None and judged.verdict.capture == "none"
 
 
-def facts(judged: Judgement, *, answered: bool = True, **extra: Any) -> Facts | None:
-    """Erasable facts of a call, as far as the determining permits let them be kept.
+def digests(judged: Judgement, *, answered: bool = True) -> dict[str, str]:
+    """Digests of what a call carried, as facts hold them; takes as long as there are bytes."""
+    found = {"request_sha256": hashlib.sha256(judged.call.body).hexdigest()}
+    if answered and judged.response is not None:
+        found["response_sha256"] = hashlib.sha256(judged.response).hexdigest()
+    return found
+
+
+def facts(
+    judged: Judgement, hashed: Mapping[str, str], *, answered: bool = True, **extra: Any
+) -> Facts | None:
+    """Erasable facts of a call, its `digests` in `hashed`, as far as the permits let them be kept.
 
     Those of an intent leave out the answer, which is its outcome's.
     """
     if keeps_nothing(judged):
         return None
     capture = judged.verdict.capture if judged.verdict else "features"
-    held: dict[str, Any] = {"request_sha256": hashlib.sha256(judged.call.body).hexdigest(), **extra}
-    if answered and judged.response is not None:
-        held["response_sha256"] = hashlib.sha256(judged.response).hexdigest()
+    held: dict[str, Any] = {**hashed, **extra}
     values: dict[str, str | int | bool] = {}
     if capture in _TYPED:
         redact = judged.verdict.redact if judged.verdict else frozenset()

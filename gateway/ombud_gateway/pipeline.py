@@ -89,6 +89,10 @@ class Pipeline:
             if claimed is not None and claimed.answer is not None:
                 answer = Answer(claimed.answer)
             else:
+                # Whom the call is about is looked up meanwhile; not where nothing may be kept in the end, not
+                # even a pseudonym.
+                if judged.about is not None and questions.release_keeps_some(judged):
+                    self._recorder.expect(judged)
                 answer = await self._forward(judged)
                 # 3. May the answer leave?
                 await self._release(judged, answer)

@@ -24,6 +24,11 @@ def about_release(judged: Judgement, approval: Mapping[str, Value] | None) -> Qu
     )
 
 
+def release_keeps_some(judged: Judgement) -> bool:
+    """Say whether something of the call is kept beside its record, whatever policy says of the release."""
+    return judged.engine.least_capture(_principal(judged), "release", judged.call.resource) != "none"
+
+
 def about_shared_memory(judged: Judgement) -> Question:
     """Ask whether tensors may bypass the gateway; the caller has declared their digest."""
     context: dict[str, Value] = {

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from ombud_gateway import judgement
@@ -31,6 +32,8 @@ _EVERY = 1.0
 """Seconds between two `refused` entries: a flood must not fill the disk."""
 _LINGER = 0.008
 """Seconds that a record may wait for the commit of others."""
+LARGE = 64 * 1024
+"""Bytes from which on handing them to a thread holds other calls up less than hashing them does."""
 _Kept = tuple[Facts | None, Payload | None]
 _UNKEEPABLE = (RecordInvalid, SubjectKeyMissing, VaultUnusable)
 """What facts or a payload may fail with, of which nothing was stored: a record without them can be made."""
@@ -64,6 +67,7 @@ class Recorder:
         """Make an intent durable; after this an effect may happen."""
         if judged.about is not None and not judgement.keeps_nothing(judged):
             await self.name(judged)
+        hashed = await _digests(judged, answered=False)
         body = judgement.intent(judged)
         # A caller that leaves while this is written must find an outcome recorded, not a second decision.
         judged.intended = True
@@ -71,7 +75,10 @@ class Recorder:
             return await self._append(
                 "intent",
                 body,
-                lambda: (judgement.facts(judged, answered=False), judgement.payload(judged, answered=False)),
+                lambda: (
+                    judgement.facts(judged, hashed, answered=False),
+                    judgement.payload(judged, answered=False),
+                ),
                 judged,
             )
         except Refusal:
@@ -96,6 +103,7 @@ class Recorder:
         extra = {"offending": offending} if offending else {}
         if judged.about is not None and not judged.subject and not judgement.keeps_nothing(judged):
             await self.name(judged)
+        hashed = await _digests(judged)
         intended = judged.intended
         body_of = judgement.outcome if intended else judgement.decision
         body = body_of(judged, outcome=outcome, status=status, reason=reason, **more)
@@ -105,9 +113,14 @@ class Recorder:
         return await self._append(
             "outcome" if intended else "decision",
             body,
-            lambda: (judgement.facts(judged, **extra), judgement.payload(judged, asked=not intended)),
+            lambda: (judgement.facts(judged, hashed, **extra), judgement.payload(judged, asked=not intended)),
             judged,
         )
+
+    def expect(self, judged: Judgement) -> None:
+        """Begin to find the pseudonym that the end of a call will need, while others work on the call."""
+        if judged.about is not None and not judged.subject and not judgement.keeps_nothing(judged):
+            self._pseudonyms.expect(judged.about)
 
     async def name(self, judged: Judgement, *, afresh: bool = False) -> None:
         """Find the pseudonym of the person that a call is about, if it names one."""
@@ -191,6 +204,15 @@ class Recorder:
         # person is kept as that of somebody new; what was said of the old review of one is not kept at all.
         await self.name(judged, afresh=True)
         return await self._append(kind, body, _nothing if judged.about is None else kept, judged, again=True)
+
+
+async def _digests(judged: Judgement, *, answered: bool = True) -> dict[str, str]:
+    if judgement.keeps_nothing(judged):
+        return {}
+    hashed = partial(judgement.digests, judged, answered=answered)
+    size = len(judged.call.body) + len((answered and judged.response) or b"")
+    # Of much, in a thread: meanwhile other calls go on.
+    return hashed() if size <= LARGE else await asyncio.to_thread(hashed)
 
 
 def _unkept(judged: Judgement, error: LedgerError) -> Refusal:

@@ -9,7 +9,7 @@ that only appends to an unsigned log needs neither Arrow nor DuckDB nor cryptogr
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ombud_ledger import retention
+from ombud_ledger import labels, retention
 from ombud_ledger.account import Completeness, Finding, LogAccount, Verification
 from ombud_ledger.entry import Head, Position
 from ombud_ledger.errors import (
@@ -41,14 +41,15 @@ from ombud_ledger.seal import Sealed
 from ombud_ledger.vault.payload import Payload
 
 if TYPE_CHECKING:
-    from ombud_ledger import export, pruning, query, query_apart, remote, sample, transparency
+    from ombud_ledger import cases, export, matters, pruning, query, query_apart, remote, sample, transparency
     from ombud_ledger.auditing import audit_sql
     from ombud_ledger.origin import origins
     from ombud_ledger.tlog import keyfile as keys
     from ombud_ledger.vault.erasure import Erasure
     from ombud_ledger.vault.export import SubjectEntry, SubjectFile
     from ombud_ledger.vault.rotation import Rotation
-    from ombud_ledger.vault.vault import Hold, Vault
+    from ombud_ledger.vault.told import Hold
+    from ombud_ledger.vault.vault import Vault
     from ombud_ledger.verification import verify
 
 __all__ = [
@@ -90,8 +91,11 @@ __all__ = [
     "VaultUnusable",
     "Verification",
     "audit_sql",
+    "cases",
     "export",
     "keys",
+    "labels",
+    "matters",
     "origins",
     "pruning",
     "query",
@@ -105,8 +109,10 @@ __all__ = [
 
 
 _MODULES = {
+    "cases": "ombud_ledger.cases",
     "export": "ombud_ledger.export",
     "keys": "ombud_ledger.tlog.keyfile",
+    "matters": "ombud_ledger.matters",
     "pruning": "ombud_ledger.pruning",
     "query": "ombud_ledger.query",
     "query_apart": "ombud_ledger.query_apart",
@@ -116,7 +122,7 @@ _MODULES = {
 }
 _MEMBERS = {
     "Erasure": "ombud_ledger.vault.erasure",
-    "Hold": "ombud_ledger.vault.vault",
+    "Hold": "ombud_ledger.vault.told",
     "Rotation": "ombud_ledger.vault.rotation",
     "SubjectEntry": "ombud_ledger.vault.export",
     "SubjectFile": "ombud_ledger.vault.export",

@@ -18,6 +18,8 @@ from ombud_ledger.durable import Durable, store
 from ombud_ledger.errors import LedgerUnreadable
 
 SUFFIX: Final = ".away"
+IDS: Final = ("decision", "id")
+"""Columns of an entries file by which calls, and what is said of them later, are looked up."""
 KEPT: Final = ("genesis", "key", "policy", "prune", "seal", "shred", "system")
 """The kinds whose records a stub of an entries file repeats: few, and asked for long after."""
 _FORMAT: Final = 1
@@ -31,8 +33,8 @@ class Away:
     """A sealed file that is elsewhere: where it was put, and what is asked of it most.
 
     `oldest` and `newest` are the times of the first and the last entry of its segment, microseconds UTC. Of
-    an entries file, `kinds` are those of its entries, and `records` the entries of some of these kinds,
-    (seq, record), the oldest first.
+    an entries file, `kinds` are those of its entries, `records` the entries of some of these kinds, (seq,
+    record), the oldest first, and `spans` the least and the greatest value of its columns of ids.
     """
 
     url: str
@@ -42,6 +44,12 @@ class Away:
     newest: int
     kinds: tuple[str, ...] = ()
     records: Mapping[str, list[tuple[int, str]]] = field(default_factory=dict)
+    spans: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def may_name(self, column: str, low: str, high: str) -> bool:
+        """Say whether an entry may have an id from `low` to `high` in a column: a file to be fetched."""
+        span = self.spans.get(column)
+        return span is not None and span[0] <= high and span[1] >= low
 
     @property
     def genesis(self) -> bytes | None:
@@ -99,4 +107,5 @@ def _away(said: Any) -> Away:
         str(kind): [(int(seq), str(record)) for seq, record in entries]
         for kind, entries in said["records"].items()
     }
-    return Away(*texts, *numbers, tuple(str(each) for each in said["kinds"]), records)
+    spans = {str(column): (str(least), str(greatest)) for column, (least, greatest) in said["spans"].items()}
+    return Away(*texts, *numbers, tuple(str(each) for each in said["kinds"]), records, spans)

@@ -155,9 +155,45 @@ COLUMNS: Final = (
         "event",
         "varchar",
         ("event",),
-        "what happened to a review, policy or key: `opened`, `approved`, `activated`, ...",
+        "what happened to a review, policy, key, incident or request: `opened`, `approved`, ...",
     ),
-    Projected("decision", "varchar", ("decision",), "id of the call that a label or incident is about"),
+    Projected("decision", "varchar", ("decision",), "id of the call that a label is about"),
+    Projected(
+        "label_kind", "varchar", ("label_kind",), "what a label tells: `observed`, `historical` or `expert`"
+    ),
+    Projected(
+        "selection",
+        "varchar",
+        ("selection",),
+        "how the labelled cases were chosen: `all`, `approved_only`, `denied_only`, `sample`, `appealed`, "
+        "`unknown`",
+    ),
+    Projected(
+        "observed_at",
+        "timestamp",
+        ("observed_at",),
+        "when what a label tells was seen, as reported; microseconds, UTC",
+    ),
+    Projected("category", "varchar", ("category",), "what an incident or request is, in law"),
+    Projected(
+        "state",
+        "varchar",
+        ("state",),
+        "state of an incident or request from the entry on: `open`, `answered`, `closed`",
+    ),
+    Projected(
+        "began_at",
+        "timestamp",
+        ("began_at",),
+        "when the clock of an incident (awareness) or request (receipt) began; microseconds, UTC",
+    ),
+    Projected("due_at", "timestamp", ("due_at",), "deadline of an incident or request; microseconds, UTC"),
+    Projected(
+        "met_at",
+        "timestamp",
+        ("met_at",),
+        "when an incident was reported or a request answered; microseconds, UTC",
+    ),
     Projected("review_group", "varchar", ("group",), "group a reviewer decided for"),
     Projected("approver", "varchar", ("approver",), "reviewer who decided, as a Cedar entity"),
     Projected("old_digest", "varchar", ("old",), "digest of what was in force before; SHA-256, hex"),

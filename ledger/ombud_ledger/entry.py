@@ -50,7 +50,7 @@ class Dark(NamedTuple):
 
     subject: str | None
     salt: bytes
-    ciphertext: bytes
+    ciphertext: bytes | bytearray
     commit: str
     key_commit: str
 

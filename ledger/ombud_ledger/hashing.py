@@ -48,6 +48,6 @@ def facts_commit(salt: bytes, facts: bytes) -> bytes:
     return sha256(FACTS + salt + facts).digest()
 
 
-def payload_commit(salt: bytes, ciphertext: bytes) -> bytes:
+def payload_commit(salt: bytes, ciphertext: bytes | bytearray) -> bytes:
     """Return H(0x04 || salt || H(ciphertext)): it needs no key, and holds when the key is gone."""
     return sha256(PAYLOAD + salt + sha256(ciphertext).digest()).digest()

@@ -24,6 +24,7 @@ VIEWS: Final = MappingProxyType(
         "prune": "prunes",
         "refused": "refused",
         "report": "reports",
+        "request": "requests",
         "review": "reviews",
         "seal": "seals",
         "shred": "shreds",

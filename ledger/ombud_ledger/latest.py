@@ -9,6 +9,7 @@ from typing import Any
 from ombud_ledger import hot
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile
+from ombud_ledger.of_kinds import of_kinds
 from ombud_ledger.opened import open_parquet
 
 
@@ -25,13 +26,18 @@ def backwards(layout: LogLayout, kind: str) -> Iterator[tuple[int, dict[str, Any
 
     Raises LedgerUnreadable.
     """
+    return ((seq, parsed) for seq, _, parsed in stored(layout, kind))
+
+
+def stored(layout: LogLayout, kind: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield (seq, record as it is stored, record) likewise."""
     for seq, record in _candidates(layout, kind):
         parsed = json.loads(record)
         if parsed.get("kind") == kind:
-            yield seq, parsed
+            yield seq, record.decode(), parsed
 
 
-def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str]]:
+def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes]]:
     mark = f'"kind":"{kind}"'.encode()  # may also match inside a nested object: the caller looks again
     sealed = layout.entries_files()
     end = sealed[-1].last if sealed else -1
@@ -47,25 +53,18 @@ def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes | str
         yield from _sealed(sealed_file, kind)
 
 
-def _sealed(file: SealedFile, kind: str) -> Iterator[tuple[int, str]]:
+def _sealed(file: SealedFile, kind: str) -> Iterator[tuple[int, bytes]]:
     away = file.away()
     if away is not None and kind not in away.kinds:
         return
     if away is not None and kind in away.records:
-        yield from reversed(away.records[kind])
+        yield from ((seq, record.encode()) for seq, record in reversed(away.records[kind]))
         return
 
     import pyarrow as pa  # here: a process that only appends does without Arrow
-    import pyarrow.compute as pc
 
     try:
         with open_parquet(file) as parquet:
-            for group in reversed(range(parquet.num_row_groups)):
-                # Few groups hold one, and the column `kind` says so in a few bytes.
-                # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.
-                wanted = pc.match_substring(parquet.read_row_group(group, columns=["kind"])["kind"], kind)
-                if pc.any(wanted).as_py():
-                    rows = parquet.read_row_group(group, columns=["seq", "record"]).filter(wanted).to_pylist()
-                    yield from ((row["seq"], row["record"]) for row in reversed(rows))
-    except (pa.ArrowException, OSError, KeyError) as error:
+            yield from of_kinds(parquet, (kind,), newest_first=True)
+    except (pa.ArrowException, OSError, KeyError, AttributeError) as error:
         raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error

@@ -8,12 +8,15 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ombud_ledger.apart import StageApart
+from ombud_ledger.aside import LARGE, Aside
 from ombud_ledger.canonical import JSON
 from ombud_ledger.clock import microseconds
 from ombud_ledger.durable import Durable, Lock, act_now, make_folder
@@ -43,6 +46,7 @@ from ombud_ledger.writer import Writer
 
 if TYPE_CHECKING:
     from ombud_ledger.prune import Pruned, Pruner
+    from ombud_ledger.prune_plan import Plan
     from ombud_ledger.tlog.note import Signer
     from ombud_ledger.tlog.witnessing import Witnesses
     from ombud_ledger.vault.erasure import Eraser, Erasure
@@ -61,7 +65,6 @@ class Ledger:
 
     def __init__(self, place: Place, log: str, origin: str, options: Options, parts: Parts) -> None:
         self.place = place.keeping_copies_in(log_layout(place.root, log).fetched)
-        self.root = root = place.root
         self.log = log
         self.origin = origin
         self.on_state: Callable[[str], None] | None = parts.on_state
@@ -75,8 +78,8 @@ class Ledger:
         self._lock = Lock(self._layout.lock)
         try:
             shutil.rmtree(self._layout.fetched, ignore_errors=True)  # what a crash left
-            make_folder(objects_folder(root))
-            self._objects = Objects(objects_folder(root), parts.durable)
+            make_folder(objects_folder(self.root))
+            self._objects = Objects(objects_folder(self.root), parts.durable)
             # 2. Find the log's true end, in a file written just now.
             tail, frozen = recover(self._layout, origin=origin, durable=parts.durable)
         except BaseException:
@@ -116,11 +119,12 @@ class Ledger:
             on_durable=self._signing.publisher.hand_on if self._signing.publisher else None,
         )
         self._pace = Pace(self._writer)
+        self._aside = Aside(log)
         self._stage = parts.stage or StageApart(options.seal_timeout)
         self._sealer = Sealer(
             self._layout,
             log=log,
-            objects=objects_folder(root),
+            objects=objects_folder(self.root),
             append=self.append_blocking,
             durable=parts.durable,
             stage=self._stage,
@@ -194,8 +198,15 @@ class Ledger:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
-        self._admit(kind, body, facts, loop, future, payload=payload)
-        self._pace.admitted(loop, linger, company)
+        admit = partial(self._admit, kind, body, facts, loop, future, payload=payload)
+        if payload is None or payload.size <= LARGE:
+            admit()
+            self._pace.admitted(loop, linger, company)
+        else:
+            # Not on the event loop; and as if it were, what has begun is stored although its caller leaves.
+            await asyncio.shield(
+                self._aside.admit(loop, admit, partial(self._pace.admitted, loop, linger, company))
+            )
         return await future
 
     def append_blocking(
@@ -228,6 +239,15 @@ class Ledger:
         (found,) = whole_stretch(self._layout, seq, seq + 1)
         return found
 
+    def entries_of(self, call: str, most: int) -> Sequence[tuple[int, bytes, bytes]]:
+        """Return the first `most` entries about a call, by its id, as `entry` does, in order; blocking.
+
+        Raises ValueError for what is no id, LedgerUnreadable.
+        """
+        from ombud_ledger.by_id import entries_of  # here: most processes are never asked
+
+        return entries_of(self._layout, call, most)
+
     async def seal(self, progress: Progress | None = None) -> Sealed | None:
         """Seal the hot tail; None if it holds nothing but housekeeping. Raises LedgerUnavailable."""
         return await asyncio.to_thread(self.seal_blocking, progress)
@@ -257,15 +277,45 @@ class Ledger:
 
         return export(self.place, self._with_vault(self._vault), subject, {self.log: self.origin})
 
-    def prune_blocking(self, *, by: str, before: int | None = None) -> "Pruned":
-        """Prune what may go by the systems' declarations; blocking.
+    def prune_blocking(
+        self, *, by: str, before: int | None = None, progress: Progress | None = None
+    ) -> "Pruned":
+        """Prune what may go by the systems' declarations; blocking. Appends go on, sealing waits.
 
-        `before`: nothing as new as that goes; microseconds UTC. Raises LedgerBroken, LedgerUnreadable,
-        LedgerUnavailable; KeyUnusable for a signed log that is open without its key.
+        `before`: nothing as new as that goes; microseconds UTC. A log that is closed meanwhile ends it; the
+        next opening goes on. Raises LedgerBroken, LedgerUnreadable, LedgerUnavailable; KeyUnusable for a
+        signed log that is open without its key.
         """
         with self._seal_lock:
             self.demand_key()
-            return self._pruner().run(now=self._parts.clock(), by=by, before=before)
+            return self._pruner(progress).run(now=self._parts.clock(), by=by, before=before)
+
+    def would_prune(self, *, before: int | None = None, progress: Progress | None = None) -> "Plan":
+        """Say what `prune_blocking` would do now, and change nothing; blocking, and raises like it."""
+        with self._seal_lock:
+            return self._pruner(progress).plan(now=self._parts.clock(), before=before)
+
+    def hold_blocking(self, system: str, event: str, *, by: str, reason: str) -> Position:
+        """Record that a system is under a legal hold (`event` "held") or not any more ("released").
+
+        A prune that is under way ends first: from then on none deletes what is held. Raises as `append`.
+        """
+        with self._seal_lock:
+            body = {"event": event, "system": system, "by": by}
+            return self.append_blocking("system", body, Facts(None, {}, {"reason": reason}))
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Seal the tail, let a checkpoint cover that, and keep what is sealed as it is; blocking.
+
+        Until the with block ends nothing is sealed, pruned or erased; appends go on. Raises KeyUnusable for a
+        signed log that is open without its key, LedgerError.
+        """
+        with self._seal_lock:
+            self.demand_key()
+            self._seal(None)
+            self.publish()
+            yield
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -277,8 +327,12 @@ class Ledger:
         finally:
             self._closing.set()
             self._stage.stop()
+            self._aside.close()
             if self._keeper.is_alive():
                 self._keeper.join(self._options.close_timeout)
+            # A prune ends at its next step: it must not delete what is another process's by then.
+            if self._seal_lock.acquire(timeout=self._options.close_timeout):
+                self._seal_lock.release()
             try:
                 if self._writer.state == "serving":
                     self.append_blocking("close", {})
@@ -323,6 +377,11 @@ class Ledger:
         LedgerUnavailable where none will come: the log is not signed, has no witnesses, or is closed.
         """
         return await self._signing.covered(self.log, seq, witnessed=witnessed)
+
+    @property
+    def root(self) -> Path:
+        """The ledger's folder."""
+        return self.place.root
 
     @property
     def state(self) -> str:
@@ -428,8 +487,14 @@ class Ledger:
         self._frozen = None
         return sealed
 
-    def _pruner(self) -> "Pruner":
+    def _pruner(self, progress: Progress | None = None) -> "Pruner":
         from ombud_ledger.prune import Pruner
+
+        def tell(what: str, done: int, total: int) -> None:
+            if self._closing.is_set():
+                raise LedgerUnavailable(f"log {self.log} is closing: its next opening goes on with the prune")
+            if progress is not None:
+                progress(what, done, total)
 
         return Pruner(
             self._layout,
@@ -438,6 +503,7 @@ class Ledger:
             append=self.append_blocking,
             cover=self._signing.cover,
             durable=self._parts.durable,
+            tell=tell,
         )
 
     def _finish_prunes(self) -> None:

@@ -1,11 +1,21 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Open a sealed file as Parquet, wherever it lies."""
+"""Open a sealed file, wherever it lies."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, TypeVar
 
 from ombud_ledger.layout import SealedFile
+
+T = TypeVar("T")
+
+
+def open_sealed(file: SealedFile) -> BufferedReader:
+    """Return its bytes, to be read. Raises FileNotFoundError for what is nowhere, LedgerUnreadable."""
+    return _at_hand(file, lambda path: path.open("rb"))
 
 
 def open_parquet(file: SealedFile, **options: Any) -> Any:
@@ -15,7 +25,11 @@ def open_parquet(file: SealedFile, **options: Any) -> Any:
     """
     import pyarrow.parquet as pq  # here: a process that only appends does without Arrow
 
+    return _at_hand(file, lambda path: pq.ParquetFile(path, **options))
+
+
+def _at_hand(file: SealedFile, act: Callable[[Path], T]) -> T:
     # Between looking and opening, the file may be put elsewhere, or a copy go to make room: then once more.
     with suppress(FileNotFoundError):
-        return pq.ParquetFile(file.at_hand(), **options)
-    return pq.ParquetFile(file.at_hand(), **options)
+        return act(file.at_hand())
+    return act(file.at_hand())

@@ -19,6 +19,7 @@ from ombud_ledger.layout import LogLayout, is_kept
 from ombud_ledger.place import Place
 from ombud_ledger.pruned import Prune, gone_by, prune_of, prunes_in
 from ombud_ledger.seal import digest_of
+from ombud_ledger.segment import Progress
 
 if TYPE_CHECKING:
     from ombud_ledger.prune_plan import Going, Plan  # which needs Arrow
@@ -45,6 +46,10 @@ class Pruned:
     left: tuple[Left, ...]
 
 
+def _nobody(what: str, done: int, total: int) -> None:
+    """Tell nobody how far it is."""
+
+
 class Pruner:
     """Carries out the steps of pruning one log, whose lock is held."""
 
@@ -57,23 +62,30 @@ class Pruner:
         append: Callable[[str, Mapping[str, Any]], object],
         cover: Callable[[], None],
         durable: Durable,
+        tell: Progress = _nobody,
     ) -> None:
+        """`tell` learns what is done; what it raises ends the prune, as a crash there would."""
         self._layout = layout
         self._origin = origin
         self._place = place
         self._append = append
         self._cover = cover
         self._durable = durable
+        self._tell = tell
 
     def run(self, *, now: int, by: str, before: int | None) -> Pruned:
         """Finish what a crash left, then plan and prune. Raises what `Ledger.prune_blocking` does."""
+        self.finish_all()
+        what = self.plan(now=now, before=before)
+        return Pruned(self._layout.folder.name, what, tuple(self._prune(what, by)))
+
+    def plan(self, *, now: int, before: int | None) -> "Plan":
+        """Say what would go, and change nothing. Raises LedgerBroken, LedgerUnreadable."""
         from ombud_ledger.in_force import held_systems
         from ombud_ledger.prune_plan import plan  # here: opening a log does without Arrow
 
-        self.finish_all()
         held = held_systems(self._place)
-        what = plan(self._layout, origin=self._origin, now=now, held=held, limit=before)
-        return Pruned(self._layout.folder.name, what, tuple(self._prune(what, by)))
+        return plan(self._layout, origin=self._origin, now=now, held=held, limit=before, tell=self._tell)
 
     def finish_all(self) -> list[Left]:
         """Finish what a crash left of any prune; return what could not be deleted. Raises LedgerError."""
@@ -122,7 +134,8 @@ class Pruner:
         why_left = holding(self._layout, self._place)
         left: list[Left] = []
         try:
-            for path, digest, entry in sorted(todo, key=_in_order):
+            for done, (path, digest, entry) in enumerate(sorted(todo, key=_in_order)):
+                self._tell("deleting", done, len(todo))
                 why = why_left(path)
                 with exclusive(self._layout.changing):
                     if not why and self._digest(path) != digest:
@@ -131,6 +144,7 @@ class Pruner:
                         left.append(Left(path, entry, why))
                     else:
                         self._retire(self._layout.folder / path)
+            self._tell("deleting", len(todo), len(todo))
         except OSError as error:
             raise LedgerUnavailable(f"log {self._layout.folder.name}: pruning: {error}") from error
         return left

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable
 from ombud_ledger.hashing import chain_start
@@ -21,6 +22,7 @@ from ombud_ledger.place import Place, place_of
 from ombud_ledger.retention import PARTS, Declaration
 from ombud_ledger.said import Said, said_of_files
 from ombud_ledger.seal import digest_of
+from ombud_ledger.segment import Progress
 
 _OWN: Final = HOUSEKEEPING | {"key", "prune", "shred"}
 """Kinds that the ledger writes about itself: they outlive nothing and keep nothing."""
@@ -107,7 +109,7 @@ class _Rules:
             return _Judged(f"{undeclared[0]} declares no retention in this log")
         # Entries of no system are kept as long as those of the one that keeps longest.
         names = declared if None in systems or not systems else systems
-        newest = max(rows["ts"].cast(pa.int64()).to_pylist())
+        newest = pc.max(rows["ts"].cast(pa.int64())).as_py()
         over, longest = max((declared[str(name)].periods[part].over(newest), str(name)) for name in names)
         if over > self.now:
             return _Judged(
@@ -163,11 +165,18 @@ class _Sorted:
 
 
 def plan(
-    layout: LogLayout, *, origin: str, now: int, held: Mapping[str, list[str]], limit: int | None = None
+    layout: LogLayout,
+    *,
+    origin: str,
+    now: int,
+    held: Mapping[str, list[str]],
+    limit: int | None = None,
+    tell: Progress | None = None,
 ) -> Plan:
     """Judge every sealed file of a log whose lock is held; `limit`: nothing as new as that goes.
 
     `held` are the systems under a legal hold, with the logs that say so. Times are microseconds UTC.
+    `tell` learns how many segments were judged.
     Raises LedgerBroken for a file about to go that is not the one that was sealed, LedgerUnreadable.
     """
     rules = _Rules(now, limit, in_force(layout), held)
@@ -184,6 +193,8 @@ def plan(
     # 1. A segment at a time, the oldest first. Entries go in that order and no other, so that "entries before
     #    N" says all there is to say; facts and payloads go each in their own time.
     for at, file in enumerate(entries):
+        if tell is not None:
+            tell("judging", at, len(entries))
         segment = others.pop((file.first, file.last), [])
         if why := rules.too_young(file):
             found.staying += [Staying(each, part, why) for part, each in [*segment, ("entries", file)]]
@@ -235,43 +246,47 @@ def holding(layout: LogLayout, place: Place) -> Callable[[str], str]:
 
 def _why_held(rows: pa.Table, held: Mapping[str, list[str]]) -> str:
     """Say which hold keeps what has these rows: any row of a held system does, a declaration too."""
-    names = sorted(held.keys() & set(rows["system"].to_pylist()))
+    names = sorted(held.keys() & set(rows["system"].unique().to_pylist()))
     return f"{names[0]} is held, as log {', '.join(held[names[0]])} says" if names else ""
 
 
 def _rows(file: SealedFile) -> pa.Table:
-    try:
-        with open_parquet(file) as parquet:
-            return parquet.read(columns=["seq", "ts", "kind", "event", "system"])
-    except (pa.ArrowException, OSError) as error:
-        raise LedgerUnreadable(f"{file.name}: {error}") from error
+    return _read(file, ["seq", "ts", "kind", "event", "system"])
 
 
 def _rows_of(other: SealedFile, entries: SealedFile, rows: pa.Table) -> pa.Table:
     """Return the rows of those entries that a file has facts or payloads of, blank or not."""
+    places = pc.index_in(_read(other, ["seq"])["seq"], value_set=rows["seq"].combine_chunks())
+    if places.null_count:
+        raise LedgerUnreadable(f"{other.name}: has rows of entries that {entries.name} has not")
+    return rows.take(places)
+
+
+def _read(file: SealedFile, columns: list[str]) -> pa.Table:
+    # A gateway may be serving: Arrow works without holding the interpreter, and nothing here makes it look
+    # for pandas, as `read_table` and scalars do, which takes a second.
     try:
-        with open_parquet(other) as parquet:
-            seqs = parquet.read(columns=["seq"])["seq"].to_pylist()
-        return rows.take([seq - entries.first for seq in seqs])
+        with open_parquet(file) as parquet:
+            return parquet.read(columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise LedgerUnreadable(f"{other.name}: {error}") from error
+        raise LedgerUnreadable(f"{file.name}: {error}") from error
 
 
 def _keepers(rows: pa.Table) -> set[str | None]:
     """Return the systems whose periods these rows are kept by; None stands for entries of no system."""
-    kinds, events, systems = (rows[name].to_pylist() for name in ("kind", "event", "system"))
+    own = pc.match_substring_regex(rows["kind"], f"^({'|'.join(sorted(_OWN))})$")
     # A declaration is about a system, and said again with every prune: it keeps nothing.
-    return {
-        system
-        for kind, event, system in zip(kinds, events, systems, strict=True)
-        if kind not in _OWN and (kind, event) != ("system", "declared")
-    }
+    system = pc.match_substring_regex(rows["kind"], "^system$")
+    event = rows["event"]
+    declared = pc.and_kleene(pc.is_valid(event), pc.match_substring_regex(event, "^declared$"))
+    keeps = pc.invert(pc.or_kleene(own, pc.and_kleene(system, declared)))
+    return set(rows["system"].filter(keeps).unique().to_pylist())
 
 
 def _last_chain(file: SealedFile) -> bytes:
     with open_parquet(file) as parquet:
         last = parquet.read_row_group(parquet.num_row_groups - 1, columns=["chain"])
-        chain: bytes = last["chain"].to_pylist()[-1]
+        chain: bytes = last["chain"][-1].as_py()
     return chain
 
 

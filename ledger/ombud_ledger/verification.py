@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ombud_ledger import canonical
@@ -31,6 +30,7 @@ from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import Follower
 from ombud_ledger.layout import LogLayout, SealedFile, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
+from ombud_ledger.of_kinds import of_kinds
 from ombud_ledger.place import Place, at_place
 from ombud_ledger.pruned import Gone, gone_by
 from ombud_ledger.said import SAYING, Said
@@ -44,6 +44,16 @@ if TYPE_CHECKING:
     from ombud_ledger.vault.vault import Vault
 
 Progress = Callable[[str, int, int], None]
+_UNREADABLE: Final = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    LedgerError,
+)
 _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
 
 
@@ -302,17 +312,11 @@ class _Log:
             if seal is not None and digest_of(path) != seal.sha256:
                 return  # not the sealed file: nothing it says counts; step 4 reports it
             with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
-                for group in reversed(range(parquet.num_row_groups)):  # of one path the newest counts
-                    # Few groups hold such an entry, and the column `kind` says so in a few bytes.
-                    kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)
-                    says = pc.match_substring_regex(kinds["kind"], f"^({'|'.join(SAYING)})$")
-                    if not pc.any(says).as_py():
-                        continue
-                    rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
-                    for row in reversed(rows.filter(says).to_pylist()):
-                        fields = canonical.parse(row["record"].encode(), limit=canonical.MAX_RECORD)
-                        self._take_said(row["seq"], fields)
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, LedgerError):
+                for seq, record in of_kinds(
+                    parquet, SAYING, newest_first=True
+                ):  # of one path the newest counts
+                    self._take_said(seq, canonical.parse(record, limit=canonical.MAX_RECORD))
+        except _UNREADABLE:
             return  # step 4 reads it again and says what is wrong
 
     def _take_said(self, seq: int, fields: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from ombud_ledger import tables
+from ombud_ledger import labels, tables
 from ombud_ledger.as_of import demand
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.columns import COLUMNS
@@ -119,6 +119,8 @@ class Sources:
             every.append(f"SELECT log, seq, {sql_text(contract)} AS contract, facts FROM {name}")  # noqa: S608
         none = "SELECT '' AS log, 0::BIGINT AS seq, '' AS contract, '' AS facts WHERE false"
         _view(db, "facts", " UNION ALL ".join(every) or none)
+        _view(db, labels.VALUES, labels.values_view(sorted(labels.CONTRACTS16 & self._facts.keys())))
+        _view(db, labels.NEWEST, labels.NEWEST_VIEW)
         self._system_views(db)
 
     def _system_views(self, db: duckdb.DuckDBPyConnection) -> None:
@@ -128,6 +130,9 @@ class Sources:
         ).fetchall()
         systems: dict[str, list[str]] = {}
         for system, contract in pairs:
+            # What is told of a call later, its label, is not among the facts of calls.
+            if contract in labels.CONTRACTS16:
+                continue
             if contract in self._facts and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", system):
                 systems.setdefault(system, []).append(contract)
         for system, contracts in systems.items():

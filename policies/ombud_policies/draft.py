@@ -85,6 +85,12 @@ action erase appliesTo {
   resource: [Vault],
   context: { system: String, method: String },
 };
+// What came of a system's calls, and what the law wants reported of it.
+action label, report appliesTo {
+  principal: [Agent, Workflow, Service, User],
+  resource: [System],
+  context: { system: String, method: String },
+};
 // Nothing applies to these yet.
 action invoke, stop;
 """

@@ -92,6 +92,12 @@ class Engine:
                     _remember(self._verdicts, key, verdict, MOST_VERDICTS)
         return verdict
 
+    def least_capture(self, principal: Uid, action: str, resource: Uid) -> Capture:
+        """Return the least that a verdict on such a question, whatever its context, lets be kept."""
+        if self._undeclared(principal, action, resource):
+            return _NOTHING[0]
+        return self._slice(principal, action, resource).refused[0]  # of all who may ask, so of this one too
+
     def _judge(self, question: Question, part: Slice, context: str) -> Verdict:
         principal, resource = question.principal, question.resource
         request: dict[str, Any] = {

@@ -196,6 +196,7 @@ def test_entries_as_they_are_stored(tmp_path: Path) -> None:
                 (OPERATOR, {"entry": 9_999}, grpc.StatusCode.NOT_FOUND),
                 (OPERATOR, {"entry": -1}, grpc.StatusCode.NOT_FOUND),
                 (OPERATOR, {"decision": "none"}, grpc.StatusCode.NOT_FOUND),
+                (OPERATOR, {"decision": "d" * 129}, grpc.StatusCode.INVALID_ARGUMENT),
                 (OPERATOR, {}, grpc.StatusCode.INVALID_ARGUMENT),
             ):
                 if code is grpc.StatusCode.OK:

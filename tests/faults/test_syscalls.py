@@ -214,3 +214,33 @@ def test_a_prune_ends_pruned(subject: Subject, tmp_path: Path) -> None:
         assert account.exit_code == 0, (case, [str(finding) for finding in account.all_findings()])
         shutil.rmtree(folder)
     assert sum(hits) >= len(hits) * 0.8
+
+
+@pytest.mark.parametrize(("fault", "code"), [("error=EIO", 1), ("error=ENOSPC", 1), ("signal=SIGKILL", -9)])
+def test_an_answer_in_a_file_is_whole_or_not_there(tmp_path: Path, fault: str, code: int) -> None:
+    """The name that an answer gets by a link, which may fail, never shows a part of it."""
+    program = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from ombud_cli.failure import Failure
+from ombud_cli.parquet_out import write_parquet
+table = pa.table({"n": [1, 2, 3]})
+try:
+    write_parquet(Path(sys.argv[1]), table.schema, table.to_batches())
+except Failure as failure:
+    sys.exit(1)
+"""
+    assert STRACE is not None
+    file = tmp_path / "answer.parquet"
+    command = [sys.executable, "-c", program, str(file)]
+    inject = ("-f", "-qq", "-o", str(tmp_path / "trace"), "-e", f"inject=/^link(at)?$:{fault}")
+    done = subprocess.run([STRACE, *inject, "-e", "trace=/^link(at)?$", *command], check=False)
+    trace = (tmp_path / "trace").read_text()
+    assert "INJECTED" in trace or "SIGKILL" in trace
+    assert done.returncode == code
+    assert not file.exists()
+    # Whoever is killed leaves the part, under a name of its own; it stands in nobody's way.
+    assert len(list(tmp_path.glob(".answer.parquet.*.part"))) == (fault == "signal=SIGKILL")
+    assert subprocess.run(command, check=False).returncode == 0
+    assert file.exists()

@@ -9,16 +9,15 @@ import hashlib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from gateway.scene import Scene, bundle, scene, score
+from gateway.scene import Scene, bundle, scene, score, until
 from governed import BREACH, FORBIDDEN, HOLDS, LARGE, POLICIES, SMALL, SURE, bundle_files, infer_response
 from ombud_gateway.call import Call
 from ombud_gateway.errors import Conflict, Invalid, NotFound, UpstreamFailed
 from ombud_gateway.judgement import Judgement, payload
-from ombud_gateway.subjects import Pseudonyms
 from ombud_gateway.telemetry import Telemetry, Tracing
 from ombud_ledger import LedgerError, RecordInvalid, Vault, VaultUnusable, verify
 from ombud_policies import Bundle, Engine, Uid, Verdict
@@ -270,32 +269,40 @@ def test_without_a_vault_nobody_is_known_apart(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_pseudonyms_are_at_hand_for_a_moment(tmp_path: Path) -> None:
-    """The vault is asked once in half a second for each person, and at once for one who was erased."""
+def test_a_person_is_named_while_the_upstream_works(tmp_path: Path) -> None:
+    """Somebody new is durable in the vault before the answer is here; then only the record is waited for."""
 
     async def run() -> None:
-        vault = Vault.create(tmp_path / "vault", tmp_path / "vault-keys")
-        asked: list[str] = []
-        now = [0.0]
+        async with scene(tmp_path, vault=True) as one:
 
-        class Asked:
-            """The vault; it notes whom it is asked for."""
+            async def once_named(call: Call) -> bytes:
+                await until(lambda: one.vault is not None and one.vault.find("p-1") is not None)
+                return await score(call)
 
-            def pseudonym(self, subject: str) -> str:
-                asked.append(subject)
-                return vault.pseudonym(subject)
+            one.models.answer = once_named
+            await one.pipeline.judge(one.call(SMALL))
+            assert one.facts()[0]["subject"] == pseudonym_of(one)
 
-        known = Pseudonyms(cast("Vault", Asked()), lambda: now[0])
-        first = await known.of("p-1")
-        assert [await known.of("p-1") for _ in range(3)] == [first] * 3
-        assert asked == ["p-1"]
-        now[0] = 0.5
-        assert await known.of("p-1") == first
-        assert await known.of("p-1", afresh=True) == first
-        known.forget("p-1")
-        assert await known.of("p-1") == first
-        assert asked == ["p-1"] * 4
-        vault.close()
+    asyncio.run(run())
+
+
+def test_nobody_is_named_for_nothing(tmp_path: Path) -> None:
+    """Where the release may say that nothing is kept, there is no pseudonym before it has spoken."""
+    annotated = POLICIES.replace(
+        'action in [Action::"infer", Action::"release"],\n  resource == Model::"scorer"\n);',
+        'action == Action::"infer",\n  resource == Model::"scorer"\n);\n\n'
+        '@id("answers-leave")\n@capture("none")\n'
+        'permit (principal in Group::"agents", action == Action::"release", resource == Model::"scorer");',
+    )
+    assert annotated != POLICIES
+
+    async def run() -> None:
+        policies = Bundle.from_files(bundle_files(annotated))
+        async with scene(tmp_path, vault=True, policies=policies) as one:
+            await one.pipeline.judge(one.call(SMALL))
+            assert one.vault is not None
+            assert one.vault.account().subjects == 0
+            assert one.facts() == []
 
     asyncio.run(run())
 
@@ -305,7 +312,7 @@ def test_pseudonyms_are_at_hand_for_a_moment(tmp_path: Path) -> None:
     [
         ("seal_payload", VaultUnusable("the key store is gone"), "VAULT_UNAVAILABLE"),
         ("seal_payload", RecordInvalid("payload: too large"), "UNKEEPABLE"),
-        ("pseudonym", VaultUnusable("the key store is gone"), "VAULT_UNAVAILABLE"),
+        ("pseudonyms", VaultUnusable("the key store is gone"), "VAULT_UNAVAILABLE"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_and_recorded(
@@ -342,7 +349,7 @@ def test_an_upstream_that_fails_is_recorded_without_the_vault(
     async def run() -> None:
         async with scene(tmp_path, vault=True) as one:
             one.models.answer = break_down
-            monkeypatch.setattr(Vault, "pseudonym", fail)
+            monkeypatch.setattr(Vault, "pseudonyms", fail)
             with pytest.raises(UpstreamFailed):
                 await one.pipeline.judge(one.call(SMALL))
             assert [record["outcome"] for record in one.records()] == ["failed"]

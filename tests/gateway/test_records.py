@@ -391,11 +391,11 @@ def test_facts_follow_the_permits() -> None:
     for capture, values in (("digest", {}), ("features", {"b": 2})):
         one = judged(verdict(capture=capture, redact=frozenset({"a"})))
         one.inputs = Typed({}, {"a": 1, "b": 2}, None)
-        kept = judgement.facts(one, reason="x")
+        kept = judgement.facts(one, judgement.digests(one), reason="x")
         assert kept is not None
         assert kept.values == values
         assert kept.extra == {"request_sha256": sha256(b"body"), "reason": "x"}
-    assert judgement.facts(judged(verdict(capture="none"))) is None
+    assert judgement.facts(judged(verdict(capture="none")), {}) is None
 
 
 @pytest.mark.parametrize(

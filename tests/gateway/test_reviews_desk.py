@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from gateway.scene import LIFETIME, Scene, scene, until
 from ombud_gateway.errors import Broken, Conflict, Denied, NeedsReview, NotFound, Unavailable
 from ombud_gateway.reviews import NewReview, ParkedAnswers, call_digest, key_from_file
+from ombud_ledger import verify
 
 DIGEST = "d" * 64
 AGENT, OLGA = 'Agent::"intake"', 'User::"olga"'
@@ -102,6 +103,29 @@ def test_a_rejected_call_is_denied_until_it_expires(tmp_path: Path) -> None:
             one.now[0] += LIFETIME
             await one.reviews.expire()
             assert (await one.reviews.park(new(one, "r-2"))).state == "open"
+
+    asyncio.run(run())
+
+
+def test_a_clock_set_back(tmp_path: Path) -> None:
+    """What expired stays expired, what was used stays used, and records stay in order."""
+
+    async def run() -> None:
+        async with approved(tmp_path) as one:
+            opened = one.now[0]
+            one.now[0] = opened - LIFETIME
+            claimed = await one.reviews.claim("r-1", AGENT, DIGEST, "call-2")
+            await one.reviews.use(claimed, "call-2")
+            with pytest.raises(Conflict, match="used"):
+                await one.reviews.claim("r-1", AGENT, DIGEST, "call-3")
+            await one.reviews.park(new(one, "r-2", digest="e" * 64))
+            one.now[0] += LIFETIME
+            await one.reviews.expire()
+            one.now[0] -= LIFETIME
+            with pytest.raises(Conflict, match="the review is expired, not open"):
+                await one.reviews.settle("r-2", "approved", "officers", OLGA, "")
+            assert [entry["event"] for entry in one.records("review")][-2:] == ["opened", "expired"]
+        assert verify(tmp_path / "ledger").exit_code == 0
 
     asyncio.run(run())
 

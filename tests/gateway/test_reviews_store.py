@@ -268,6 +268,17 @@ def test_a_person_is_erased_from_every_review(store: ReviewStore, tmp_path: Path
         assert gone not in kept
 
 
+def test_a_settled_contest_does_not_expire(store: ReviewStore) -> None:
+    """No call comes to use its approval, so it is over at once; what it showed is dropped."""
+    contest = replace(NEW, stage="contest", held=None, excluded=(OLGA,), facts="{}")
+    assert store.open(contest) == (as_review(contest), True)
+    settled = store.approve("r-1", "officers", PETER, NOW)
+    assert settled is not None
+    assert (settled.state, settled.facts, settled.excluded) == ("approved", "", (OLGA,))
+    assert store.expire(EXPIRES) == []
+    assert store.get("r-1") == settled
+
+
 def test_a_store_of_an_earlier_release_is_gone_on_with(tmp_path: Path) -> None:
     """Its reviews are about nobody that is known, and can be settled as ever."""
     url = f"sqlite:///{tmp_path / 'reviews.sqlite'}"
@@ -277,6 +288,7 @@ def test_a_store_of_an_earlier_release_is_gone_on_with(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "reviews.sqlite") as before:
         before.execute("DROP INDEX reviews_by_subject")
         before.execute("ALTER TABLE reviews DROP COLUMN subject")
+        before.execute("ALTER TABLE reviews DROP COLUMN excluded")
     before.close()
     for _ in range(2):
         store = ReviewStore(url)

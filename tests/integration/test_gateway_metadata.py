@@ -105,7 +105,7 @@ def test_secrets_and_ombud_s_own_never_reach_the_upstream(caller: Caller, stub: 
     answer = caller.send("ModelInfer", infer_request("echo", amount(1)), metadata=metadata)
 
     seen = stub[0].seen[-1]
-    assert seen.pop("user-agent").startswith("grpc-python-asyncio/")
+    assert seen.pop("user-agent").startswith("ombud/")
     assert seen == {
         "x-custom": "mine",
         "x-custom-bin": b"\0\xff",

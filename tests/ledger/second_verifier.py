@@ -30,6 +30,7 @@ KINDS = {
     "prune",
     "refused",
     "report",
+    "request",
     "review",
     "seal",
     "shred",

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ledger import samples
-from ombud_ledger import LedgerUnreadable, QueryRefused, query
+from ombud_ledger import LedgerUnreadable, QueryRefused, Vault, query
 from ombud_ledger.remote import RemoteAddress, push
 
 ROOM = Path(__file__).parents[2] / "ledger"
@@ -201,3 +201,18 @@ def test_the_readme_shows_that_sql() -> None:
     shown = (ROOM / "README.md").read_text(encoding="utf-8").split("```sql\n")[1].split("```")[0]
     code = "\n".join(line for line in CHAIN.splitlines() if not line.startswith("--"))
     assert code.split() == shown.split()
+
+
+def test_a_rewritten_file_is_read_anew(tmp_path: Path) -> None:
+    """What was kept of a file's footer does not outlive the file: an erasure shows in the next statement."""
+    root, count = tmp_path / "ledger", "SELECT count(facts), count(amount) FROM facts_credit"
+    with closing(Vault.create(tmp_path / "store", tmp_path / "keys")) as vault:
+        ledger = samples.open_log(root, vault=vault)
+        for number, subject in enumerate(("ann", "bob", "ann")):
+            samples.about(ledger, vault, subject, number, "note")
+        ledger.seal_blocking()
+        with query.connect(root) as sql:
+            assert sql.execute(count).fetchall() == sql.execute(count).fetchall() == [(3, 3)]
+            assert ledger.erase("ann").complete
+            assert sql.execute(count).fetchall() == [(1, 1)]
+        ledger.close()

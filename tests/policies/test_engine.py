@@ -157,6 +157,20 @@ def test_a_denied_call_keeps_no_more_than_a_permitted_one() -> None:
     assert _engine(cedar).decide(read).capture == "features"
 
 
+def test_the_least_that_may_be_kept_is_known_beforehand() -> None:
+    """It is what a denial keeps: no verdict on such a question keeps less, whatever its context."""
+    cedar = (
+        '@id("a") @capture("features") permit (principal is Agent, action, resource);'
+        '@id("b") @capture("none") permit (principal, action == Action::"infer", resource)'
+        ' when { context.input.amount.greaterThan(decimal("9000.0")) };'
+    )
+    engine = _engine(cedar)
+    assert engine.decide(_infer()).capture == "features"
+    assert engine.least_capture(AGENT, "infer", MODEL) == "none"
+    assert engine.least_capture(AGENT, "read", MODEL) == "features"
+    assert engine.least_capture(AGENT, "no such action", MODEL) == "features"
+
+
 def test_review_keeps_what_the_permit_behind_it_keeps() -> None:
     """A reviewer sees what a record of the allowed call would hold."""
     cedar = '@id("ok") @capture("digest") permit (principal, action, resource);' + _curable("a", "g", "true")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ombud/v1/ledger.proto\x12\x08ombud.v1\"\x10\n\x0eGetHeadRequest\";\n\x0fGetHeadResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\x13\n\x11SealLedgerRequest\"O\n\x12SealLedgerResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\r\n\x05\x63hain\x18\x04 \x01(\x0c\"\x16\n\x14GetCheckpointRequest\"8\n\x15GetCheckpointResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"&\n\x15ProveInclusionRequest\x12\r\n\x05\x65ntry\x18\x01 \x01(\x03\"6\n\x16ProveInclusionResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"=\n\x17ProveConsistencyRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"o\n\x18ProveConsistencyResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x10\n\x08new_size\x18\x03 \x01(\x03\x12\x0e\n\x06hashes\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"<\n\x0fGetEntryRequest\x12\x0f\n\x05\x65ntry\x18\x01 \x01(\x03H\x00\x12\x12\n\x08\x64\x65\x63ision\x18\x02 \x01(\tH\x00\x42\x04\n\x02\x62y\"A\n\x10GetEntryResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12 \n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x0f.ombud.v1.Entry\"3\n\x05\x45ntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0e\n\x06record\x18\x02 \x01(\x0c\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\xa5\x01\n\x12QueryLedgerRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x03(\x0b\x32,.ombud.v1.QueryLedgerRequest.ParametersEntry\x12\r\n\x05\x61s_of\x18\x03 \x03(\x0c\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"$\n\x13QueryLedgerResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x32\xab\x04\n\rLedgerService\x12>\n\x07GetHead\x12\x18.ombud.v1.GetHeadRequest\x1a\x19.ombud.v1.GetHeadResponse\x12G\n\nSealLedger\x12\x1b.ombud.v1.SealLedgerRequest\x1a\x1c.ombud.v1.SealLedgerResponse\x12P\n\rGetCheckpoint\x12\x1e.ombud.v1.GetCheckpointRequest\x1a\x1f.ombud.v1.GetCheckpointResponse\x12S\n\x0eProveInclusion\x12\x1f.ombud.v1.ProveInclusionRequest\x1a .ombud.v1.ProveInclusionResponse\x12Y\n\x10ProveConsistency\x12!.ombud.v1.ProveConsistencyRequest\x1a\".ombud.v1.ProveConsistencyResponse\x12\x41\n\x08GetEntry\x12\x19.ombud.v1.GetEntryRequest\x1a\x1a.ombud.v1.GetEntryResponse\x12L\n\x0bQueryLedger\x12\x1c.ombud.v1.QueryLedgerRequest\x1a\x1d.ombud.v1.QueryLedgerResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ombud/v1/ledger.proto\x12\x08ombud.v1\"\x10\n\x0eGetHeadRequest\";\n\x0fGetHeadResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\x13\n\x11SealLedgerRequest\"O\n\x12SealLedgerResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\r\n\x05\x63hain\x18\x04 \x01(\x0c\"\x16\n\x14GetCheckpointRequest\"8\n\x15GetCheckpointResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"&\n\x15ProveInclusionRequest\x12\r\n\x05\x65ntry\x18\x01 \x01(\x03\"6\n\x16ProveInclusionResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"=\n\x17ProveConsistencyRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"o\n\x18ProveConsistencyResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x10\n\x08new_size\x18\x03 \x01(\x03\x12\x0e\n\x06hashes\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"<\n\x0fGetEntryRequest\x12\x0f\n\x05\x65ntry\x18\x01 \x01(\x03H\x00\x12\x12\n\x08\x64\x65\x63ision\x18\x02 \x01(\tH\x00\x42\x04\n\x02\x62y\"A\n\x10GetEntryResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12 \n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x0f.ombud.v1.Entry\"3\n\x05\x45ntry\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0e\n\x06record\x18\x02 \x01(\x0c\x12\r\n\x05\x63hain\x18\x03 \x01(\x0c\"\xa5\x01\n\x12QueryLedgerRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12@\n\nparameters\x18\x02 \x03(\x0b\x32,.ombud.v1.QueryLedgerRequest.ParametersEntry\x12\r\n\x05\x61s_of\x18\x03 \x03(\x0c\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"$\n\x13QueryLedgerResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"8\n\x12PruneLedgerRequest\x12\x11\n\tbefore_us\x18\x01 \x01(\x03\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"\xc9\x01\n\x13PruneLedgerResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x03\x12\"\n\x04goes\x18\x03 \x03(\x0b\x32\x14.ombud.v1.PrunedFile\x12$\n\x05stays\x18\x04 \x03(\x0b\x32\x15.ombud.v1.StayingFile\x12 \n\x04left\x18\x05 \x03(\x0b\x32\x12.ombud.v1.LeftFile\x12)\n\x08progress\x18\x06 \x01(\x0b\x32\x17.ombud.v1.PruneProgress\":\n\rPruneProgress\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x03\x12\r\n\x05total\x18\x03 \x01(\x03\"\x88\x01\n\nPrunedFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\r\n\x05\x66irst\x18\x03 \x01(\x03\x12\x0c\n\x04last\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x11\n\tnewest_us\x18\x06 \x01(\x03\x12\x0e\n\x06system\x18\x07 \x01(\t\x12\x0e\n\x06period\x18\x08 \x01(\t\"S\n\x0bStayingFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\r\n\x05\x66irst\x18\x03 \x01(\x03\x12\x0c\n\x04last\x18\x04 \x01(\x03\x12\x0b\n\x03why\x18\x05 \x01(\t\"4\n\x08LeftFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\x03\x12\x0b\n\x03why\x18\x03 \x01(\t\"6\n\x14HoldRetentionRequest\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"3\n\x15HoldRetentionResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\x03\"9\n\x17ReleaseRetentionRequest\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"G\n\x18ReleaseRetentionResponse\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\x03\x12\x0f\n\x07held_by\x18\x03 \x03(\t\"\x1b\n\x19ListRetentionHoldsRequest\"D\n\x1aListRetentionHoldsResponse\x12&\n\x05holds\x18\x01 \x03(\x0b\x32\x17.ombud.v1.RetentionHold\"Z\n\rRetentionHold\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0e\n\x06system\x18\x02 \x01(\t\x12\x10\n\x08since_us\x18\x03 \x01(\x03\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xb1\x01\n\x13\x45xportLedgerRequest\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x14\n\x07\x66rom_us\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05to_us\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x15\n\rwithout_facts\x18\x04 \x01(\x08\x12\x10\n\x08payloads\x18\x05 \x01(\x08\x12\x11\n\trecipient\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\tB\n\n\x08_from_usB\x08\n\x06_to_us\"g\n\x14\x45xportLedgerResponse\x12(\n\x07summary\x18\x01 \x01(\x0b\x32\x17.ombud.v1.ExportSummary\x12%\n\x06pieces\x18\x02 \x03(\x0b\x32\x15.ombud.v1.ExportPiece\"\xcb\x01\n\rExportSummary\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\r\n\x05\x66iles\x18\x03 \x01(\x03\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12G\n\x11\x65ntries_by_system\x18\x05 \x03(\x0b\x32,.ombud.v1.ExportSummary.EntriesBySystemEntry\x1a\x36\n\x14\x45ntriesBySystemEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"7\n\x0b\x45xportPiece\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x32\xd8\x07\n\rLedgerService\x12>\n\x07GetHead\x12\x18.ombud.v1.GetHeadRequest\x1a\x19.ombud.v1.GetHeadResponse\x12G\n\nSealLedger\x12\x1b.ombud.v1.SealLedgerRequest\x1a\x1c.ombud.v1.SealLedgerResponse\x12P\n\rGetCheckpoint\x12\x1e.ombud.v1.GetCheckpointRequest\x1a\x1f.ombud.v1.GetCheckpointResponse\x12S\n\x0eProveInclusion\x12\x1f.ombud.v1.ProveInclusionRequest\x1a .ombud.v1.ProveInclusionResponse\x12Y\n\x10ProveConsistency\x12!.ombud.v1.ProveConsistencyRequest\x1a\".ombud.v1.ProveConsistencyResponse\x12\x41\n\x08GetEntry\x12\x19.ombud.v1.GetEntryRequest\x1a\x1a.ombud.v1.GetEntryResponse\x12L\n\x0bQueryLedger\x12\x1c.ombud.v1.QueryLedgerRequest\x1a\x1d.ombud.v1.QueryLedgerResponse0\x01\x12L\n\x0bPruneLedger\x12\x1c.ombud.v1.PruneLedgerRequest\x1a\x1d.ombud.v1.PruneLedgerResponse0\x01\x12P\n\rHoldRetention\x12\x1e.ombud.v1.HoldRetentionRequest\x1a\x1f.ombud.v1.HoldRetentionResponse\x12Y\n\x10ReleaseRetention\x12!.ombud.v1.ReleaseRetentionRequest\x1a\".ombud.v1.ReleaseRetentionResponse\x12_\n\x12ListRetentionHolds\x12#.ombud.v1.ListRetentionHoldsRequest\x1a$.ombud.v1.ListRetentionHoldsResponse\x12O\n\x0c\x45xportLedger\x12\x1d.ombud.v1.ExportLedgerRequest\x1a\x1e.ombud.v1.ExportLedgerResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_QUERYLEDGERREQUEST_PARAMETERSENTRY']._loaded_options = None
   _globals['_QUERYLEDGERREQUEST_PARAMETERSENTRY']._serialized_options = b'8\001'
+  _globals['_EXPORTSUMMARY_ENTRIESBYSYSTEMENTRY']._loaded_options = None
+  _globals['_EXPORTSUMMARY_ENTRIESBYSYSTEMENTRY']._serialized_options = b'8\001'
   _globals['_GETHEADREQUEST']._serialized_start=35
   _globals['_GETHEADREQUEST']._serialized_end=51
   _globals['_GETHEADRESPONSE']._serialized_start=53
@@ -65,6 +67,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYLEDGERREQUEST_PARAMETERSENTRY']._serialized_end=918
   _globals['_QUERYLEDGERRESPONSE']._serialized_start=920
   _globals['_QUERYLEDGERRESPONSE']._serialized_end=956
-  _globals['_LEDGERSERVICE']._serialized_start=959
-  _globals['_LEDGERSERVICE']._serialized_end=1514
+  _globals['_PRUNELEDGERREQUEST']._serialized_start=958
+  _globals['_PRUNELEDGERREQUEST']._serialized_end=1014
+  _globals['_PRUNELEDGERRESPONSE']._serialized_start=1017
+  _globals['_PRUNELEDGERRESPONSE']._serialized_end=1218
+  _globals['_PRUNEPROGRESS']._serialized_start=1220
+  _globals['_PRUNEPROGRESS']._serialized_end=1278
+  _globals['_PRUNEDFILE']._serialized_start=1281
+  _globals['_PRUNEDFILE']._serialized_end=1417
+  _globals['_STAYINGFILE']._serialized_start=1419
+  _globals['_STAYINGFILE']._serialized_end=1502
+  _globals['_LEFTFILE']._serialized_start=1504
+  _globals['_LEFTFILE']._serialized_end=1556
+  _globals['_HOLDRETENTIONREQUEST']._serialized_start=1558
+  _globals['_HOLDRETENTIONREQUEST']._serialized_end=1612
+  _globals['_HOLDRETENTIONRESPONSE']._serialized_start=1614
+  _globals['_HOLDRETENTIONRESPONSE']._serialized_end=1665
+  _globals['_RELEASERETENTIONREQUEST']._serialized_start=1667
+  _globals['_RELEASERETENTIONREQUEST']._serialized_end=1724
+  _globals['_RELEASERETENTIONRESPONSE']._serialized_start=1726
+  _globals['_RELEASERETENTIONRESPONSE']._serialized_end=1797
+  _globals['_LISTRETENTIONHOLDSREQUEST']._serialized_start=1799
+  _globals['_LISTRETENTIONHOLDSREQUEST']._serialized_end=1826
+  _globals['_LISTRETENTIONHOLDSRESPONSE']._serialized_start=1828
+  _globals['_LISTRETENTIONHOLDSRESPONSE']._serialized_end=1896
+  _globals['_RETENTIONHOLD']._serialized_start=1898
+  _globals['_RETENTIONHOLD']._serialized_end=1988
+  _globals['_EXPORTLEDGERREQUEST']._serialized_start=1991
+  _globals['_EXPORTLEDGERREQUEST']._serialized_end=2168
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_start=2170
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_end=2273
+  _globals['_EXPORTSUMMARY']._serialized_start=2276
+  _globals['_EXPORTSUMMARY']._serialized_end=2479
+  _globals['_EXPORTSUMMARY_ENTRIESBYSYSTEMENTRY']._serialized_start=2425
+  _globals['_EXPORTSUMMARY_ENTRIESBYSYSTEMENTRY']._serialized_end=2479
+  _globals['_EXPORTPIECE']._serialized_start=2481
+  _globals['_EXPORTPIECE']._serialized_end=2536
+  _globals['_LEDGERSERVICE']._serialized_start=2539
+  _globals['_LEDGERSERVICE']._serialized_end=3523
 # @@protoc_insertion_point(module_scope)

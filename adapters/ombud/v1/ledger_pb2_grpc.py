@@ -70,6 +70,31 @@ class LedgerServiceStub:
                 request_serializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerRequest.SerializeToString,
                 response_deserializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerResponse.FromString,
                 _registered_method=True)
+        self.PruneLedger = channel.unary_stream(
+                '/ombud.v1.LedgerService/PruneLedger',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.PruneLedgerRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.PruneLedgerResponse.FromString,
+                _registered_method=True)
+        self.HoldRetention = channel.unary_unary(
+                '/ombud.v1.LedgerService/HoldRetention',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.HoldRetentionRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.HoldRetentionResponse.FromString,
+                _registered_method=True)
+        self.ReleaseRetention = channel.unary_unary(
+                '/ombud.v1.LedgerService/ReleaseRetention',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.ReleaseRetentionRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.ReleaseRetentionResponse.FromString,
+                _registered_method=True)
+        self.ListRetentionHolds = channel.unary_unary(
+                '/ombud.v1.LedgerService/ListRetentionHolds',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.ListRetentionHoldsRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.ListRetentionHoldsResponse.FromString,
+                _registered_method=True)
+        self.ExportLedger = channel.unary_stream(
+                '/ombud.v1.LedgerService/ExportLedger',
+                request_serializer=ombud_dot_v1_dot_ledger__pb2.ExportLedgerRequest.SerializeToString,
+                response_deserializer=ombud_dot_v1_dot_ledger__pb2.ExportLedgerResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -128,6 +153,51 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PruneLedger(self, request, context):
+        """Deletes sealed files of this gateway's log whose time is over by what systems declare, or says which would
+        go. Cedar: administer on Gateway::"ombud".
+
+        Progress comes first, at most once a second, then the plan, then what was left. One at a time; its caller
+        may leave, it goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldRetention(self, request, context):
+        """Puts a system under a legal hold: nothing with its entries is pruned, in any log of the ledger, until it is
+        released. Cedar: administer on Gateway::"ombud", context.system names it, so that who prunes need not be who
+        holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseRetention(self, request, context):
+        """Ends the legal hold that this gateway's log says. Cedar: as HoldRetention.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRetentionHolds(self, request, context):
+        """Lists the systems under a legal hold, by log, with the reasons given. Cedar: administer on Gateway::"ombud".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportLedger(self, request, context):
+        """Hands out an evidence folder that verifies by itself, of this gateway's log. Cedar: read on Gateway::"ombud",
+        context.system names the system. Facts of people are in it.
+
+        The log records the disclosure before the first byte leaves. Only a stream that ends with OK is a whole
+        folder.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -165,6 +235,31 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.QueryLedger,
                     request_deserializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerRequest.FromString,
                     response_serializer=ombud_dot_v1_dot_ledger__pb2.QueryLedgerResponse.SerializeToString,
+            ),
+            'PruneLedger': grpc.unary_stream_rpc_method_handler(
+                    servicer.PruneLedger,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.PruneLedgerRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.PruneLedgerResponse.SerializeToString,
+            ),
+            'HoldRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldRetention,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.HoldRetentionRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.HoldRetentionResponse.SerializeToString,
+            ),
+            'ReleaseRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseRetention,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.ReleaseRetentionRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.ReleaseRetentionResponse.SerializeToString,
+            ),
+            'ListRetentionHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRetentionHolds,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.ListRetentionHoldsRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.ListRetentionHoldsResponse.SerializeToString,
+            ),
+            'ExportLedger': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportLedger,
+                    request_deserializer=ombud_dot_v1_dot_ledger__pb2.ExportLedgerRequest.FromString,
+                    response_serializer=ombud_dot_v1_dot_ledger__pb2.ExportLedgerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -357,6 +452,141 @@ class LedgerService:
             '/ombud.v1.LedgerService/QueryLedger',
             ombud_dot_v1_dot_ledger__pb2.QueryLedgerRequest.SerializeToString,
             ombud_dot_v1_dot_ledger__pb2.QueryLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ombud.v1.LedgerService/PruneLedger',
+            ombud_dot_v1_dot_ledger__pb2.PruneLedgerRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.PruneLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ombud.v1.LedgerService/HoldRetention',
+            ombud_dot_v1_dot_ledger__pb2.HoldRetentionRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.HoldRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ombud.v1.LedgerService/ReleaseRetention',
+            ombud_dot_v1_dot_ledger__pb2.ReleaseRetentionRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.ReleaseRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRetentionHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ombud.v1.LedgerService/ListRetentionHolds',
+            ombud_dot_v1_dot_ledger__pb2.ListRetentionHoldsRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.ListRetentionHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ombud.v1.LedgerService/ExportLedger',
+            ombud_dot_v1_dot_ledger__pb2.ExportLedgerRequest.SerializeToString,
+            ombud_dot_v1_dot_ledger__pb2.ExportLedgerResponse.FromString,
             options,
             channel_credentials,
             insecure,

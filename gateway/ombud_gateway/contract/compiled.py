@@ -15,10 +15,10 @@ from ombud_gateway.contract.packed import Layout, Packed, Row, compile_row
 from ombud_gateway.contract.plan import plan, refuse_absence
 from ombud_gateway.contract.spec import ContractSpec, FieldSpec
 from ombud_gateway.contract.tensor import Tensor
-from ombud_gateway.contract.values import ContextValue, FactValue
+from ombud_gateway.contract.values import JSON, ContextValue, FactValue, converter, read_text
 from ombud_gateway.errors import Invalid
 
-_COLUMNS = {"decimal": "double", "integer": "bigint", "boolean": "boolean", "string": "varchar"}
+COLUMNS = {"decimal": "double", "integer": "bigint", "boolean": "boolean", "string": "varchar"}
 _FORMAT = "ombud-contract/1"
 _MOST_ROWS = 64
 """Layouts whose readers are remembered."""
@@ -48,6 +48,9 @@ class Contract:
         subject = next((field for field in spec.inputs if field.role == "subject"), None)
         self.subject = subject.name if subject else None
         """Name of the field that says whom a call is about, if there is one."""
+        self.label = next((field for field in spec.outputs if field.role == "label"), None)
+        """The output that labels tell the truth about, if there is one."""
+        self._as_label = converter(self.label, JSON) if self.label else None
         self._only_subject = _Side([subject] if subject else [])
         self._bytes = _to_bytes(spec)
         self.digest = hashlib.sha256(self._bytes).hexdigest()
@@ -75,6 +78,15 @@ class Contract:
         """Type an answer's tensors; raise as `inputs` does."""
         context, facts = self._outputs.read(tensors)
         return Typed(context, facts, None)
+
+    def label_of(self, told: bool | int | float | str) -> FactValue:
+        """Type a label that is reported of a call; text stands for any type as it is written.
+
+        Raises `Breach` for what the output with role label could not be, `Invalid` where there is none.
+        """
+        if self.label is None or self._as_label is None:
+            raise Invalid("NO_LABEL", "the system's contract has no output with role label")
+        return self._as_label(read_text(self.label, told))[1]
 
     def to_bytes(self) -> bytes:
         """Return the contract as canonical JSON, for the ledger's `objects/`; `digest` is its SHA-256."""
@@ -122,7 +134,7 @@ def _to_bytes(spec: ContractSpec) -> bytes:
         "format": _FORMAT,
         "columns": [
             # Of the subject, facts keep a pseudonym, whatever the type of the identifier.
-            {"name": field.name, "type": _COLUMNS["string" if field.role == "subject" else field.type]}
+            {"name": field.name, "type": COLUMNS["string" if field.role == "subject" else field.type]}
             for field in (*spec.inputs, *spec.outputs)
         ],
         "inputs": [_declared(field) for field in spec.inputs],

@@ -28,6 +28,9 @@ JSON = "JSON"
 """Stands for a datatype where the element is a parsed JSON value."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # all but tab, line feed and carriage return
+_TRUTHS = {"true": True, "false": False, "True": True, "False": False, "1": True, "0": False}
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 _EXACT = Context(prec=40)
 _INT64 = (-(1 << 63), (1 << 63) - 1)
 _SAFE = (1 << 53) - 1
@@ -49,6 +52,20 @@ def converter(field: FieldSpec, datatype: str) -> Converter | None:
     if field.type == "string" and datatype in ("BYTES", JSON):
         return _string(field)
     return None
+
+
+def read_text(field: FieldSpec, told: bool | int | float | str) -> Any:
+    """Return a value told as text in the field's type, as JSON would have it; raise a breach."""
+    if not isinstance(told, str) or field.type == "string":
+        return told
+    if field.type == "boolean":
+        if told not in _TRUTHS:
+            raise Breach(field.name, shown(told), "true or false")
+        return _TRUTHS[told]
+    pattern, expected = (_WHOLE, "a whole number") if field.type == "integer" else (_DECIMAL, "a number")
+    if not pattern.fullmatch(told):
+        raise Breach(field.name, shown(told), expected)
+    return int(told) if field.type == "integer" else float(told)
 
 
 def _decimal(field: FieldSpec, datatype: str) -> Converter:

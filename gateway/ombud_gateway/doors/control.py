@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ombud.v1 import ledger_pb2, policy_pb2, review_pb2, subject_pb2
+from ombud.v1 import incident_pb2, label_pb2, ledger_pb2, policy_pb2, request_pb2, review_pb2, subject_pb2
 from ombud_gateway.call import DURABLE, Call, Correlation, ReplyWhen
 from ombud_gateway.doors import metadata as md
+from ombud_gateway.doors.kserve_stream import STREAM_ID
 from ombud_gateway.doors.methods import canonical
 from ombud_gateway.doors.unary import answer, answers
 from ombud_gateway.errors import Invalid, NotFound, Refusal
@@ -45,7 +46,8 @@ class _Operation:
     """`about` finds out what one request is about; without it all are about `resource`.
 
     `names` says that requests name a person, or that answers may hold what is kept of many: nothing is kept
-    of such a call beside its record, for no erasure would find it there.
+    of such a call beside its record, for no erasure would find it there. `streams`: one request has many
+    answers. `converses`: requests come on a stream, each a call of its own with one answer.
     """
 
     request: type[Message]
@@ -54,10 +56,11 @@ class _Operation:
     resource: Uid = GATEWAY
     names: bool = False
     streams: bool = False
+    converses: bool = False
 
 
 class ControlDoor(grpc.GenericRpcHandler):
-    """Serves ReviewService, PolicyService, LedgerService and SubjectService through the pipeline."""
+    """Serves the services of `ombud.v1` through the pipeline."""
 
     def __init__(
         self, pipeline: Pipeline, reviews: Reviews, active: Callable[[], str], ids: Ids, *, tls: bool
@@ -81,6 +84,8 @@ class ControlDoor(grpc.GenericRpcHandler):
     def _handler(self, name: str, operation: _Operation) -> grpc.RpcMethodHandler[bytes, bytes]:
         if operation.streams:
             return grpc.unary_stream_rpc_method_handler(self._streamed(name, operation))
+        if operation.converses:
+            return grpc.stream_stream_rpc_method_handler(self._conversing(name, operation))
         return grpc.unary_unary_rpc_method_handler(self._unary(name, operation))
 
     def _unary(
@@ -102,6 +107,24 @@ class ControlDoor(grpc.GenericRpcHandler):
             async with aclosing(answers(self._pipeline, call, context)) as messages:
                 async for message in messages:
                     yield message
+
+        return handle
+
+    def _conversing(
+        self, name: str, operation: _Operation
+    ) -> Callable[[AsyncIterator[bytes], grpc.aio.ServicerContext[bytes, bytes]], AsyncIterator[bytes]]:
+        async def handle(
+            requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
+        ) -> AsyncIterator[bytes]:
+            stream, _ = self._ids.new()
+            await context.send_initial_metadata(((STREAM_ID, stream),))
+            number = 0
+            # The next one is read once this one is answered: a fast sender meets back pressure.
+            async for body in requests:
+                number += 1
+                drawn = f"{stream}.{number}", self._ids.new()[1]
+                call = await self._call(name, operation, body, context, drawn)
+                yield await answer(self._pipeline, call, context)
 
         return handle
 
@@ -172,6 +195,20 @@ class ControlDoor(grpc.GenericRpcHandler):
         }
         return _About(Uid("Review", review.id), context, review.subject)
 
+    async def about_kept(self, request: Any) -> _About:
+        """What policy sees of a call about all that is kept of one system."""
+        return _About(GATEWAY, {"system": request.system})
+
+    async def about_system(self, request: Any) -> _About:
+        """What policy sees of a call about one system."""
+        if not request.system:
+            raise Invalid("MALFORMED", "system is empty, expected the name of a system")
+        return _About(Uid("System", request.system), {"system": request.system})
+
+    async def about_people(self, request: Any) -> _About:
+        """What policy sees of a call about what people ask: where they are known, and a system."""
+        return _About(VAULT, {"system": request.system})
+
     async def about_activation(self, request: Any) -> _About:
         """What policy sees of an activation: which bundle would give way to which."""
         return _About(GATEWAY, {"old": self._active(), "new": bundle_digest(dict(request.files))})
@@ -215,6 +252,50 @@ OPERATIONS = {
     "SubjectService/ListHolds": _Operation(
         subject_pb2.ListHoldsRequest, "administer", resource=VAULT, names=True
     ),
+    "LabelService/Report": _Operation(
+        label_pb2.LabelServiceReportRequest,
+        "label",
+        ControlDoor.about_system,
+        resource=Uid("System", ""),
+        names=True,
+        converses=True,
+    ),
+    **{
+        f"IncidentService/{name}": _Operation(
+            request, "report", ControlDoor.about_system, resource=Uid("System", ""), names=True
+        )
+        for name, request in (
+            ("OpenIncident", incident_pb2.OpenIncidentRequest),
+            ("UpdateIncident", incident_pb2.UpdateIncidentRequest),
+            ("CloseIncident", incident_pb2.CloseIncidentRequest),
+            ("ListIncidents", incident_pb2.ListIncidentsRequest),
+        )
+    },
+    **{
+        f"RequestService/{name}": _Operation(
+            request, "administer", ControlDoor.about_people, resource=VAULT, names=True
+        )
+        for name, request in (
+            ("OpenRequest", request_pb2.OpenRequestRequest),
+            ("ExtendRequest", request_pb2.ExtendRequestRequest),
+            ("AnswerRequest", request_pb2.AnswerRequestRequest),
+            ("CloseRequest", request_pb2.CloseRequestRequest),
+            ("ListRequests", request_pb2.ListRequestsRequest),
+        )
+    },
     "LedgerService/GetEntry": _Operation(ledger_pb2.GetEntryRequest, "read"),
     "LedgerService/QueryLedger": _Operation(ledger_pb2.QueryLedgerRequest, "read", streams=True, names=True),
+    "LedgerService/PruneLedger": _Operation(ledger_pb2.PruneLedgerRequest, "administer", streams=True),
+    "LedgerService/HoldRetention": _Operation(
+        ledger_pb2.HoldRetentionRequest, "administer", ControlDoor.about_kept, names=True
+    ),
+    "LedgerService/ReleaseRetention": _Operation(
+        ledger_pb2.ReleaseRetentionRequest, "administer", ControlDoor.about_kept, names=True
+    ),
+    "LedgerService/ListRetentionHolds": _Operation(
+        ledger_pb2.ListRetentionHoldsRequest, "administer", names=True
+    ),
+    "LedgerService/ExportLedger": _Operation(
+        ledger_pb2.ExportLedgerRequest, "read", ControlDoor.about_kept, streams=True, names=True
+    ),
 }

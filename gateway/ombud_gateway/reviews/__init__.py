@@ -4,9 +4,10 @@
 
 from ombud_gateway.reviews.desk import Claimed, Reviews, call_digest
 from ombud_gateway.reviews.parked import ParkedAnswers, key_from_file
-from ombud_gateway.reviews.store import NewReview, Review, ReviewStore
+from ombud_gateway.reviews.store import CONTEST, NewReview, Review, ReviewStore
 
 __all__ = [
+    "CONTEST",
     "Claimed",
     "NewReview",
     "ParkedAnswers",

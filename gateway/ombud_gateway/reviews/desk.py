@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ombud_gateway.errors import Conflict, Denied, NeedsReview, NotFound, ReviewTicket, Unavailable
 from ombud_gateway.reviews.parked import ParkedAnswers
-from ombud_gateway.reviews.store import NewReview, Review, ReviewStore
+from ombud_gateway.reviews.store import CONTEST, NewReview, Review, ReviewStore
 from ombud_ledger import Facts, Ledger, LedgerError
 from ombud_policies import Value
 
@@ -186,6 +187,8 @@ class Reviews:
                 raise Conflict(f"REVIEW_{review.state.upper()}", f"the review is {review.state}, not open")
             if review.expires <= self._clock():
                 raise Conflict("REVIEW_EXPIRED", "the review has expired")
+            if approver in review.excluded:
+                raise Denied("REVIEW_NOT_ANOTHER", "who decided on the call before cannot decide its contest")
             await self._note(review, verdict, group=group, approver=approver, reason=reason)
             if verdict == "approved":
                 settled = await asyncio.to_thread(
@@ -196,6 +199,44 @@ class Reviews:
             if settled is None:
                 raise Conflict("REVIEW_SETTLED", "the review was settled or expired meanwhile")
             return settled
+
+    async def contest(
+        self,
+        review_id: str,
+        *,
+        decision: str,
+        system: str,
+        requester: str,
+        group: str,
+        excluded: tuple[str, ...],
+        text: str,
+        subject: str,
+        expires: int,
+    ) -> None:
+        """Open a review of what was decided on a call, by somebody who is not `excluded`.
+
+        No call waits for it, and none can use its approval: its digest is that of no call. Approved means
+        that the contest is granted, rejected that the decision stands.
+        """
+        new = NewReview(
+            review_id,
+            digest=f"contest:{review_id}"[:64],
+            stage=CONTEST,
+            system=system,
+            principal=requester,
+            action=CONTEST,
+            resource=f'Decision::"{decision}"',
+            groups=(group,),
+            policies=(),
+            opened=self._clock(),
+            expires=expires,
+            correlation_id="",
+            facts=json.dumps({"decision": decision, "contested": text}),
+            subject=subject,
+            excluded=excluded,
+        )
+        review, _ = await asyncio.to_thread(self._store.open, new)
+        await self._note(review, "opened")
 
     async def expire(self) -> None:
         """Expire what is past its time and record it."""

@@ -45,6 +45,7 @@ _REVIEWS = sa.Table(
     sa.Column("config_digest", sa.String(64), nullable=False, default=""),
     sa.Column("claim", sa.String(64), nullable=False, default=""),
     sa.Column("subject", sa.String(32), nullable=False, default="", server_default=""),
+    sa.Column("excluded", sa.Text, nullable=False, default="[]", server_default="[]"),
     sa.Index("reviews_by_state", "state", "opened"),
     sa.Index("reviews_by_digest", "digest"),
 )
@@ -59,6 +60,8 @@ _APPROVALS = sa.Table(
 
 _BY_SUBJECT = sa.Index("reviews_by_subject", _REVIEWS.c.subject)
 
+CONTEST = "contest"
+"""Stage of a review that no call waits for: somebody contests what was decided, and a human decides again."""
 _EMPTY: dict[str, object] = {"held": None, "facts": ""}
 """What a settled review keeps of the person it was about: nothing; the ledger's facts have it, erasable."""
 
@@ -67,7 +70,8 @@ _EMPTY: dict[str, object] = {"held": None, "facts": ""}
 class NewReview:
     """What opens a review. Times in microseconds UTC; `held` is an encrypted answer (stage release).
 
-    `subject` is the pseudonym of the person that the call is about, empty where there is none.
+    `subject` is the pseudonym of the person that the call is about, empty where there is none. Nobody who is
+    `excluded`, as Cedar entity, may settle it.
     """
 
     id: str
@@ -89,6 +93,7 @@ class NewReview:
     model_version: str = ""
     config_digest: str = ""
     subject: str = ""
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class ReviewStore:
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _make_sqlite_durable)
         _META.create_all(self._engine)
-        _add_subject(self._engine)
+        _add_columns(self._engine)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -181,7 +186,11 @@ class ReviewStore:
                     _APPROVALS.insert().values(review=review, group=group, approver=approver, at=now)
                 )
             if {*json.loads(asked)} <= {group, *(had.group for had in held)}:
-                connection.execute(_REVIEWS.update().where(_REVIEWS.c.id == review).values(state="approved"))
+                mine = _REVIEWS.update().where(_REVIEWS.c.id == review)
+                connection.execute(mine.values(state="approved"))
+                # No call comes to use it: it is over, and does not expire.
+                over = mine.where(_REVIEWS.c.stage == CONTEST)
+                connection.execute(over.values(open_key=None, **_EMPTY))
         return self.get(review)
 
     def reject(self, review: str, now: int) -> Review | None:
@@ -309,7 +318,8 @@ def _fields(new: NewReview) -> dict[str, object]:
 
 
 def _columns(new: NewReview) -> dict[str, object]:
-    return {**_fields(new), "groups": json.dumps(new.groups), "policies": json.dumps(new.policies)}
+    lists = {name: json.dumps(getattr(new, name)) for name in ("groups", "policies", "excluded")}
+    return {**_fields(new), **lists}
 
 
 def _review(row: sa.Row[tuple[object, ...]], given: list[sa.Row[tuple[object, ...]]]) -> Review:
@@ -319,20 +329,23 @@ def _review(row: sa.Row[tuple[object, ...]], given: list[sa.Row[tuple[object, ..
             **fields,
             "groups": tuple(json.loads(fields["groups"])),
             "policies": tuple(json.loads(fields["policies"])),
+            "excluded": tuple(json.loads(fields["excluded"])),
         },
         approved_groups=tuple(sorted({one.group for one in given})),
         approvers=len({one.approver for one in given}),
     )
 
 
-def _add_subject(engine: sa.Engine) -> None:
-    """Give a store made by an earlier release its newest column."""
+def _add_columns(engine: sa.Engine) -> None:
+    """Give a store made by an earlier release its newest columns."""
     names = {column["name"] for column in sa.inspect(engine).get_columns("reviews")}
-    if "subject" not in names:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(
-                "ALTER TABLE reviews ADD COLUMN subject VARCHAR(32) DEFAULT '' NOT NULL"
-            )
+    for name, declared in (
+        ("subject", "VARCHAR(32) DEFAULT '' NOT NULL"),
+        ("excluded", "TEXT DEFAULT '[]' NOT NULL"),
+    ):
+        if name not in names:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE reviews ADD COLUMN {name} {declared}")
     _BY_SUBJECT.create(engine, checkfirst=True)
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -15,20 +15,33 @@ from ombud_gateway.activation import ActivePolicy, checked
 from ombud_gateway.call import Answer, Call, Description, Passage
 from ombud_gateway.errors import Invalid
 from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.upstreams.disclosures import Asked, Disclosures
+from ombud_gateway.upstreams.ledger_messages import export_response, holds_response, prune_responses
 from ombud_gateway.upstreams.people import People
 from ombud_gateway.upstreams.proofs import Proofs
 from ombud_gateway.upstreams.queries import Queries
+from ombud_gateway.upstreams.retention import Retention
 from ombud_ledger import Ledger
 
+Operations = Mapping[str, Callable[[Call, str], Awaitable[Message]]]
+"""What carries methods out, by name; told the call, and who makes it."""
 _MOST_LISTED = 1000
 _LISTED = 100
 
 
 class ControlUpstream:
-    """Reviews, policies, people and the ledger, as targets of judged calls."""
+    """Reviews, policies, people and the ledger, as targets of judged calls; `others` bring more along."""
 
     def __init__(
-        self, reviews: Reviews, policy: ActivePolicy, ledger: Ledger, people: People, queries: Queries
+        self,
+        reviews: Reviews,
+        policy: ActivePolicy,
+        ledger: Ledger,
+        *others: Operations,
+        people: People,
+        queries: Queries,
+        retention: Retention,
+        disclosures: Disclosures,
     ) -> None:
         self._reviews = reviews
         self._policy = policy
@@ -36,6 +49,14 @@ class ControlUpstream:
         self._proofs = Proofs(ledger)
         self._people = people
         self._queries = queries
+        self._retention = retention
+        self._disclosures = disclosures
+        self._streams: dict[str, Callable[[bytes, str], AsyncGenerator[Message, None]]] = {
+            "LedgerService.QueryLedger": self._query,
+            "LedgerService.PruneLedger": self._prune,
+            "LedgerService.ExportLedger": self._export_ledger,
+        }
+        self._others = {name: one for operations in others for name, one in operations.items()}
         self._operations: dict[str, Callable[[bytes, str], Awaitable[Message]]] = {
             "ReviewService.ListReviews": self._list,
             "ReviewService.GetReview": self._get,
@@ -54,20 +75,27 @@ class ControlUpstream:
             "SubjectService.ReleaseHold": self._release,
             "SubjectService.ListHolds": self._holds,
             "LedgerService.GetEntry": self._entry,
+            "LedgerService.HoldRetention": self._hold_retention,
+            "LedgerService.ReleaseRetention": self._release_retention,
+            "LedgerService.ListRetentionHolds": self._retention_holds,
         }
 
     async def forward(self, call: Call, passage: Passage) -> Answer:
         """Carry a control call out; what it cannot do is a `Refusal`, recorded by the pipeline."""
-        message = await self._operations[call.method](call.body, str(passage.principal))
+        by = str(passage.principal)
+        other = self._others.get(call.method)
+        if other is not None:
+            message = await other(call, by)
+        else:
+            message = await self._operations[call.method](call.body, by)
         return Answer(message.SerializeToString())
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
-        """Yield the answers of `QueryLedger`, the one control call that streams."""
-        request = ledger_pb2.QueryLedgerRequest.FromString(call.body)
-        rows = self._queries.rows(request.sql, dict(request.parameters), request.as_of)
-        async with aclosing(rows) as pieces:
-            async for piece in pieces:
-                yield Answer(ledger_pb2.QueryLedgerResponse(chunk=piece).SerializeToString())
+        """Yield the answers of a control call that streams; what it cannot do is a `Refusal`."""
+        messages = self._streams[call.method](call.body, str(passage.principal))
+        async with aclosing(messages):
+            async for message in messages:
+                yield Answer(message.SerializeToString())
 
     async def describe(self, model: str, version: str) -> Description:
         """Say that there is no model here, and of a call that streams, that its answers are not counted."""
@@ -190,6 +218,50 @@ class ControlUpstream:
             found = await self._queries.entries(request.decision)
         entries = [ledger_pb2.Entry(seq=each.seq, record=each.record, chain=each.chain) for each in found]
         return ledger_pb2.GetEntryResponse(log=self._ledger.log, entries=entries)
+
+    async def _query(self, body: bytes, _by: str) -> AsyncGenerator[Message, None]:
+        request = ledger_pb2.QueryLedgerRequest.FromString(body)
+        rows = self._queries.rows(request.sql, dict(request.parameters), request.as_of)
+        async with aclosing(rows) as pieces:
+            async for piece in pieces:
+                yield ledger_pb2.QueryLedgerResponse(chunk=piece)
+
+    async def _prune(self, body: bytes, by: str) -> AsyncGenerator[Message, None]:
+        request = ledger_pb2.PruneLedgerRequest.FromString(body)
+        before = request.before_us or None
+        async with aclosing(self._retention.prune(by=by, before=before, dry_run=request.dry_run)) as news:
+            async for said in news:
+                for message in prune_responses(said):
+                    yield message
+
+    async def _export_ledger(self, body: bytes, by: str) -> AsyncGenerator[Message, None]:
+        request = ledger_pb2.ExportLedgerRequest.FromString(body)
+        asked = Asked(
+            request.system,
+            request.from_us if request.HasField("from_us") else None,
+            request.to_us if request.HasField("to_us") else None,
+            facts=not request.without_facts,
+            payloads=request.payloads,
+            recipient=request.recipient,
+            reason=request.reason,
+        )
+        given = self._disclosures.export(asked, by=by)
+        async with aclosing(given) as parts:
+            async for part in parts:
+                yield export_response(part, self._ledger.log)
+
+    async def _hold_retention(self, body: bytes, by: str) -> Message:
+        request = ledger_pb2.HoldRetentionRequest.FromString(body)
+        at = await self._retention.hold(request.system, request.reason, by=by)
+        return ledger_pb2.HoldRetentionResponse(log=at.log, entry=at.seq)
+
+    async def _release_retention(self, body: bytes, by: str) -> Message:
+        request = ledger_pb2.ReleaseRetentionRequest.FromString(body)
+        at, others = await self._retention.release(request.system, request.reason, by=by)
+        return ledger_pb2.ReleaseRetentionResponse(log=at.log, entry=at.seq, held_by=others)
+
+    async def _retention_holds(self, _body: bytes, _by: str) -> Message:
+        return holds_response(await self._retention.holds())
 
 
 def _message(review: Review, *, facts: bool = False) -> review_pb2.Review:

@@ -172,6 +172,7 @@ class People:
 
 
 def _unheld(vault: Vault, subject: str) -> str | None:
+    vault.demand_sound()
     if any(hold.subject == subject for hold in vault.holds()):
         raise SubjectHeld("a legal hold stands")
     return vault.find(subject)

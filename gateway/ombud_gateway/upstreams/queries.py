@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ombud_gateway.errors import Invalid, NotFound, TooLarge, Unavailable
 from ombud_ledger import (
@@ -27,10 +27,9 @@ MOST_SQL: Final = 65_536
 MOST_PARAMETERS: Final = 64
 MOST_CHECKPOINTS: Final = 64
 _MOST_ENTRIES: Final = 1_000
-_BY_DECISION: Final = """
-SELECT seq, encode(record) AS record, chain FROM entries
-WHERE id = $id OR starts_with(id, $id || '.') ORDER BY seq LIMIT 1001
-"""
+_MOST_LOOKS: Final = 8
+"""Looks for entries at once: each is a thread, for milliseconds as a rule, and takes no query's place."""
+T = TypeVar("T")
 
 
 class Entry(NamedTuple):
@@ -48,6 +47,7 @@ class Queries:
         self._ledger = ledger
         self._limits = limits
         self._places = asyncio.Semaphore(most)
+        self._looks: set[asyncio.Future[Any]] = set()
 
     async def rows(
         self, sql: str, parameters: Mapping[str, str], as_of: Sequence[bytes]
@@ -68,19 +68,28 @@ class Queries:
             raise NotFound(
                 "NO_ENTRY", f"log {self._ledger.log} has {self._ledger.size} entries, no entry {seq}"
             )
-        with _refusals(self._limits):
-            return [Entry(*await asyncio.to_thread(self._ledger.entry, seq))]
+        return [Entry(*await self._look(lambda: self._ledger.entry(seq)))]
 
     async def entries(self, decision: str) -> list[Entry]:
         """Return the entries of this gateway's log about a decision."""
-        question = query_apart.Question(_BY_DECISION, {"id": decision})
-        found = b"".join([piece async for piece in self._ask(question, self._ledger.log)])
-        rows = await asyncio.to_thread(query_apart.rows, found)
+        try:
+            rows = await self._look(lambda: self._ledger.entries_of(decision, _MOST_ENTRIES + 1))
+        except ValueError as error:
+            raise Invalid("DECISION", f"decision is {decision[:80]!r}, {error}") from error
         if not rows:
             raise NotFound("NO_ENTRY", f"log {self._ledger.log} has no decision {decision[:80]!r}")
         if len(rows) > _MOST_ENTRIES:
             raise TooLarge("TOO_LARGE", f"there are more than {_MOST_ENTRIES} entries: ask QueryLedger")
         return [Entry(*row) for row in rows]
+
+    async def _look(self, work: Callable[[], T]) -> T:
+        if len(self._looks) >= _MOST_LOOKS:
+            raise Unavailable("LOOKS_BUSY", "as many look for entries as may: try again later")
+        task = asyncio.ensure_future(asyncio.to_thread(work))
+        self._looks.add(task)  # until it ends: a caller who leaves does not end it
+        task.add_done_callback(self._looks.discard)
+        with _refusals(self._limits):
+            return await asyncio.shield(task)
 
     async def _ask(self, question: query_apart.Question, log: str | None) -> AsyncGenerator[bytes, None]:
         if self._places.locked():

@@ -6,7 +6,6 @@ It looks at the files alone, as any reader does: neither writer nor publisher kn
 """
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -74,7 +73,7 @@ class RemoteKeeper:
         remote = Remote(address)
         try:
             self._memory = Memory(memory_path(layout.signed.parent, address.url))
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise LedgerUnavailable(f"log {log}: cannot remember what is at {address}: {error}") from error
         self._push = Push(layout, objects_folder(root), remote, self._memory, look=self._look)
         self._thread = threading.Thread(target=self._run, name=f"ledger-remote-{log}", daemon=True)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.errors import EntryBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.layout import SealedFile
+from ombud_ledger.of_kinds import of_kinds
 from ombud_ledger.opened import open_parquet
 from ombud_ledger.pruned import prune_of
 from ombud_ledger.said import SAYING
@@ -59,24 +60,17 @@ def _records(shot: Snapshot, since: int) -> Iterator[tuple[int, bytes]]:
 def _sealed(file: SealedFile, since: int) -> Iterator[tuple[int, bytes]]:
     away = file.away()
     if away is not None and all(kind in away.records for kind in SAYING if kind in away.kinds):
-        for seq, record in sorted(each for kind in SAYING for each in away.records.get(kind, ())):
+        for seq, text in sorted(each for kind in SAYING for each in away.records.get(kind, ())):
             if seq >= since:
-                yield seq, record.encode()
+                yield seq, text.encode()
         return
 
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     try:
         with open_parquet(file, page_checksum_verification=True) as parquet:
-            for group in range(parquet.num_row_groups):
-                # Few groups hold such an entry, and the column `kind` says so in a few bytes.
-                kinds = parquet.read_row_group(group, columns=["kind"], use_threads=False)["kind"]
-                wanted = pc.is_in(kinds, value_set=pa.array(SAYING))
-                if pc.any(wanted).as_py():
-                    rows = parquet.read_row_group(group, columns=["seq", "record"], use_threads=False)
-                    for row in rows.filter(wanted).to_pylist():
-                        if row["seq"] >= since:
-                            yield row["seq"], row["record"].encode()
+            for seq, record in of_kinds(parquet, SAYING):
+                if seq >= since:
+                    yield seq, record
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error

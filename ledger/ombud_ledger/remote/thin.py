@@ -15,7 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ombud_ledger.away import KEPT, MOST_RECORDS, Away
+from ombud_ledger.away import IDS, KEPT, MOST_RECORDS, Away
 from ombud_ledger.durable import Durable, exclusive, retire
 from ombud_ledger.errors import LedgerBroken, LedgerUnavailable, LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile
@@ -144,11 +144,8 @@ class Thinner:
         return found == sha256
 
     def _let_go(self, file: SealedFile, segment: _Segment, sha256: str, size: int) -> int:
-        kinds: tuple[str, ...] = ()
-        records: dict[str, list[tuple[int, str]]] = {}
-        if file.name.startswith("entries/"):
-            kinds, records = _told(file)
-        stub = Away(str(self._remote.address), sha256, size, segment.oldest, segment.newest, kinds, records)
+        told = _told(file) if file.name.startswith("entries/") else ()
+        stub = Away(str(self._remote.address), sha256, size, segment.oldest, segment.newest, *told)
         # Nobody rewrites or prunes it meanwhile.
         with exclusive(self._layout.changing):
             if not file.path.exists():
@@ -174,13 +171,20 @@ def _times(entries: SealedFile) -> tuple[int, int]:
         return found["min"], found["max"]
 
 
-def _told(entries: SealedFile) -> tuple[tuple[str, ...], dict[str, list[tuple[int, str]]]]:
-    """Return the kinds of a file's entries, and by kind the entries that stubs repeat."""
+_Told = tuple[tuple[str, ...], dict[str, list[tuple[int, str]]], dict[str, tuple[str, str]]]
+
+
+def _told(entries: SealedFile) -> _Told:
+    """Return the kinds of a file's entries, by kind the entries that stubs repeat, and the spans of ids."""
     kinds: set[str] = set()
     found: dict[str, list[tuple[int, str]]] = {}
+    ids: dict[str, set[str]] = {column: set() for column in IDS}
     with _readable(entries) as parquet:
         for group in range(parquet.num_row_groups):
-            column = parquet.read_row_group(group, columns=["kind"], use_threads=False)["kind"]
+            table = parquet.read_row_group(group, columns=["kind", *IDS], use_threads=False)
+            for name in IDS:
+                ids[name] |= {end for end in pc.min_max(table[name]).as_py().values() if end is not None}
+            column = table["kind"]
             kinds.update(column.unique().to_pylist())
             wanted = pc.is_in(column, value_set=pa.array(KEPT))
             if pc.any(wanted).as_py():
@@ -188,7 +192,8 @@ def _told(entries: SealedFile) -> tuple[tuple[str, ...], dict[str, list[tuple[in
                 for row in rows.filter(wanted).to_pylist():
                     found.setdefault(row["kind"], []).append((row["seq"], row["record"]))
     small = {kind: each for kind, each in found.items() if sum(len(text) for _, text in each) <= MOST_RECORDS}
-    return tuple(sorted(kinds)), small
+    spans = {name: (min(each), max(each)) for name, each in ids.items() if each}
+    return tuple(sorted(kinds)), small, spans
 
 
 def _readable(file: SealedFile) -> Any:

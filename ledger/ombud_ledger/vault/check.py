@@ -28,6 +28,7 @@ def check_keys(shot: Snapshot, vault: Vault, origin: str) -> Iterator[Finding]:
 
     Those of people who are erased stay dark, and are not missed. Raises VaultUnusable, LedgerUnreadable.
     """
+    vault.demand_sound()
     missing = 0
     for name, rows in _with_records(shot):
         try:

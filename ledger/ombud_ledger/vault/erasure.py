@@ -24,7 +24,8 @@ from ombud_ledger.place import Place
 from ombud_ledger.segment import Progress
 from ombud_ledger.shreds import FILE, KEYS, shred_of
 from ombud_ledger.vault.keystore import ERASED, ERASING
-from ombud_ledger.vault.vault import LOOK_MICROSECONDS, PendingErasure, Vault
+from ombud_ledger.vault.told import PendingErasure
+from ombud_ledger.vault.vault import LOOK_MICROSECONDS, Vault
 
 if TYPE_CHECKING:
     from ombud_ledger.remote.address import RemoteAddress
@@ -88,6 +89,8 @@ class Eraser:
 
     def erase(self, subject: str, progress: Progress | None = None) -> Erasure:
         """Erase a person, by their own identifier. Raises as `Ledger.erase`."""
+        # 0. Everybody the key store knows is found in it: else something of this person might stay behind.
+        self._vault.demand_sound()
         # 1. The key store says that it begins: a call of the person from now on has another pseudonym. A
         #    crash after this is resumed.
         erasure, pseudonyms = self._vault.begin_erasure(subject)

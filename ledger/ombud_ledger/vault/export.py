@@ -49,6 +49,7 @@ def export(place: Place, vault: Vault, subject: str, origins: Mapping[str, str])
 
     Raises SubjectUnknown, VaultUnusable; while it is read LedgerUnreadable, LedgerBroken too.
     """
+    vault.demand_sound()  # who is not found must be unknown
     pseudonym = vault.find(subject)
     if pseudonym is None:
         raise SubjectUnknown("the vault knows no such subject: never met, or erased")

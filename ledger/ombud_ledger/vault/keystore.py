@@ -31,6 +31,7 @@ _TABLES: Final = (
     "CREATE TABLE holds (id BLOB PRIMARY KEY, lookup BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID",
     "CREATE INDEX held ON holds (lookup)",
 )
+_TYPES: Final = (bytes, str, int | None, bytes | None, bytes | None, bytes | None, str | None, str | None)
 _SUBJECT: Final = "SELECT pseudonym, state, time, lookup, identifier, key, erasure, log FROM subjects"
 
 
@@ -144,8 +145,7 @@ class KeyStore:
 
     def subject(self, pseudonym: bytes) -> SubjectRow | None:
         """Return the row of a pseudonym."""
-        found = self._db.execute(f"{_SUBJECT} WHERE pseudonym = ?", (pseudonym,)).fetchone()
-        return SubjectRow(*found) if found else None
+        return next(iter(self._subjects("WHERE pseudonym = ?", pseudonym)), None)
 
     def found(self, lookup: bytes, state: str) -> list[SubjectRow]:
         """Return a subject's rows in this state."""
@@ -182,15 +182,17 @@ class KeyStore:
 
     def survivors(self) -> Iterator[list[SubjectRow]]:
         """Yield the rows that have a key, some at a time; they may be written to meanwhile."""
-        after = b""
-        while True:
-            rows = self._subjects(
-                "WHERE pseudonym > ? AND key IS NOT NULL ORDER BY pseudonym LIMIT ?", after, _CHUNK
-            )
-            if not rows:
-                return
-            yield rows
-            after = rows[-1].pseudonym
+        return self._all("AND key IS NOT NULL")
+
+    def everybody(self) -> Iterator[list[SubjectRow]]:
+        """Yield all rows likewise."""
+        return self._all("")
+
+    def demand_whole(self) -> None:
+        """Demand that tables and indices agree. Raises VaultUnusable, sqlite3.Error."""
+        (told,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        if told != "ok":
+            raise VaultUnusable(f"the key store was changed: {told}")
 
     def rewrap(self, rows: list[SubjectRow]) -> None:
         """Write lookup, identifier and key anew."""
@@ -233,5 +235,17 @@ class KeyStore:
         """Let the file go."""
         self._db.close()
 
+    def _all(self, condition: str) -> Iterator[list[SubjectRow]]:
+        after = b""
+        while rows := self._subjects(
+            f"WHERE pseudonym > ? {condition} ORDER BY pseudonym LIMIT ?", after, _CHUNK
+        ):
+            yield rows
+            after = rows[-1].pseudonym
+
     def _subjects(self, where: str, *values: Any) -> list[SubjectRow]:
-        return [SubjectRow(*row) for row in self._db.execute(f"{_SUBJECT} {where}", values)]
+        rows = [SubjectRow(*row) for row in self._db.execute(f"{_SUBJECT} {where}", values)]
+        for row in rows:
+            if not all(isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True)):
+                raise VaultUnusable("the key store was changed: a subject's row holds what it cannot")
+        return rows

@@ -24,12 +24,16 @@ class Payload:
     request: bytes
     response: bytes | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of request and response."""
+        return len(self.request) + len(self.response or b"")
+
     def encode(self) -> bytes:
         """Return the bytes that are encrypted (FORMAT.md, "Payloads"). Raises RecordInvalid."""
         check_pseudonym("payload", self.subject)
-        if len(self.request) + len(self.response or b"") > MAX_PAYLOAD:
-            size = len(self.request) + len(self.response or b"")
-            raise RecordInvalid(f"payload: {size} bytes, at most {MAX_PAYLOAD} allowed")
+        if self.size > MAX_PAYLOAD:
+            raise RecordInvalid(f"payload: {self.size} bytes, at most {MAX_PAYLOAD} allowed")
         head = (_REQUEST if self.response is None else _BOTH) + len(self.request).to_bytes(_LENGTH, "big")
         return b"".join((head, self.request, self.response or b""))
 

@@ -3,13 +3,11 @@
 """The vault: who hides behind which pseudonym, and the key of each. Key store and epoch keys lie apart."""
 
 import os
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from ombud_ledger import canonical
 from ombud_ledger.clock import microseconds
@@ -18,16 +16,21 @@ from ombud_ledger.entry import Dark
 from ombud_ledger.errors import (
     LedgerBroken,
     LedgerLocked,
-    RecordInvalid,
-    SubjectErased,
-    SubjectHeld,
-    SubjectKeyMissing,
     SubjectUnknown,
     VaultUnusable,
 )
 from ombud_ledger.hashing import SALT_BYTES, payload_commit
 from ombud_ledger.hot import PayloadRow
 from ombud_ledger.vault import keystore
+from ombud_ledger.vault.demands import (
+    LONGEST_REASON,
+    LONGEST_SUBJECT,
+    apart,
+    check_text,
+    demand_unheld,
+    gone,
+    usable,
+)
 from ombud_ledger.vault.epochs import EpochKeys
 from ombud_ledger.vault.keystore import ERASED, ERASING, LIVE, HoldRow, KeyStore, SubjectRow
 from ombud_ledger.vault.payload import PSEUDONYM, Payload, decode
@@ -38,6 +41,7 @@ from ombud_ledger.vault.sealing import (
     IDENTIFIER,
     KEY,
     KEY_BYTES,
+    NOBODY,
     NONCE_BYTES,
     PSEUDONYM_BYTES,
     EpochKey,
@@ -45,42 +49,12 @@ from ombud_ledger.vault.sealing import (
     encrypt_payload,
     payload_keys,
 )
+from ombud_ledger.vault.soundness import demand_same, demand_sound
+from ombud_ledger.vault.told import Hold, PendingErasure, VaultAccount
 
-LONGEST_SUBJECT: Final = 1_024  # bytes
-LONGEST_REASON: Final = 4_096
 CACHED_MICROSECONDS: Final = 300 * 1_000_000
 LOOK_MICROSECONDS: Final = 1_000_000  # how far behind another process's change this one may be
-_NOBODY: Final = bytes(PSEUDONYM_BYTES)  # owns the key of payloads about no one that is known
 _FILE: Final = "keystore.sqlite"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A legal hold: while it stands, its subject is not erased."""
-
-    id: str
-    subject: str
-    reason: str
-    since: int  # microseconds UTC
-
-
-@dataclass(frozen=True, slots=True)
-class VaultAccount:
-    """How many people a vault knows, erases, has erased and holds, and its epoch."""
-
-    epoch: int
-    subjects: int
-    erasing: int
-    erased: int
-    holds: int
-
-
-class PendingErasure(NamedTuple):
-    """An erasure to be carried on with in a log: its state, whose it is, whether this log is to say so."""
-
-    state: str
-    pseudonyms: list[str]
-    ours: bool
 
 
 class Vault:
@@ -104,10 +78,10 @@ class Vault:
         self._looked = self._changed = 0
         self._epoch: EpochKey | None = None
         self._epochs = EpochKeys(keys, durable, randomness)
-        with _usable(folder):
+        with usable(folder):
             self._store = KeyStore(folder / _FILE, durable)
         try:
-            with _usable(folder):
+            with usable(folder):
                 self._begin()
         except BaseException:
             self._store.close()
@@ -119,8 +93,8 @@ class Vault:
 
         Back them up apart: either alone reveals nothing. Raises VaultUnusable.
         """
-        folder, keys = _apart(folder, keys)
-        with _usable(folder):
+        folder, keys = apart(folder, keys)
+        with usable(folder):
             make_folder(folder)
             make_folder(keys)
             if (folder / _FILE).exists():
@@ -148,7 +122,7 @@ class Vault:
 
         `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail.
         """
-        folder, keys = _apart(folder, keys)
+        folder, keys = apart(folder, keys)
         return cls(folder, keys, clock, durable, randomness)
 
     def pseudonym(self, subject: str) -> str:
@@ -156,36 +130,58 @@ class Vault:
 
         Raises RecordInvalid for what cannot be an identifier, VaultUnusable.
         """
-        found = self.find(subject)
-        if found is not None:
-            return found
-        with self._lock, _usable(self._folder):
-            with self._store.transaction("vault.subject"):
-                epoch = self._current()
-                rows = self._store.found(epoch.lookup(subject), LIVE)
-                pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
-                key = None if rows else self._add(epoch, pseudonym, subject)
-            if key is not None:
-                self._keys.put(pseudonym, key)
-            return self._met(subject, pseudonym.hex())
+        return self.pseudonyms([subject])[subject]
+
+    def pseudonyms(self, subjects: Iterable[str]) -> dict[str, str]:
+        """Return the pseudonym of each subject; all that are made become durable in one commit.
+
+        Raises as `pseudonym`; then none was made.
+        """
+        with self._lock, usable(self._folder):
+            found = self._find(subjects)
+            new = [subject for subject, pseudonym in found.items() if pseudonym is None]
+            made: list[tuple[str, bytes, bytes | None]] = []
+            if new:
+                with self._store.transaction("vault.subject"):
+                    epoch = self._current()
+                    for subject in new:
+                        # Another process may have been quicker.
+                        rows = self._store.found(epoch.lookup(subject), LIVE)
+                        pseudonym = rows[0].pseudonym if rows else self._randomness(PSEUDONYM_BYTES)
+                        key = None if rows else self._add(epoch, pseudonym, subject)
+                        made.append((subject, pseudonym, key))
+            # Durable: only now is it remembered.
+            for subject, pseudonym, key in made:
+                if key is not None:
+                    self._keys.put(pseudonym, key)
+                found[subject] = self._met(subject, pseudonym.hex())
+            return {subject: pseudonym for subject, pseudonym in found.items() if pseudonym is not None}
 
     def find(self, subject: str) -> str | None:
         """Return the subject's pseudonym, None where there is none. Raises as `pseudonym`."""
-        with self._lock, _usable(self._folder):
-            self._look()
-            cached = self._pseudonyms.get(subject)
-            if cached is not None:
-                return cached
-            _check_text("subject", subject, LONGEST_SUBJECT)
-            with self._store.transaction():
-                rows = self._store.found(self._current().lookup(subject), LIVE)
-            return self._met(subject, rows[0].pseudonym.hex()) if rows else None
+        with self._lock, usable(self._folder):
+            return self._find([subject])[subject]
+
+    def demand_sound(self) -> None:
+        """Demand that everybody in the key store can be found, and every hold. Raises VaultUnusable.
+
+        Reads all of it, some 30 microseconds a person, without the lock: call it from a thread.
+        """
+        with usable(self._folder):
+            with self._lock, self._store.transaction():
+                epoch = self._current()
+            with closing(KeyStore(self._folder / _FILE, act_now)) as store, store.transaction():
+                if store.epoch() == (
+                    epoch.number,
+                    epoch.mark,
+                ):  # else it was rotated just now, and all of it read
+                    demand_sound(store, epoch)
 
     def hold(self, subject: str, reason: str) -> str:
         """Put a subject under a legal hold; return its id. Raises RecordInvalid, VaultUnusable."""
-        _check_text("subject", subject, LONGEST_SUBJECT)
-        _check_text("reason", reason, LONGEST_REASON)
-        with self._lock, _usable(self._folder):
+        check_text("subject", subject, LONGEST_SUBJECT)
+        check_text("reason", reason, LONGEST_REASON)
+        with self._lock, usable(self._folder):
             hold = self._randomness(PSEUDONYM_BYTES)
             text = canonical.encode(
                 {"reason": reason, "since": self._clock(), "subject": subject}, limit=canonical.MAX_RECORD
@@ -200,13 +196,13 @@ class Vault:
         """End a legal hold. Raises SubjectUnknown if there is none with this id."""
         if not PSEUDONYM.fullmatch(hold):
             raise SubjectUnknown(f"{hold[:80]!r} is not the id of a hold: 32 hex digits")
-        with self._lock, _usable(self._folder), self._store.transaction("vault.release"):
+        with self._lock, usable(self._folder), self._store.transaction("vault.release"):
             if not self._store.drop_hold(bytes.fromhex(hold)):
                 raise SubjectUnknown(f"no hold has the id {hold}")
 
     def holds(self) -> list[Hold]:
         """Return the legal holds, oldest first."""
-        with self._lock, _usable(self._folder):
+        with self._lock, usable(self._folder):
             with self._store.transaction():
                 epoch = self._current()
                 rows = self._store.holds()
@@ -218,7 +214,7 @@ class Vault:
 
     def account(self) -> VaultAccount:
         """Count whom the vault knows; nothing in it tells who they are. Raises VaultUnusable."""
-        with self._lock, _usable(self._folder), self._store.transaction():
+        with self._lock, usable(self._folder), self._store.transaction():
             states = self._store.counts()
             return VaultAccount(
                 epoch=self._store.epoch()[0],
@@ -233,7 +229,7 @@ class Vault:
 
         From then on, older copies of the key store stay dark. Raises VaultUnusable, LedgerLocked.
         """
-        with self._lock, _usable(self._folder):
+        with self._lock, usable(self._folder):
             return rotate(self._store, self._epochs, self._current, self._folder / "LOCK", self._randomness)
 
     def close(self) -> None:
@@ -277,12 +273,12 @@ class Vault:
         # on the event loop, which must not stand still meanwhile.
         if self._looked_just_now() and self._living.get(pseudonym):
             return
-        with self._lock, _usable(self._folder):
+        with self._lock, usable(self._folder):
             self._look()
             with self._store.transaction():
                 row = self._store.subject(bytes.fromhex(pseudonym))
             if row is None or row.state == ERASED:
-                raise _gone(row)
+                raise gone(row)
             if row.state == LIVE:
                 self._living.put(pseudonym, True)
 
@@ -292,11 +288,11 @@ class Vault:
         From here on the subject's calls get another pseudonym. Doing it again finds the same erasure.
         Raises SubjectHeld, SubjectUnknown, VaultUnusable.
         """
-        _check_text("subject", subject, LONGEST_SUBJECT)
-        with self._lock, _usable(self._folder):
+        check_text("subject", subject, LONGEST_SUBJECT)
+        with self._lock, usable(self._folder):
             with self._store.transaction("vault.mark"):
                 lookup = self._current().lookup(subject)
-                _demand_unheld(self._store.holds(lookup))
+                demand_unheld(self._store.holds(lookup))
                 begun = self._store.found(lookup, ERASING)
                 erasure = begun[0].erasure if begun else None
                 erasure = erasure or self._randomness(PSEUDONYM_BYTES).hex()
@@ -313,7 +309,7 @@ class Vault:
     def pending_erasures(self, log: str) -> dict[str, PendingErasure]:
         """Return erasures to be carried on with in this log, by id."""
         found: dict[str, PendingErasure] = {}
-        with self._lock, _usable(self._folder):
+        with self._lock, usable(self._folder):
             for row in self._store.pending():
                 new = PendingErasure(row.state, [], row.log == log)
                 found.setdefault(row.erasure or "", new).pseudonyms.append(row.pseudonym.hex())
@@ -324,17 +320,17 @@ class Vault:
 
         Raises SubjectHeld for a hold that was placed since it began; VaultUnusable.
         """
-        with self._lock, _usable(self._folder):
+        with self._lock, usable(self._folder):
             self._keys.clear()
             self._living.clear()
             with self._store.transaction("vault.erase"):
-                _demand_unheld(self._store.holds_against(erasure))
+                demand_unheld(self._store.holds_against(erasure))
                 self._store.destroy(erasure, self._clock(), log)
             self._store.truncate()
 
     def end_erasure(self, erasure: str) -> None:
         """Note that the log has said so: the erasure is over, and nothing here leads to its entries."""
-        with self._lock, _usable(self._folder):
+        with self._lock, usable(self._folder):
             # First what `destroy_keys` may have failed to do: once the erasure is over, nobody tries again.
             self._store.truncate()
             with self._store.transaction("vault.end"):
@@ -359,11 +355,11 @@ class Vault:
                 finally:
                     lock.release()
         with self._store.transaction():
-            known = self._store.subject(_NOBODY) is not None
+            known = self._store.subject(NOBODY) is not None
         if not known:
             with self._store.transaction("vault.subject"):
-                if self._store.subject(_NOBODY) is None:
-                    self._add(self._current(), _NOBODY, None)
+                if self._store.subject(NOBODY) is None:
+                    self._add(self._current(), NOBODY, None)
 
     def _current(self) -> EpochKey:
         # In a transaction, so that what is read and written in it is of this epoch.
@@ -374,6 +370,22 @@ class Vault:
                 raise VaultUnusable(f"epoch key {number} is not the one this key store was wrapped with")
             self._epoch = epoch
         return self._epoch
+
+    def _find(self, subjects: Iterable[str]) -> dict[str, str | None]:
+        self._look()
+        found = {subject: self._pseudonyms.get(subject) for subject in subjects}
+        asked = [subject for subject, pseudonym in found.items() if pseudonym is None]
+        for subject in asked:
+            check_text("subject", subject, LONGEST_SUBJECT)
+        if asked:
+            with self._store.transaction():
+                epoch = self._current()
+                rows = {subject: self._store.found(epoch.lookup(subject), LIVE) for subject in asked}
+            for subject, row in rows.items():
+                if row:
+                    demand_same(row[0], subject, epoch)
+            found |= {each: self._met(each, row[0].pseudonym.hex()) for each, row in rows.items() if row}
+        return found
 
     def _met(self, subject: str, pseudonym: str) -> str:
         self._living.put(pseudonym, True)
@@ -396,13 +408,13 @@ class Vault:
 
     def _key_of(self, subject: str | None) -> bytes:
         if subject is not None and not PSEUDONYM.fullmatch(subject):
-            raise _gone(None)
-        pseudonym = _NOBODY if subject is None else bytes.fromhex(subject)
+            raise gone(None)
+        pseudonym = NOBODY if subject is None else bytes.fromhex(subject)
         # Without the lock, as in `demand_known`.
         cached = self._keys.get(pseudonym) if self._looked_just_now() else None
         if cached is not None:
             return cached
-        with self._lock, _usable(self._folder):
+        with self._lock, usable(self._folder):
             self._look()
             cached = self._keys.get(pseudonym)
             if cached is not None:
@@ -411,7 +423,7 @@ class Vault:
                 epoch = self._current()
                 row = self._store.subject(pseudonym)
             if row is None or row.state != LIVE or row.key is None:
-                raise _gone(row)
+                raise gone(row)
             key = epoch.unwrap(row.key, pseudonym, KEY)
             return self._keys.put(pseudonym, key)
 
@@ -426,42 +438,3 @@ class Vault:
         row = SubjectRow(pseudonym, LIVE, None, lookup, identifier, wrap(key, KEY), None, None)
         self._store.add(row)
         return key
-
-
-def _apart(folder: Path, keys: Path) -> tuple[Path, Path]:
-    folder, keys = Path(folder).resolve(), Path(keys).resolve()
-    if folder == keys or folder in keys.parents or keys in folder.parents:
-        raise VaultUnusable(
-            f"key store {folder} and epoch keys {keys}: neither may lie in the other, or a copy of one would"
-            " hold both"
-        )
-    return folder, keys
-
-
-def _gone(row: SubjectRow | None) -> SubjectErased | SubjectKeyMissing:
-    if row is None:
-        return SubjectKeyMissing("the key store has no such pseudonym: it is another's, or an old copy")
-    return SubjectErased(f"this pseudonym is {row.state}, since {row.time} (microseconds UTC)")
-
-
-def _demand_unheld(holds: Sequence[HoldRow]) -> None:
-    if holds:
-        ids = ", ".join(hold.id.hex() for hold in holds)
-        raise SubjectHeld(f"the subject is under legal hold: {ids}; release it first")
-
-
-def _check_text(what: str, text: str, most: int) -> None:
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise RecordInvalid(f"{what}: holds a lone surrogate: not Unicode text") from error
-    if not 0 < size <= most:
-        raise RecordInvalid(f"{what}: {size} bytes, must be 1 to {most}")
-
-
-@contextmanager
-def _usable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise VaultUnusable(f"vault {folder}: {error}") from error

@@ -1,0 +1,234 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""What people ask of whoever answers for a system: access, erasure, explanation, that a human decides again.
+
+An answer is due within a month of receipt, or three where that was said in time, with why (GDPR, Article
+12(3)). A contest is decided by a review that nobody may settle who decided on the call before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import calendar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from ombud_gateway.errors import Conflict, Invalid, NotFound, Unavailable
+from ombud_gateway.matters import Matter, Matters, erased
+from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.subjects import Pseudonyms
+from ombud_ledger import Ledger, LedgerError, cases, matters
+
+CATEGORIES: Final = MappingProxyType(
+    {"access": "15", "erasure": "17", "explanation": "86", "contest": "22(3)"}
+)
+"""Articles by category: of the GDPR, and 86 of the AI Act, which sets no deadline of its own."""
+_MONTHS: Final = 1
+_EXTENDED: Final = 3
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SETTLED: Final = frozenset({"approved", "rejected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asks. `subject` is how calls name the person; `group` decides a contest."""
+
+    category: str
+    received: int  # microseconds UTC
+    subject: str = ""
+    decisions: Sequence[str] = ()
+    identity: str = ""
+    text: str = ""
+    group: str = ""
+
+
+class Requests:
+    """Opens, extends, answers and closes requests. Raises Refusal."""
+
+    def __init__(self, matters: Matters, ledger: Ledger, reviews: Reviews, pseudonyms: Pseudonyms) -> None:
+        self.matters = matters
+        self._ledger = ledger
+        self._reviews = reviews
+        self._pseudonyms = pseudonyms
+
+    async def open(self, system: str, asked: Asked, *, by: str, call: str) -> Matter:
+        """Open a request; its id is that of the control call, and of a contest's review."""
+        self.matters.demand_system(system)
+        self.matters.demand_time("received", asked.received)
+        if asked.category not in CATEGORIES:
+            expected = f"must be one of {', '.join(CATEGORIES)}"
+            raise Invalid("CATEGORY", f"category is {asked.category!r}, {expected}")
+        contests = asked.category == "contest"
+        if contests and (len(asked.decisions) != 1 or not asked.group):
+            raise Invalid("CONTEST", "a contest must name one decision, and the group that decides it")
+        if not asked.subject and not asked.decisions:
+            raise Invalid("SUBJECT", "neither subject nor decisions are given: one must say who asks")
+        found = await self.matters.calls(system, list(dict.fromkeys(asked.decisions)))
+        subject = await self._subject(asked, found)
+        body: dict[str, Any] = {
+            "id": call,
+            "event": "opened",
+            "state": "open",
+            "system": system,
+            "category": asked.category,
+            "began_at": asked.received,
+            "due_at": months_after(asked.received, _MONTHS),
+            "decisions": [case.id for case in found],
+            "by": by,
+            "call": call,
+        }
+        if asked.identity:
+            body["identity_by"] = by
+        if contests:
+            body["review"] = call
+
+        async def work() -> Matter:
+            # The review comes first: a crash after it leaves one without a request, which expires; the other
+            # order would leave a request that nobody decides.
+            if contests:
+                await self._contest(body, found[0], asked, subject)
+            return await self.matters.append(body, {"asked": asked.text, "identity": asked.identity}, subject)
+
+        return await self.matters.change(work)
+
+    async def extend(self, system: str, request: str, reason: str, *, by: str, call: str) -> Matter:
+        """Extend a request's deadline by two months, once, before it has passed."""
+        if not reason.strip():
+            raise Invalid("REASON", "reason is empty, expected why it takes longer")
+
+        async def work() -> Matter:
+            found = await self._at(system, request, "open")
+            body = self._next(found, "extended", "open", by, call)
+            if body.get("extended"):
+                raise Conflict("REQUEST_EXTENDED", f"request {found.id} was extended already, at most once")
+            if self.matters.clock() > body["due_at"]:
+                raise Conflict("REQUEST_OVERDUE", f"request {found.id} is overdue: too late to extend it")
+            body |= {"extended": True, "due_at": months_after(body["began_at"], _EXTENDED)}
+            return await self._say(found, body, {"reason": reason})
+
+        return await self.matters.change(work)
+
+    async def answer(
+        self, system: str, request: str, answered: int | None, texts: tuple[str, str], *, by: str, call: str
+    ) -> Matter:
+        """Say that a request was answered, by default now; `texts` say how identity was checked, and what."""
+        identity, text = texts
+
+        async def work() -> Matter:
+            found = await self._at(system, request, "open")
+            body = self._next(found, "answered", "answered", by, call)
+            at = self.matters.clock() if answered is None else answered
+            self.matters.demand_time("answered", at, since=body["began_at"])
+            if identity:
+                body["identity_by"] = by
+            if "identity_by" not in body:
+                raise Invalid("IDENTITY", "nobody checked who asks: say how identity was checked")
+            if "review" in body:
+                review = await self._reviews.get(body["review"])
+                if review.state not in (*_SETTLED, "erased"):
+                    settle = f"review {review.id} is {review.state}; it must be approved or rejected first"
+                    raise Conflict("CONTEST_OPEN", settle)
+                body["review_state"] = review.state
+            body["met_at"] = at
+            return await self._say(found, body, {"answer": text, "identity": identity})
+
+        return await self.matters.change(work)
+
+    async def close(self, system: str, request: str, reason: str, *, by: str, call: str) -> Matter:
+        """Close a request for good; why must be said of one that was not answered."""
+
+        async def work() -> Matter:
+            found = await self._at(system, request, "open", "answered")
+            if found.state == "open" and not reason.strip():
+                raise Invalid("REASON", "reason is empty, expected why it is closed without an answer")
+            body = self._next(found, "closed", "closed", by, call)
+            return await self._say(found, body, {"reason": reason})
+
+        return await self.matters.change(work)
+
+    async def review_of(self, found: Matter) -> Review | None:
+        """Return the review of a contest."""
+        if "review" not in found.record:
+            return None
+        try:
+            return await self._reviews.get(found.record["review"])
+        except NotFound:  # another store of reviews: the record still says which it was
+            return None
+
+    async def _subject(self, asked: Asked, found: Sequence[cases.Case]) -> str | None:
+        subjects = {case.subject for case in found if case.subject}
+        if asked.subject:
+            try:
+                named = await self._pseudonyms.of(asked.subject)
+            except LedgerError as error:
+                raise Unavailable("VAULT_UNAVAILABLE", "the vault cannot work now") from error
+            if not named:
+                raise Conflict("NO_VAULT", "this gateway has no vault, so it knows no people apart")
+            subjects.add(named)
+        if len(subjects) > 1:
+            raise Invalid("SUBJECT", "the decisions are not all about the one person who asks")
+        if any(case.facts == "erased" for case in found):
+            raise erased()
+        return subjects.pop() if subjects else None
+
+    async def _contest(
+        self, body: dict[str, Any], case: cases.Case, asked: Asked, subject: str | None
+    ) -> None:
+        decided = await self._deciders(case)
+        await self._reviews.contest(
+            body["id"],
+            decision=case.id,
+            system=body["system"],
+            requester=body["by"],
+            group=asked.group,
+            excluded=decided,
+            text=asked.text,
+            subject=subject or "",
+            expires=months_after(asked.received, _EXTENDED),
+        )
+
+    async def _deciders(self, case: cases.Case) -> tuple[str, ...]:
+        """Return who made the call, and who settled its reviews: another person decides a contest of it."""
+
+        def read() -> set[str]:
+            found = {case.principal}
+            for review in {case.id, *case.reviews}:
+                for entry in matters.stated(self._ledger.place, "review", review):
+                    found |= {str(entry.record["approver"])} if "approver" in entry.record else set()
+            return found
+
+        try:
+            return tuple(sorted(await asyncio.to_thread(read)))
+        except LedgerError as error:
+            raise Unavailable("LEDGER_UNREADABLE", "the ledger cannot be searched now") from error
+
+    async def _at(self, system: str, request: str, *states: str) -> Matter:
+        found = await self.matters.get(system, request)
+        if found.state not in states:
+            expected = " or ".join(states)
+            raise Conflict("REQUEST_STATE", f"request {found.id} is {found.state}, must be {expected}")
+        return found
+
+    def _next(self, found: Matter, event: str, state: str, by: str, call: str) -> dict[str, Any]:
+        kept = (
+            "id", "system", "category", "began_at", "due_at", "decisions", "identity_by", "review",
+            "review_state", "extended", "met_at",
+        )  # fmt: skip
+        body = {name: found.record[name] for name in kept if name in found.record}
+        return {**body, "event": event, "state": state, "by": by, "call": call}
+
+    async def _say(self, found: Matter, body: dict[str, Any], texts: dict[str, str]) -> Matter:
+        if found.erased and any(texts.values()):
+            raise erased()
+        return await self.matters.append(body, texts, found.subject)
+
+
+def months_after(micros: int, months: int) -> int:
+    """Return the same time of day so many months later, on the month's last day where it has no such day."""
+    begun = _EPOCH + timedelta(microseconds=micros)
+    year, month = divmod(begun.year * 12 + begun.month - 1 + months, 12)
+    day = min(begun.day, calendar.monthrange(year, month + 1)[1])
+    return (begun.replace(year=year, month=month + 1, day=day) - _EPOCH) // timedelta(microseconds=1)
