@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ombud_gateway.ai_act import AiActSpec, disagreements
 from ombud_gateway.contract import Contract, ContractSpec
 from ombud_gateway.model_card import CardSpec
+from ombud_gateway.monitoring import MonitoringSpec
 from ombud_gateway.problems import ConfigInvalid, Problem, problems_of
 from ombud_gateway.retention import Declared, RetentionSpec, conflicts
 from ombud_gateway.slos import Slos
@@ -55,6 +56,7 @@ class SystemSpec(BaseModel):
     retention: Declared
     models: Annotated[tuple[ModelEntry, ...], Field(strict=False, min_length=1, max_length=256)]
     contract: ContractSpec = ContractSpec()
+    monitoring: MonitoringSpec = MonitoringSpec()
     slos: Slos = Slos()
     ai_act: AiActSpec | None = None
     card: CardSpec | None = None

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL over sealed and hot entries: DuckDB views, read-only, shut in before a caller's first statement."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,13 +32,14 @@ __all__ = ["Query", "check_names", "connect"]
 
 _COLUMNS_OF_VIEWS: Final = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
-WHERE NOT regexp_matches(table_name, '^(hot|sealed)_[0-9]+$') AND table_name <> 'all_entries'
+WHERE NOT regexp_matches(table_name, '^((hot|sealed)_[0-9]+|lent_.*)$') AND table_name <> 'all_entries'
 ORDER BY table_name, ordinal_position
 """
 _HEADS: Final = """
 SELECT log, max(seq) + 1 AS size, lower(hex(arg_max(chain, seq))) AS chain
 FROM entries GROUP BY log ORDER BY log
 """
+_LENT: Final = re.compile(r"lent_[a-z0-9_]{1,58}")
 _ABOUT: Final = {**{each.name: each.about for each in COLUMNS}, **DERIVED, **ABOUT}
 
 
@@ -115,6 +117,17 @@ class Query:
         if reader is None:
             raise QueryRefused("the statement has no rows to read")
         return reader.schema, _batches(reader)
+
+    def lend(self, name: str, table: pa.Table) -> None:
+        """Let statements read a table of the caller's own as `name`, which no view may have.
+
+        It is read where it lies, and nothing of it is kept. Raises QueryRefused.
+        """
+        if not _LENT.fullmatch(name):
+            raise QueryRefused(f"a lent table is named {name[:80]!r}, must be like lent_groups")
+        if self._db.execute("SELECT 1 FROM duckdb_views() WHERE view_name = ?", [name]).fetchall():
+            raise QueryRefused(f"a table {name} was lent already")
+        self._db.register(name, table)
 
     def kept(self, digest: str) -> bytes:
         """Return what is kept under a digest: a system file, a contract, a bundle.

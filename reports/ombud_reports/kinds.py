@@ -50,6 +50,8 @@ BUILDERS: Final[Mapping[str, str]] = MappingProxyType(
         "card": "ombud_reports.card",
         "incident": "ombud_reports.incident",
         "explain": "ombud_reports.explain",
+        "bias": "ombud_reports.bias",
+        "drift": "ombud_reports.drift",
         "operations": "ombud_reports.operations",
     }
 )

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from textwrap import dedent
-from typing import Any
+from typing import Any, Final
+
+import pyarrow as pa
 
 from ombud_ledger import query
 from ombud_reports.result import Source, Window, as_text
+
+_AT_ONCE: Final = 65_536
 
 
 class Reading:
@@ -34,6 +38,7 @@ class Reading:
         """For what is no statement: tables lent to it, objects, checkpoints."""
         self._progress = progress
         self._sources: dict[str, Source] = {}
+        self._held: dict[str, str] = {}
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -45,13 +50,49 @@ class Reading:
 
         Raises what `Query.execute` raises; ValueError where another statement has the name.
         """
-        known = {"system": self.system, "begin": self.window.begin, "end": self.window.end, **parameters}
+        result = self.ledger.execute(*self._note(name, sql, parameters))
+        columns = [column[0] for column in result.description]
+        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+    def batches(self, name: str, sql: str, **parameters: str | float | datetime) -> Iterator[pa.RecordBatch]:
+        """Return the rows of one SELECT as they are read, many at a time, and note it under `name`.
+
+        For rows that are counted as they come, and never all held. Raises what `ask` raises, also while read.
+        """
+        return self.ledger.batches(*self._note(name, sql, parameters), rows=_AT_ONCE)[1]
+
+    def hold(self, name: str, part: str, **parameters: str | float | datetime) -> None:
+        """Keep the rows of a part that several statements have in their WITH, so that it is asked once.
+
+        A statement is noted as it stands, and run on these rows instead: they are what the part gives.
+        Parameters of the part must mean the same in all of them.
+        """
+        part = dedent(part).strip()
+        if part in self._held:
+            return
+        schema, batches = self.ledger.batches(part, self._texts(self.ledger.parameters(part), parameters))
+        self.ledger.lend(f"lent_{name}", pa.Table.from_batches(batches, schema))
+        self._held[part] = f"SELECT * FROM lent_{name}"  # noqa: S608 - a name of ours
+
+    def _note(
+        self, name: str, sql: str, parameters: Mapping[str, str | float | datetime]
+    ) -> tuple[str, dict[str, str]]:
+        """Note a statement; return what to run for it, and with which parameters."""
         sql = dedent(sql).strip()
-        named = self.ledger.parameters(sql)
-        source = Source(name, sql, {key: as_text(known[key]) for key in sorted(named)})
+        texts = self._texts(self.ledger.parameters(sql), parameters)
+        source = Source(name, sql, texts)
         if self._sources.setdefault(name, source) != source:
             raise ValueError(f"{name}: another statement of this report has that name")
         self._progress(name)
-        result = self.ledger.execute(sql, dict(source.parameters))
-        columns = [column[0] for column in result.description]
-        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+        run = sql
+        for part, held in self._held.items():
+            run = run.replace(part, held)
+        if run == sql:
+            return sql, texts
+        return run, {key: texts[key] for key in self.ledger.parameters(run)}
+
+    def _texts(
+        self, named: Iterable[str], parameters: Mapping[str, str | float | datetime]
+    ) -> dict[str, str]:
+        known = {"system": self.system, "begin": self.window.begin, "end": self.window.end, **parameters}
+        return {key: as_text(known[key]) for key in sorted(named)}

@@ -216,3 +216,20 @@ def test_a_rewritten_file_is_read_anew(tmp_path: Path) -> None:
             assert ledger.erase("ann").complete
             assert sql.execute(count).fetchall() == [(1, 1)]
         ledger.close()
+
+
+def test_a_lent_table_can_be_read_under_its_name_alone(tmp_path: Path) -> None:
+    """It stands beside the views, is none of them, and takes no name of theirs."""
+    samples.build(tmp_path)
+    table = pa.table({"id": ["d-1"], 'x"; DROP VIEW entries': ["a"]})
+    with query.connect(tmp_path) as sql:
+        sql.lend("lent_groups", table)
+        asked = """
+            SELECT count(*), any_value(g."x""; DROP VIEW entries")
+            FROM entries e JOIN lent_groups g USING (id)
+        """
+        assert sql.execute(asked).fetchone() == (1, "a")
+        assert not [view for view, *_ in sql.schema() if view.startswith("lent_")]
+        for name in ("entries", "lent_groups", 'lent_"x', "LENT_A"):
+            with pytest.raises(QueryRefused, match="lent"):
+                sql.lend(name, table)
