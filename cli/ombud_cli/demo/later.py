@@ -27,7 +27,8 @@ SHIFTED: Final = 240
 _ANSWERS: Final = """
 SELECT correlation_id AS "case", arg_min(id, ts) AS id, arg_min(outcome, ts) AS outcome
 FROM decisions
-WHERE system = 'credit' AND action = 'infer' AND outcome IN ('answered', 'held') AND correlation_id IS NOT NULL
+WHERE system = 'credit' AND action = 'infer' AND outcome IN ('answered', 'held')
+  AND correlation_id IS NOT NULL
 GROUP BY correlation_id ORDER BY correlation_id
 """
 
