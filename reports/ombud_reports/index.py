@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""An index of reports as one HTML page in their look: what each is, its files, what checking it gave. Pure."""
+"""An index of reports as one HTML page in their look: what each is, its files, how checking it went. Pure."""
 
 from __future__ import annotations
 

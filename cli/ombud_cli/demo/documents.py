@@ -21,6 +21,7 @@ NOTE: Final = (
 )
 BASIS: Final = "Demonstration: published research data of 1990 without names; nobody's rights are touched."
 ACCESS: Final = "Demonstration: whoever runs it; the file lies under given/ until the next run."
+_FILES: Final = (".html", ".pdf", ".json")
 _ORDER: Final = ("ai-act", "card", "operations", "drift", "bias", "explain", "incident")
 
 
@@ -65,6 +66,7 @@ def from_folder(workspace: Workspace, happened: Happened, answers: Mapping[str, 
     """
     bias = (
         "--to", happened.turn, "--joined", str(workspace.given / "groups.csv"), "--intersection", "race,sex",
+        "--unit", "cases",
         "--legal-basis", BASIS, "--access", ACCESS,
     )  # fmt: skip
     made = [_offline(workspace, "bias", "compliance", bias, {"joined": workspace.given / "groups.csv"})]
@@ -130,7 +132,7 @@ def _checked(workspace: Workspace, made: Made) -> Listed:
         )
     else:
         verdict = f"{len(found.differences)} differences, {len(found.entries)} entries that tell of it"
-    beside = sorted(made.page.parent.glob(f"{made.page.stem}.*"), key=lambda path: path.suffix != ".html")
+    beside = sorted(made.page.parent.glob(f"{made.page.stem}.*"), key=lambda path: _FILES.index(path.suffix))
     names = tuple(str(path.relative_to(workspace.reports)) for path in beside)
     return Listed(made.title, made.about, made.by, names, found.same, verdict, typed(made.words))
 

@@ -204,12 +204,21 @@ def _explanations(
 ) -> dict[str, Path]:
     """Let the auditor ask the model, through the gateway, why it answers as it does; return its answers."""
     auditor, answers = Person(workspace, address, "auditor"), {}
-    for decision, what in ((happened.held, "one held decision"), ("", "the system as a whole")):
+    few = ("--sample", "8", "--pairs", "30", "--background", "40")  # for a glance: the errors are shown
+    for decision, what, size in ((happened.held, "one held decision", ()), ("", "the whole system", few)):
         file = workspace.given / f"answers-{'decision' if decision else 'system'}.json"
         about = ("--decision", decision) if decision else ()
         with out.status(f"asking the model about {what}"):
             told = auditor.ask_json(
-                "explain", str(workspace.ledger), "--system", "credit", *about, "--out", str(file), "--json"
+                "explain",
+                str(workspace.ledger),
+                "--system",
+                "credit",
+                *about,
+                *size,
+                "--out",
+                str(file),
+                "--json",
             )
         out.print(f"   ada asked the model about {what}: {told['cases']} cases, each governed and recorded")
         answers[decision] = file

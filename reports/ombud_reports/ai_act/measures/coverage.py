@@ -69,8 +69,8 @@ WITH asked AS (
            bool_or(response_bytes IS NOT NULL) AS answered, action = 'explain' AS explains,
            max(CASE WHEN action = 'explain' THEN (record->>'$.cases')::BIGINT ELSE 1 END) AS requests
     FROM entries
-    WHERE system = $system AND action IN ('infer', 'explain') AND kind IN ('decision', 'outcome') AND forward_us IS NOT NULL
-      AND ts >= $begin::TIMESTAMP AND ts < $end::TIMESTAMP + INTERVAL 1 HOUR
+    WHERE system = $system AND action IN ('infer', 'explain') AND kind IN ('decision', 'outcome')
+      AND forward_us IS NOT NULL AND ts >= $begin::TIMESTAMP AND ts < $end::TIMESTAMP + INTERVAL 1 HOUR
     GROUP BY log, id, model, explains
 ), explained AS (
     SELECT s.upstream, s.model, s.version, s.period, s.restarted, s.begins, s.ends, s.server,
@@ -100,9 +100,10 @@ COVERAGE: Final = Measure(
     f"""{_SPANS}
 SELECT count(DISTINCT (upstream, model, version)) AS versions, min(begins) AS begins, max(ends) AS ends,
        sum(server)::BIGINT AS server, sum(ledger)::BIGINT AS ledger,
-       sum(explanations)::BIGINT AS explanations, sum(least)::BIGINT AS least, sum(most)::BIGINT AS most, count(*) FILTER (restarted) AS restarts,
-       (SELECT count(*) FROM upstreams WHERE {OURS} AND event = 'uncounted') AS silences,
-       (SELECT coalesce(sum(requests), 0)::BIGINT FROM forwarded WHERE answered AND done >= $begin::TIMESTAMP AND done < $end::TIMESTAMP
+       sum(explanations)::BIGINT AS explanations, sum(least)::BIGINT AS least, sum(most)::BIGINT AS most,
+       count(*) FILTER (restarted) AS restarts, (SELECT count(*) FROM upstreams WHERE {OURS} AND event = 'uncounted') AS silences,
+       (SELECT coalesce(sum(requests), 0)::BIGINT FROM forwarded
+        WHERE answered AND done >= $begin::TIMESTAMP AND done < $end::TIMESTAMP
         AND NOT coalesce((SELECT done > min(begins) AND done <= max(ends) FROM found), false)
        ) AS outside
 FROM found
@@ -149,8 +150,9 @@ ORDER BY span
     ),
     always,
     "Requests that the server counted as answered, those that the ledger has (one a call, one a case of an "
-    "explanation), and how many are unexplained. Failed: the gateway saw no answer, the server may have finished it. Under way: received "
-    "before a sample at either end and recorded after it, so it can be on either side.",
+    "explanation), and how many are unexplained. Failed: the gateway saw no answer, the server may have "
+    "finished it. Under way: received before a sample at either end and recorded after it, so it can be on "
+    "either side.",
     keys=(Shown("span", "Span"), Shown("served", "Server, model, version")),
 )
 COVERED: Final = (COVERAGE, SPANS)
