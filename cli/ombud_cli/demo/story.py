@@ -65,11 +65,11 @@ def run(folder: Path, *, clients: int, keep_running: bool, reports: bool) -> int
                 happened = later.happen(
                     out, workspace, address, server, applications, begin=first, clients=clients, whole=reports
                 )
+            answers = _explanations(out, workspace, address, happened) if reports else {}
             sealed = Officer(address, workspace).seal()
             out.print(f"[bold]6.[/] {sealed} entries sealed into Parquet")
             with out.status("reports, made by the gateway"):
                 made = documents.through_gateway(Person(workspace, address, "compliance"), happened)
-            answers = _explanations(out, workspace, address, happened) if reports else {}
             if keep_running:
                 _audit(out, workspace)
                 _documents(out, workspace, made)

@@ -101,7 +101,8 @@ COVERAGE: Final = Measure(
 SELECT count(DISTINCT (upstream, model, version)) AS versions, min(begins) AS begins, max(ends) AS ends,
        sum(server)::BIGINT AS server, sum(ledger)::BIGINT AS ledger,
        sum(explanations)::BIGINT AS explanations, sum(least)::BIGINT AS least, sum(most)::BIGINT AS most,
-       count(*) FILTER (restarted) AS restarts, (SELECT count(*) FROM upstreams WHERE {OURS} AND event = 'uncounted') AS silences,
+       count(*) FILTER (restarted) AS restarts,
+       (SELECT count(*) FROM upstreams WHERE {OURS} AND event = 'uncounted') AS silences,
        (SELECT coalesce(sum(requests), 0)::BIGINT FROM forwarded
         WHERE answered AND done >= $begin::TIMESTAMP AND done < $end::TIMESTAMP
         AND NOT coalesce((SELECT done > min(begins) AND done <= max(ends) FROM found), false)
