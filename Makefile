@@ -9,7 +9,7 @@ UV := $(BIN)/uv pip
 GIT_FILES := git ls-files --cached --others --exclude-standard
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check install lint format types arrows proto proto-check vectors bench lock wheel clean
+.PHONY: help demo demo-reports test check install lint format types arrows proto proto-check vectors bench lock wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -17,6 +17,9 @@ help:  ## list the targets
 
 demo: install  ## run the main job on real data, leave a ledger in var/demo
 	$(BIN)/ombud demo
+
+demo-reports: install  ## the same, with the reports that take longer: explanations, more drift
+	$(BIN)/ombud demo --reports
 
 test: install  ## run the tests, side by side (JOBS=0: one after the other)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadgroup

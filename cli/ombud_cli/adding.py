@@ -16,7 +16,8 @@ T = TypeVar("T")
 def adds(options: Callable[..., T]) -> Callable[[Callable[Concatenate[T, P], None]], Callable[..., None]]:
     """Make a decorator that gives a command, as first argument, what `options` makes of its parameters.
 
-    These are then options of the command, which `--help` lists after its own.
+    These are then options of the command, which `--help` lists after its own. Decorated again, it gets what
+    that one makes before.
     """
     signature = inspect.signature(options, eval_str=True)
     added = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in signature.parameters.values()]
@@ -25,9 +26,9 @@ def adds(options: Callable[..., T]) -> Callable[[Callable[Concatenate[T, P], Non
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
         @functools.wraps(command)
-        def run(**given: Any) -> None:
+        def run(*others: Any, **given: Any) -> None:
             first = options(**{option.name: given.pop(option.name) for option in added})
-            command(first, **given)  # type: ignore[call-arg]
+            command(first, *others, **given)
 
         run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in (*own, *added)}

@@ -172,7 +172,10 @@ def _copied_to(config: Config, problems: list[str]) -> str | None:
         remote.demand_usable(section.address)
     except KeyUnusable as error:
         problems.append(f"ledger.remote.credentials_file: {error}")
-    return section.url
+    alone = (
+        "" if section.keep_local is None else f"; sealed files older than {section.keep_local} there alone"
+    )
+    return section.url + alone
 
 
 def _tokens(config: Config, problems: list[str]) -> int | None:

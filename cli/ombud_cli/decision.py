@@ -13,6 +13,7 @@ import typer
 from ombud_cli.failure import no
 from ombud_cli.ledger_place import asking, ledger_path
 from ombud_cli.output import Format, print_fields, print_json, print_rows
+from ombud_cli.remote_options import Storage, reaches_storage
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,14 +51,16 @@ _TIMELINE = ("time", "entry", "kind", "what", "on", "who", "verdict", "policies"
 
 
 @app.command("show", epilog="Example: `ombud decision show 019a2f6e-5d0c-7c41-b1f4-0d6a53a7c1e2 var/ledger`")
+@reaches_storage
 def show_command(
+    storage: Storage,
     decision: Annotated[str, typer.Argument(metavar="ID", help="Decision id; a stream's shows its parts.")],
     path: Place = None,
     ledger: Ledger = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show every entry of one decision as it was recorded, and its facts while they are kept."""
-    with asking(ledger_path(ledger or path)) as asked:
+    with asking(storage.beside(ledger_path(ledger or path))) as asked:
         entries = asked.dicts(_SHOW, [decision])
     if not entries:
         raise no(f"ID: nothing is recorded under {decision!r}")
@@ -73,14 +76,16 @@ def show_command(
 
 
 @app.command("trace", epilog="Example: `ombud decision trace loan-4711 var/ledger`")
+@reaches_storage
 def trace_command(
+    storage: Storage,
     correlation_id: Annotated[str, typer.Argument(help="What callers sent as `ombud-correlation-id`.")],
     path: Place = None,
     ledger: Ledger = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Show every call, review and action of one correlation id, in the order they were recorded."""
-    with asking(ledger_path(ledger or path)) as asked:
+    with asking(storage.beside(ledger_path(ledger or path))) as asked:
         entries = asked.dicts(_TRACE, [correlation_id])
     if not entries:
         raise no(f"CORRELATION_ID: nothing is recorded under {correlation_id!r}")

@@ -45,7 +45,16 @@ from ombud_cli.output import Format, print_fields, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_cli.remembered import keep_in_mind, recall
 from ombud_cli.remote_options import Storage, reaches_storage
-from ombud_ledger import Completeness, Ledger, LedgerError, LogAccount, Verification, audit_sql, verify
+from ombud_ledger import (
+    Completeness,
+    Ledger,
+    LedgerError,
+    LogAccount,
+    Verification,
+    audit_sql,
+    remote,
+    verify,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -147,13 +156,16 @@ def verify_command(
     "head", epilog="Example: `ombud ledger head var/ledger`; note it where the operator cannot reach"
 )
 @asks_gateway
-def head_command(control: Control, path: Maybe = None, output: Output = Format.TABLE) -> None:
+@reaches_storage
+def head_command(
+    storage: Storage, control: Control, path: Maybe = None, output: Output = Format.TABLE
+) -> None:
     """Tell each log's size and chain head, as `verify --head` wants it."""
     if path is None:
         reply = control.ask(LedgerServiceStub, "GetHead", ledger_pb2.GetHeadRequest())
         found = [(reply.log, reply.size, reply.chain.hex())]
     else:
-        with asking(path) as ledger:
+        with asking(storage.beside(path)) as ledger:
             found = ledger.heads()
     heads = [(log, f"{size}:{chain}") for log, size, chain in found]
     if output is Format.TABLE:
@@ -167,8 +179,9 @@ def head_command(control: Control, path: Maybe = None, output: Output = Format.T
     "seal", epilog="Example: `ombud ledger seal`; with the gateway stopped, `ombud ledger seal var/ledger`"
 )
 @asks_gateway
+@reaches_storage
 def seal_command(
-    control: Control, path: Maybe = None, log: Log = None, output: Output = Format.TABLE
+    storage: Storage, control: Control, path: Maybe = None, log: Log = None, output: Output = Format.TABLE
 ) -> None:
     """Seal the hot tail into Parquet files that stock tools read.
 
@@ -178,7 +191,7 @@ def seal_command(
         reply = control.ask(LedgerServiceStub, "SealLedger", ledger_pb2.SealLedgerRequest())
         sealed = [(reply.log, reply.entries, f"{reply.size}:{reply.chain.hex()}")]
     else:
-        sealed = list(_seal_offline(path, log))
+        sealed = list(_seal_offline(storage.beside(path), log))
     if output is Format.TABLE:
         for name, entries, head in sealed:
             print(f"{name}: {entries} entries sealed; head:\n{head}")
@@ -224,7 +237,7 @@ def parse_head(text: str) -> tuple[int, bytes]:
     return int(match[1]), bytes.fromhex(match[2])
 
 
-def _seal_offline(path: Path, only: str | None) -> list[tuple[str, int, str]]:
+def _seal_offline(path: Path | remote.Thinned, only: str | None) -> list[tuple[str, int, str]]:
     found: list[tuple[Ledger, int]] = []
     with offline(path, only) as logs, progress() as tell, unusable_on(LedgerError, OSError):
         for log in logs:

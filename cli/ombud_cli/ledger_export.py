@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,11 +17,17 @@ from ombud_cli.ledger_place import asking, parse_us
 from ombud_cli.offline import By, PassphraseFile, SigningKey, at_gateway, offline, signing, who
 from ombud_cli.output import print_fields, print_json
 from ombud_cli.progress import progress
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import LedgerError, export
+
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
 
 @asks_gateway
+@reaches_storage
 def export_command(
+    storage: Storage,
     control: Control,
     path: Annotated[
         Path | None, typer.Argument(help="The ledger's folder; without it, the gateway is asked.")
@@ -70,7 +76,8 @@ def export_command(
         made = fetch_export(control, wanted, out, recipient=recipient, reason=reason)
     else:
         signers = signing(path, signing_key, passphrase_file)
-        made = _offline(path, log, signers, wanted, out, by=who(by), recipient=recipient, reason=reason)
+        place = storage.beside(path)
+        made = _offline(place, log, signers, wanted, out, by=who(by), recipient=recipient, reason=reason)
     if as_json:
         counts = made.counts
         print_json({"folder": made.folder, "manifest": made.digest, "files": made.files, "entries": counts})
@@ -87,15 +94,20 @@ def export_command(
 
 
 def _offline(
-    path: Path, log: str | None, signers: Any, wanted: export.Wanted, out: Path, **told: str
+    place: Path | remote.Thinned,
+    log: str | None,
+    signers: Any,
+    wanted: export.Wanted,
+    out: Path,
+    **told: str,
 ) -> export.Exported:
-    with asking(path) as ledger:
+    with asking(place) as ledger:
         if ledger.is_export:
-            raise unusable(f"PATH: {path} is an export itself; take it as it is")
-    with offline(path, log, signers) as ledgers, unusable_on(LedgerError, OSError), progress() as tell:
+            raise unusable(f"PATH: {place} is an export itself; take it as it is")
+    with offline(place, log, signers) as ledgers, unusable_on(LedgerError, OSError), progress() as tell:
         made = export.export(ledgers, wanted, out, progress=tell, **told)
     if made is None:
-        raise no(f"--system: no entry of {wanted.system[:80]!r} in that time in {path}; nothing was written")
+        raise no(f"--system: no entry of {wanted.system[:80]!r} in that time in {place}; nothing was written")
     return made
 
 

@@ -170,7 +170,7 @@ def pruned_lines(pruned: Mapping[str, int]) -> list[str]:
 
 
 @contextmanager
-def asking(path: Path | remote.RemoteAddress, **how: Any) -> Iterator[Asked]:
+def asking(path: Path | remote.RemoteAddress | remote.Thinned, **how: Any) -> Iterator[Asked]:
     """Open a ledger, read-only, for SQL; `how` is what `query.connect` takes."""
     try:
         with _told():

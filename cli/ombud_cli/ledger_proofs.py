@@ -16,6 +16,7 @@ from ombud_cli.failure import no, unusable, unusable_on
 from ombud_cli.ledger_place import asking, ledger_path, pruned_lines
 from ombud_cli.listening import Listen, Plaintext, listening_address, serve_until_stopped
 from ombud_cli.output import print_fields, print_json, printable
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import KeyUnusable, LedgerError, LedgerUnreadable, NotProven, transparency
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -35,7 +36,9 @@ def checkpoint_command(
     print(signed.note.to_bytes().decode(), end="")
 
 
+@reaches_storage
 def prove_command(
+    storage: Storage,
     decision: Annotated[
         str, typer.Argument(metavar="ID", help="The decision's id, as its caller was told it.")
     ],
@@ -48,7 +51,7 @@ def prove_command(
 
     One file per entry: ID.tlog-proof; of a call in two parts, ID.intent.tlog-proof and ID.outcome.tlog-proof.
     """
-    place = ledger_path(path)
+    place = storage.beside(ledger_path(path))
     with asking(place) as ledger:
         entries = ledger.dicts(_ENTRIES, [decision, log, log])
         pruned = "".join(f"; {line}" for line in pruned_lines(ledger.pruned))
@@ -129,7 +132,9 @@ def verify_receipt_command(
     print(f"it holds: this record is this entry of the log, under a checkpoint that {by}")
 
 
+@reaches_storage
 def serve_command(
+    storage: Storage,
     path: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     *,
     listen: Listen = "127.0.0.1:8090",
@@ -143,7 +148,8 @@ def serve_command(
     address = listening_address(listen, plaintext=plaintext)
     if not (path / "logs").is_dir():
         raise unusable(f"PATH: {path} holds no ledger")
-    serve_until_stopped(lambda: transparency.TileServer(path, address, log), listen, f"serving {path}")
+    place = storage.beside(path)
+    serve_until_stopped(lambda: transparency.TileServer(place, address, log), listen, f"serving {path}")
 
 
 def _time(seconds: int) -> str:

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from ombud_cli.failure import no, unusable_on
+from ombud_cli.failure import no, unusable, unusable_on
 from ombud_cli.output import Format, print_rows
 from ombud_cli.progress import progress
 from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import LedgerBroken, LedgerError, remote
 
-_COLUMNS = ("log", "entries", "covered", "files", "bytes", "removed", "restored", "absent")
+_COLUMNS = ("log", "entries", "covered", "files", "bytes", "removed", "restored", "absent", "thinned")
 
 
 @reaches_storage
@@ -34,17 +34,30 @@ def push_command(
     check: Annotated[
         bool, typer.Option("--check", help="First read again, and hash, all that was ever sent.")
     ] = False,
+    keep_local: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Then let go, here, of sealed files whose newest entry is older, as 30d or 12h, and whose"
+            " copy was read back once more. The newest segment stays.",
+        ),
+    ] = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Send sealed files, objects, tail, tiles and checkpoints; each is read back and hashed.
 
     Takes each log's lock: a gateway that runs does this itself, by `[ledger.remote]`. What is there already
-    is not sent again; what is there with other bytes is never overwritten.
+    is not sent again; what is there with other bytes is never overwritten. What the folder let go is
+    looked for at `--to`, without `--remote`.
     """
     address = storage.address(to, "--to")
+    try:
+        keep = None if keep_local is None else remote.parse_keep_local(keep_local)
+    except ValueError as error:
+        raise unusable(f"--keep-local: {error}") from error
     with progress() as tell, unusable_on(LedgerError, OSError):
         try:
-            pushed = list(remote.push(path, address, log=log, whole=check, progress=tell))
+            pushed = list(remote.push(path, address, log=log, whole=check, keep_local=keep, progress=tell))
         except LedgerBroken as error:
             raise no(str(error)) from error
     rows = [asdict(each) for each in pushed]
@@ -53,7 +66,8 @@ def push_command(
         return
     for row in rows:
         row |= {"restored": len(row["restored"]), "absent": len(row["absent"])}
-    print_rows(_COLUMNS, [[row[name] for name in _COLUMNS] for row in rows], output)
+    shown = _COLUMNS if keep is not None or output is Format.CSV else _COLUMNS[:-1]
+    print_rows(shown, [[row[name] for name in shown] for row in rows], output)
 
 
 EPILOG = (

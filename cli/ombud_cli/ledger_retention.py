@@ -8,7 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,11 @@ from ombud_cli.ledger_place import asking, parse_us
 from ombud_cli.offline import By, PassphraseFile, SigningKey, at_gateway, chosen_logs, offline, signing, who
 from ombud_cli.output import Format, print_json, print_rows, printable
 from ombud_cli.progress import progress
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import LedgerError, pruning
+
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
 Place = Annotated[Path | None, typer.Argument(help="The ledger's folder; without it, the gateway is asked.")]
 System = Annotated[str, typer.Option(help="The system, as its file names it.")]
@@ -31,7 +35,9 @@ _KNOWN = "SELECT DISTINCT system FROM entries WHERE system IS NOT NULL ORDER BY 
 
 
 @asks_gateway
+@reaches_storage
 def prune_command(
+    storage: Storage,
     control: Control,
     path: Place = None,
     *,
@@ -58,9 +64,10 @@ def prune_command(
         at_gateway(log=log, signing_key=signing_key, passphrase_file=passphrase_file, by=by)
         done = ledger_kept.prune(control, limit, dry_run=dry_run)
     elif dry_run:
-        done = _would_prune(path, log, limit)
+        done = _would_prune(storage.beside(path), log, limit)
     else:
-        done = _prune(path, log, limit, signing(path, signing_key, passphrase_file), who(by))
+        signers = signing(path, signing_key, passphrase_file)
+        done = _prune(storage.beside(path), log, limit, signers, who(by))
     _tell(done, output, dry_run=dry_run)
     for each in done.left:
         said = f"{each.log}: {each.path}: left, prune entry {each.entry}: {each.why}"
@@ -69,8 +76,15 @@ def prune_command(
 
 
 @asks_gateway
+@reaches_storage
 def hold_command(
-    control: Control, path: Place = None, *, system: System, reason: Reason, by: By = ""
+    storage: Storage,
+    control: Control,
+    path: Place = None,
+    *,
+    system: System,
+    reason: Reason,
+    by: By = "",
 ) -> None:
     """Put a system under a legal hold: nothing with its entries is pruned until it is released.
 
@@ -81,19 +95,27 @@ def hold_command(
         at_gateway(by=by)
         print(printable(ledger_kept.hold(control, system, reason)))
         return
-    with asking(path) as ledger:
+    place = storage.beside(path)
+    with asking(place) as ledger:
         known = [row["system"] for row in ledger.dicts(_KNOWN)]
         held = [row["log"] for row in ledger.dicts(pruning.HOLDS) if row["system"] == system]
     if system not in known:
         raise unusable(f"--system: is {system[:80]!r}, must be one in {path}: {', '.join(known) or 'none'}")
     if held:
         raise no(f"{system} is held already, by log {', '.join(held)}; `ombud ledger holds` says why")
-    _record(path, system, "held", reason, by)
+    _record(place, system, "held", reason, by)
 
 
 @asks_gateway
+@reaches_storage
 def release_command(
-    control: Control, path: Place = None, *, system: System, reason: Reason, by: By = ""
+    storage: Storage,
+    control: Control,
+    path: Place = None,
+    *,
+    system: System,
+    reason: Reason,
+    by: By = "",
 ) -> None:
     """End the legal hold on a system; the next prune goes by its declaration again.
 
@@ -106,36 +128,42 @@ def release_command(
         if others:
             print(f"still held by log {', '.join(others)}: ask its gateway", file=sys.stderr)
         return
-    with asking(path) as ledger:
+    place = storage.beside(path)
+    with asking(place) as ledger:
         held = {row["system"] for row in ledger.dicts(pruning.HOLDS)}
     if system not in held:
         raise no(f"{system} is not held; held are: {', '.join(sorted(held)) or 'none'}")
-    _record(path, system, "released", reason, by)
+    _record(place, system, "released", reason, by)
 
 
 @asks_gateway
-def holds_command(control: Control, path: Place = None, *, output: Output = Format.TABLE) -> None:
+@reaches_storage
+def holds_command(
+    storage: Storage, control: Control, path: Place = None, *, output: Output = Format.TABLE
+) -> None:
     """List the systems under a legal hold, by log: since when, by whom, why."""
     if path is None:
         found = ledger_kept.holds(control)
     else:
-        with asking(path) as ledger:
+        with asking(storage.beside(path)) as ledger:
             found = [tuple(row.values()) for row in ledger.dicts(pruning.HOLDS)]
     print_rows(("log", "system", "since", "by", "reason"), found, output)
 
 
-def _would_prune(path: Path, log: str | None, limit: int | None) -> Pruning:
+def _would_prune(place: Path | remote.Thinned, log: str | None, limit: int | None) -> Pruning:
     done = Pruning({}, [], [], [])
     with unusable_on(LedgerError, OSError):
         now = time.time_ns() // 1_000
-        for name in chosen_logs(path, log):
-            _add(done, pruning.Pruned(name, pruning.would_prune(path, name, now=now, before=limit), ()))
+        for name in chosen_logs(place, log):
+            _add(done, pruning.Pruned(name, pruning.would_prune(place, name, now=now, before=limit), ()))
     return done
 
 
-def _prune(path: Path, log: str | None, limit: int | None, signers: Any, by: str) -> Pruning:
+def _prune(
+    place: Path | remote.Thinned, log: str | None, limit: int | None, signers: Any, by: str
+) -> Pruning:
     done = Pruning({}, [], [], [])
-    with offline(path, log, signers) as ledgers, unusable_on(LedgerError, OSError), progress() as tell:
+    with offline(place, log, signers) as ledgers, unusable_on(LedgerError, OSError), progress() as tell:
         for ledger in ledgers:
             _add(done, ledger.prune_blocking(by=by, before=limit, progress=tell))
     return done
@@ -156,9 +184,9 @@ def _add(done: Pruning, pruned: pruning.Pruned) -> None:
     done.left.extend(Left(log, each.path, each.entry, each.why) for each in pruned.left)
 
 
-def _record(path: Path, system: str, event: str, reason: str, by: str) -> None:
+def _record(place: Path | remote.Thinned, system: str, event: str, reason: str, by: str) -> None:
     # All locks before the first entry: a hold that some logs have and some have not would be hard to read.
-    with offline(path) as ledgers, unusable_on(LedgerError, OSError):
+    with offline(place) as ledgers, unusable_on(LedgerError, OSError):
         for ledger in ledgers:
             at = ledger.hold_blocking(system, event, by=who(by), reason=reason)
             print(f"{ledger.log}: entry {at.seq}: {system} {event}")

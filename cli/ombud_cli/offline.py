@@ -8,13 +8,16 @@ import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ombud_cli.failure import unusable, unusable_on
-from ombud_cli.ledger_place import CONFIG
+from ombud_cli.remote_options import configured_ledger
 from ombud_ledger import Ledger, LedgerError, Options, keys, origins
+
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
 SigningKey = Annotated[
     Path | None,
@@ -32,7 +35,7 @@ By = Annotated[str, typer.Option(metavar="TEXT", help="Who does it, as recorded;
 
 @contextmanager
 def offline(
-    path: Path, log: str | None = None, signers: Sequence[keys.Signer] = ()
+    path: Path | remote.Thinned, log: str | None = None, signers: Sequence[keys.Signer] = ()
 ) -> Iterator[list[Ledger]]:
     """Open every log of a ledger, or the one named, and close them in the end; raise `Failure`.
 
@@ -56,7 +59,7 @@ def offline(
         yield logs
 
 
-def chosen_logs(path: Path, log: str | None = None) -> dict[str, str]:
+def chosen_logs(path: Path | remote.Thinned, log: str | None = None) -> dict[str, str]:
     """Return the logs of a ledger, or the one named, with their origins; raise `Failure`."""
     with unusable_on(LedgerError, OSError):
         found = origins(path)
@@ -98,15 +101,13 @@ def at_gateway(
 
 
 def _configured(path: Path) -> Sequence[keys.Signer]:
-    if not CONFIG.is_file():
+    section = configured_ledger(path)
+    if section is None:
         return ()
     from ombud_cli.wiring import signing_keys
-    from ombud_gateway.config import load_config
-    from ombud_gateway.problems import ConfigInvalid
 
-    with unusable_on(ConfigInvalid, LedgerError, OSError):
-        section = load_config(CONFIG).ledger
-        return signing_keys(section) if section.path.resolve() == path.resolve() else ()
+    with unusable_on(LedgerError, OSError):
+        return signing_keys(section)
 
 
 def _passphrase(file: Path | None) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ombud_gateway.config import LedgerSection
@@ -24,8 +25,21 @@ def remote_keeper(section: LedgerSection, ledger: Ledger) -> remote.RemoteKeeper
     from ombud_ledger import remote  # here, as below: a gateway without needs none of it
 
     return remote.RemoteKeeper(
-        section.path, ledger.log, section.remote.address, seconds=section.remote.seconds
+        section.path,
+        ledger.log,
+        section.remote.address,
+        seconds=section.remote.seconds,
+        keep_local=section.remote.keep_local_us,
     )
+
+
+def ledger_root(section: LedgerSection) -> Path | remote.Thinned:
+    """Return where the ledger lies: its folder, with the other storage that holds what this has let go."""
+    if section.remote is None:
+        return section.path
+    from ombud_ledger import remote
+
+    return remote.Thinned(section.path, section.remote.address)
 
 
 def witnesses(section: LedgerSection) -> transparency.Witnesses | None:
@@ -54,7 +68,7 @@ def published(section: LedgerSection, ledger: Ledger) -> Iterator[int | None]:
 
     host, _, port = section.publish_listen.rpartition(":")
     try:
-        server = transparency.TileServer(section.path, (host.strip("[]"), int(port)), ledger.log)
+        server = transparency.TileServer(ledger.place, (host.strip("[]"), int(port)), ledger.log)
     except OSError as error:
         what = f"cannot listen: {error.strerror or error}"
         problem = Problem("ombud.toml", "ledger.publish_listen", section.publish_listen, what)

@@ -16,6 +16,7 @@ from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import unusable
 from ombud_cli.ledger_place import AsOf
 from ombud_cli.offline import By, PassphraseFile, SigningKey
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_cli.report_make import Wanted, make_command
 from ombud_reports import Given, Kind, Option, kind_of, kinds
 
@@ -37,7 +38,7 @@ def __getattr__(name: str) -> typer.Typer:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     kind = kind_of(name)
     app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
-    app.command(name, help=_help(kind), epilog=_epilog(kind))(asks_gateway(_command(kind)))
+    app.command(name, help=_help(kind), epilog=_epilog(kind))(asks_gateway(reaches_storage(_command(kind))))
     return app
 
 
@@ -90,12 +91,14 @@ def _command(kind: Kind) -> Any:
     common = list(inspect.signature(_common, eval_str=True).parameters.values())
     asked = [_parameter(option) for option in kind.options]
 
-    def command(control: Control, **given: Any) -> None:
+    def command(storage: Storage, control: Control, **given: Any) -> None:
         options = {option.name: _value(option, given.pop(option.name)) for option in kind.options}
-        make_command(control, kind, options, _common(**given))
+        make_command(storage, control, kind, options, _common(**given))
 
-    control = inspect.Parameter("control", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    command.__signature__ = inspect.Signature([control, *common, *asked])  # type: ignore[attr-defined]
+    wired = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("storage", "control")
+    ]
+    command.__signature__ = inspect.Signature([*wired, *common, *asked])  # type: ignore[attr-defined]
     return command
 
 

@@ -19,8 +19,9 @@ from ombud_cli.ledger_place import parse_time, read_checkpoints
 from ombud_cli.offline import chosen_logs, offline, signing, who
 from ombud_cli.output import print_fields, print_json
 from ombud_cli.progress import steps
+from ombud_cli.remote_options import Storage
 from ombud_cli.report_files import Files
-from ombud_ledger import Ledger, LedgerError, LedgerLocked, NotProven, query
+from ombud_ledger import Ledger, LedgerError, LedgerLocked, NotProven, query, remote
 from ombud_reports import Kind, OptionInvalid, Rendered, entry_of, make, render
 
 
@@ -44,7 +45,9 @@ class Wanted:
     as_json: bool
 
 
-def make_command(control: Control, kind: Kind, options: Mapping[str, Any], wanted: Wanted) -> None:
+def make_command(
+    storage: Storage, control: Control, kind: Kind, options: Mapping[str, Any], wanted: Wanted
+) -> None:
     """Make a report, from a ledger's folder or by asking a gateway; raise `Failure`."""
     stem = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{kind.name}-{wanted.system}").lstrip(".")[:120]
     files = Files(wanted.out, stem, force=wanted.force)
@@ -53,7 +56,7 @@ def make_command(control: Control, kind: Kind, options: Mapping[str, Any], wante
 
         ask_gateway(control, kind, options, wanted, files)
         return
-    root = Path(wanted.path)
+    root = storage.beside(Path(wanted.path))
     if wanted.draft:
         rendered = _rendered(root, kind, options, wanted)
         with files.staged(rendered.files):
@@ -63,7 +66,7 @@ def make_command(control: Control, kind: Kind, options: Mapping[str, Any], wante
         return
     # 1. Is there a log to record it in? Better known now than after the work.
     log = next(iter(chosen_logs(root, wanted.log)))
-    signers = signing(root, wanted.signing_key, wanted.passphrase_file)
+    signers = signing(Path(wanted.path), wanted.signing_key, wanted.passphrase_file)
     try:
         Ledger.demand_free(root, log)
     except LedgerLocked as error:
@@ -84,7 +87,9 @@ def make_command(control: Control, kind: Kind, options: Mapping[str, Any], wante
     tell(rendered.files, files, f"{log}, entry {at.seq}", as_json=wanted.as_json)
 
 
-def _rendered(root: Path, kind: Kind, options: Mapping[str, Any], wanted: Wanted) -> Rendered:
+def _rendered(
+    root: Path | remote.Thinned, kind: Kind, options: Mapping[str, Any], wanted: Wanted
+) -> Rendered:
     notes = read_checkpoints(wanted.as_of)
     begin = parse_time(wanted.begin, "--from") if wanted.begin else None
     end = parse_time(wanted.end, "--to") if wanted.end else None

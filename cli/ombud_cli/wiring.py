@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from ombud_cli.publishing import published, remote_keeper, witnesses
+from ombud_cli.publishing import ledger_root, published, remote_keeper, witnesses
 from ombud_gateway.activation import ActivePolicy, starting_policy, unkept
 from ombud_gateway.admission import Admission
 from ombud_gateway.call import Upstream
@@ -238,7 +238,7 @@ def open_ledger(config: Config, randomness: Callable[[int], bytes], vault: Vault
     """
     section = config.ledger
     ledger = Ledger.open(
-        section.path,
+        ledger_root(section),
         log=f"{section.replica}-0",
         origin=section.origin,
         options=Options(segment_entries=section.seal_entries, segment_age=section.seal_age_seconds),

@@ -170,11 +170,19 @@ class WitnessSection(_Section):
     vkey: Annotated[str, AfterValidator(_witness_key)]
 
 
+def _keep_local(text: str) -> str:
+    from ombud_ledger import remote  # here: only a ledger that is copied needs it
+
+    remote.parse_keep_local(text)
+    return text
+
+
 class RemoteSection(_Section):
     """Other storage that the ledger is copied to, while it is written; never holds a secret.
 
     `url` is s3://bucket/prefix, or file:///folder of a mounted disk. The access key is in `credentials_file`,
-    as AWS tools write it; without one it comes from where these look.
+    as AWS tools write it; without one it comes from where these look. With `keep_local`, as 30d or 12h,
+    sealed files whose newest entry is older are let go here, once the copy was read back again.
     """
 
     url: Annotated[str, Field(max_length=1_000)]
@@ -183,6 +191,14 @@ class RemoteSection(_Section):
     credentials_file: AnyPath | None = None
     allow_plaintext: bool = False
     seconds: Annotated[float, Field(strict=False, ge=1, le=86_400, allow_inf_nan=False)] = 60.0
+    keep_local: Annotated[str, AfterValidator(_keep_local)] | None = None
+
+    @property
+    def keep_local_us(self) -> int | None:
+        """The time that sealed files are kept here, microseconds; None for ever."""
+        from ombud_ledger import remote
+
+        return None if self.keep_local is None else remote.parse_keep_local(self.keep_local)
 
     @model_validator(mode="after")
     def _an_address(self) -> Self:

@@ -110,7 +110,7 @@ class Labels:
         async with self._one:
             # 2. The calls they are about, and the labels that these have.
             try:
-                known = await asyncio.to_thread(cases.look_up, self._ledger.root, wanted)
+                known = await asyncio.to_thread(cases.look_up, self._ledger.place, wanted)
             except LedgerError as error:
                 raise Unavailable("LEDGER_UNREADABLE", "the ledger cannot be searched now") from error
             # 3. Record what is new, in order, some at a time. A crash leaves the first ones recorded.

@@ -162,7 +162,7 @@ class Matters:
 
     async def _look_up(self, decisions: Sequence[str]) -> cases.Cases:
         try:
-            return await asyncio.to_thread(cases.look_up, self._ledger.root, decisions)
+            return await asyncio.to_thread(cases.look_up, self._ledger.place, decisions)
         except LedgerError as error:
             raise _unreadable() from error
 
@@ -180,7 +180,7 @@ class Matters:
 
     async def _read(self, matter: str) -> list[Matter]:
         try:
-            entries = await asyncio.to_thread(matters.stated, self._ledger.root, self._kind, matter or None)
+            entries = await asyncio.to_thread(matters.stated, self._ledger.place, self._kind, matter or None)
         except LedgerError as error:
             raise _unreadable() from error
         by_id: dict[str, list[matters.Stated]] = {}

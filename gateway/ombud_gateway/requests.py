@@ -196,7 +196,7 @@ class Requests:
         def read() -> set[str]:
             found = {case.principal}
             for review in {case.id, *case.reviews}:
-                for entry in matters.stated(self._ledger.root, "review", review):
+                for entry in matters.stated(self._ledger.place, "review", review):
                     found |= {str(entry.record["approver"])} if "approver" in entry.record else set()
             return found
 

@@ -12,11 +12,11 @@ import resource
 import sys
 from base64 import b64decode
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ombud_ledger.errors import LedgerError, LedgerUnreadable, QueryRefused, QueryStopped
 from ombud_ledger.lean import leave_out
+from ombud_ledger.place import place_told
 
 _BESIDE: Final = 512 * 1024 * 1024  # bytes that DuckDB and Arrow take besides the data of a statement
 _LONGEST: Final = 1_000  # characters of a message
@@ -58,7 +58,7 @@ def _answer(job: Mapping[str, Any], out: BinaryIO) -> None:
 
     try:
         opened = connect(
-            Path(job["root"]),
+            place_told(job),
             log=job["log"] or None,
             memory=f"{job['memory_mb']}MB",
             timeout=job["seconds"],

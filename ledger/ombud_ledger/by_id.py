@@ -11,6 +11,7 @@ from ombud_ledger import hot
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.records import Stored
 
 CALL_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -24,8 +25,8 @@ def entries_of(layout: LogLayout, call: str, most: int) -> list[Stored]:
     """Return the first `most` entries whose `id` is that of a call, or of a part of it, `<id>.<n>`; in order.
 
     An id that is a UUID of version 7 begins with its time, so nothing about it is older. Reading therefore
-    ends at the first file that ends `MARGIN` before that, unless nothing was found by then. Raises ValueError
-    for what is no id, LedgerUnreadable.
+    ends at the first file that ends `MARGIN` before that, unless nothing was found by then. A file elsewhere
+    is fetched where its stub leaves room for the id. Raises ValueError for what is no id, LedgerUnreadable.
     """
     if not CALL_ID.fullmatch(call):
         raise ValueError(f"must match {CALL_ID.pattern}")
@@ -60,14 +61,17 @@ def _in_tail(layout: LogLayout, call: str) -> Iterator[Stored]:
 
 def _in_file(file: SealedFile, call: str) -> tuple[int, list[Stored]]:
     """Return the time of the file's newest entry, and what it holds about the call."""
+    away = file.away()
+    if away is not None and not away.may_name("id", *_span(call)):
+        return away.newest, []
+
     import pyarrow as pa  # here: a process that only appends does without Arrow
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     found: list[Stored] = []
     newest = 0
     try:
-        with pq.ParquetFile(file.at_hand()) as parquet:
+        with open_parquet(file) as parquet:
             columns = {name: at for at, name in enumerate(parquet.schema_arrow.names)}
             for group in range(parquet.num_row_groups):
                 about = parquet.metadata.row_group(group)
@@ -99,8 +103,13 @@ def _may_hold(group: Any, column: int, call: str) -> bool:
         return True
     if not said.has_min_max:
         return bool(said.null_count < group.num_rows)
-    # Parts of a call sort behind its id, and before what follows the point in ASCII.
-    return bool(said.min < f"{call}/" and said.max >= call)
+    low, high = _span(call)
+    return bool(said.min <= high and said.max >= low)
+
+
+def _span(call: str) -> tuple[str, str]:
+    """Return between which ids those of a call and of its parts are."""
+    return call, f"{call}/"  # the parts sort behind it, and before what follows the point in ASCII
 
 
 def _is_of(found: str, call: str) -> bool:

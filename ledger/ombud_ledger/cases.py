@@ -13,16 +13,17 @@ from typing import Any, Final, Literal, NamedTuple
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from ombud_ledger.away import IDS
 from ombud_ledger.batches import readable
 from ombud_ledger.canonical import JSON
-from ombud_ledger.layout import SealedFile, log_layout, log_names
+from ombud_ledger.layout import SealedFile
+from ombud_ledger.opened import open_parquet
+from ombud_ledger.place import Place, place_of
 from ombud_ledger.snapshot import Snapshot, snapshot
 
 FactsState = Literal["kept", "none", "erased", "pruned"]
 _CALLS: Final = frozenset({"decision", "intent"})
-_NAMES: Final = ("id", "decision")
 _READ: Final = (
     "seq", "ts", "kind", "id", "decision", "system", "action", "principal", "label_kind", "selection",
     "observed_at", "review", "approval",
@@ -68,15 +69,16 @@ class Cases:
     labels: dict[tuple[str, str], list[Told]] = field(default_factory=dict)
 
 
-def look_up(root: Path, ids: Collection[str]) -> Cases:
-    """Look decisions up in every log under `root`; an id that is not in the result is in none of them.
+def look_up(root: Path | Place, ids: Collection[str]) -> Cases:
+    """Look decisions up in every log of a ledger; an id that is not in the result is in none of them.
 
-    Reads of sealed files the row groups that may hold one of the ids. Raises LedgerUnreadable.
+    Reads of sealed files the row groups that may hold one of the ids, and fetches, of those that lie
+    elsewhere alone, the ones that may. Raises LedgerUnreadable.
     """
-    found = Cases()
+    place, found = place_of(root), Cases()
     wanted = _Wanted(ids)
-    for log in log_names(root) if wanted.ids else ():
-        with snapshot(log_layout(root, log)) as shot:
+    for log in place.logs() if wanted.ids else ():
+        with snapshot(place.layout(log)) as shot:
             for file in shot.entries:
                 _take(found, log, _sealed(shot, file, wanted))
             _take(found, log, _hot(shot, wanted))
@@ -134,12 +136,15 @@ def _take(found: Cases, log: str, rows: Iterable[_Row]) -> None:
 
 
 def _sealed(shot: Snapshot, file: SealedFile, wanted: _Wanted) -> Iterator[_Row]:
-    with readable(file.path), pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+    away = file.away()
+    if away is not None and not any(wanted.any_within(*span) for span in away.spans.values()):
+        return
+    with readable(file.path), open_parquet(file, page_checksum_verification=True) as parquet:
         for group in range(parquet.num_row_groups):
             if not _may_hold(parquet.metadata.row_group(group), wanted):
                 continue
-            names = parquet.read_row_group(group, columns=list(_NAMES), use_threads=False)
-            here = [pc.is_in(names[name], value_set=wanted.array) for name in _NAMES]
+            names = parquet.read_row_group(group, columns=list(IDS), use_threads=False)
+            here = [pc.is_in(names[name], value_set=wanted.array) for name in IDS]
             either = pc.or_(*here)
             if not pc.any(either).as_py():
                 continue
@@ -166,7 +171,7 @@ def _may_hold(group: Any, wanted: _Wanted) -> bool:
     """Say whether the statistics of a row group leave room for one of the ids."""
     for at in range(group.num_columns):
         column = group.column(at)
-        if column.path_in_schema not in _NAMES:
+        if column.path_in_schema not in IDS:
             continue
         statistics = column.statistics
         if statistics is None or not statistics.has_min_max:
@@ -187,7 +192,7 @@ def facts_of(shot: Snapshot, entries: SealedFile, seqs: list[int]) -> dict[int, 
     for file in shot.facts:
         if file.first != entries.first:
             continue
-        with readable(file.path), pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+        with readable(file.path), open_parquet(file, page_checksum_verification=True) as parquet:
             for group in range(parquet.num_row_groups):
                 statistics = parquet.metadata.row_group(group).column(0).statistics  # `seq` comes first
                 if statistics is not None and (statistics.max < low or high < statistics.min):

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ombud_ledger.account import Completeness, Pause
 from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.snapshot import Snapshot
 
 _SLACK: Final = 60_000_000  # microseconds: a beat may come that late without anything being wrong
@@ -28,7 +28,7 @@ def completeness(shot: Snapshot, size: int) -> Completeness:
     reading = _Reading()
     for file in shot.entries:
         try:
-            with pq.ParquetFile(file.at_hand()) as parquet:
+            with open_parquet(file) as parquet:
                 for group in range(parquet.num_row_groups):
                     reading.take(parquet.read_row_group(group, columns=["seq", "ts", "kind", "record"]))
         except (pa.ArrowException, OSError) as error:

@@ -22,7 +22,6 @@ from ombud_ledger.export_folder import (
 )
 from ombud_ledger.export_parts import Gathering, Wanted, fill, segments_of
 from ombud_ledger.facts import Facts
-from ombud_ledger.layout import log_layout
 from ombud_ledger.ledger import Ledger
 from ombud_ledger.segment import Progress
 
@@ -89,7 +88,10 @@ class Evidence:
             ledger.publish()
 
     def pieces(self) -> Iterable[Piece]:
-        """Yield all of it, the manifest first. Raises LedgerUnavailable if it changed: gather afresh."""
+        """Yield all of it, the manifest first.
+
+        Raises LedgerUnavailable if it changed: gather afresh; LedgerUnreadable for what cannot be fetched.
+        """
         return pieces(self.items)
 
 
@@ -131,22 +133,22 @@ def gather(ledgers: Sequence[Ledger], wanted: Wanted, *, by: str, recipient: str
 
     Blocking; appends go on meanwhile. The unsealed tail is sealed first. Raises LedgerError.
     """
-    root = ledgers[0].root
+    place = ledgers[0].place
     with ExitStack() as stack:
         # 1. Seal the tail and let a checkpoint cover it, so that all there is lies in whole segments, and let
         #    nobody seal, prune or erase until all is found: its parts must tell of one and the same state.
         for ledger in ledgers:
             stack.enter_context(ledger.settled())
-        chosen = {ledger.log: segments_of(log_layout(root, ledger.log), wanted) for ledger in ledgers}
+        chosen = {ledger.log: segments_of(place.layout(ledger.log), wanted) for ledger in ledgers}
         concerned = tuple(ledger for ledger in ledgers if chosen[ledger.log])
         if not concerned:
             return None
         # 2. Take what belongs to them.
         gathering = Gathering()
         try:
-            counts = fill(gathering, root, concerned, chosen, wanted, by=by, recipient=recipient)
+            counts = fill(gathering, place, concerned, chosen, wanted, by=by, recipient=recipient)
         except OSError as error:
-            raise LedgerUnavailable(f"{root}: cannot be read: {error}") from error
+            raise LedgerUnavailable(f"{place}: cannot be read: {error}") from error
     first = item(MANIFEST, manifest(gathering.items))
     body = _disclosure(wanted, first.sha256, by=by, recipient=recipient)
     return Evidence((first, *gathering.items), counts, concerned, body)

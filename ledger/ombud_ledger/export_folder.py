@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from ombud_ledger.durable import create_private, make_folder, sync_folder
-from ombud_ledger.errors import LedgerBroken, LedgerUnavailable, LedgerUnreadable
+from ombud_ledger.errors import LedgerBroken, LedgerUnavailable
 from ombud_ledger.layout import SealedFile
+from ombud_ledger.opened import open_sealed
 
 MANIFEST: Final = "MANIFEST"
 MOST_PIECE: Final = 1 << 20
@@ -64,7 +65,8 @@ def manifest(items: Iterable[Item]) -> bytes:
 def pieces(items: Iterable[Item]) -> Iterator[Piece]:
     """Yield the bytes of files, one after the other. The last piece of one comes once its digest was checked.
 
-    Raises LedgerUnavailable for a file that was pruned or rewritten since: take all of them afresh.
+    Raises LedgerUnavailable for a file that was pruned or rewritten since: take all of them afresh; and
+    LedgerUnreadable for one that cannot be fetched from where it lies.
     """
     for each in items:
         yield from _pieces(each)
@@ -169,7 +171,7 @@ def new_folder(out: Path) -> Iterator[Folder]:
 
 
 def _open(source: Path | SealedFile) -> BufferedReader:
-    return (source.at_hand() if isinstance(source, SealedFile) else source).open("rb")
+    return open_sealed(source) if isinstance(source, SealedFile) else source.open("rb")
 
 
 def _pieces(each: Item) -> Iterator[Piece]:
@@ -187,7 +189,7 @@ def _pieces(each: Item) -> Iterator[Piece]:
                 if left <= 0 or not data:
                     break
                 yield Piece(each.name, data, last=False)
-    except (OSError, LedgerUnreadable) as error:
+    except OSError as error:
         raise LedgerUnavailable(_changed(each)) from error
     if left or found.hexdigest() != each.sha256:
         raise LedgerUnavailable(_changed(each))

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ombud_ledger.entry import Head
 from ombud_ledger.errors import LedgerUnreadable
@@ -22,8 +21,10 @@ from ombud_ledger.export_texts import readme, sql_files
 from ombud_ledger.exported import EXPORT, FORMAT, parse_export
 from ombud_ledger.hashing import chain_start
 from ombud_ledger.latest import backwards, stored
-from ombud_ledger.layout import LogLayout, SealedFile, log_layout, objects_folder
+from ombud_ledger.layout import LogLayout, SealedFile, objects_folder
 from ombud_ledger.ledger import Ledger
+from ombud_ledger.opened import open_parquet
+from ombud_ledger.place import Place
 from ombud_ledger.pruned import newest_prune
 from ombud_ledger.records import chain_at, stretch
 from ombud_ledger.seals import HEX64
@@ -45,6 +46,10 @@ class Wanted:
     end: int | None = None
     facts: bool = True
     payloads: bool = False  # encrypted as they are
+
+    def meets(self, oldest: int, newest: int) -> bool:
+        """Say whether its time and that of entries from `oldest` to `newest` meet."""
+        return (self.begin is None or newest >= self.begin) and (self.end is None or oldest < self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Gathering:
 
 def fill(
     folder: Gathering,
-    root: Path,
+    place: Place,
     ledgers: Sequence[Ledger],
     chosen: Mapping[str, list[Segment]],
     wanted: Wanted,
@@ -86,7 +91,7 @@ def fill(
     objects: set[str] = set()
     logs: dict[str, Any] = {}
     for ledger in ledgers:
-        layout, segments = log_layout(root, ledger.log), chosen[ledger.log]
+        layout, segments = place.layout(ledger.log), chosen[ledger.log]
         logs[ledger.log] = _log(folder, layout, ledger, segments, wanted)
         for segment in segments:
             counts += segment.counts
@@ -96,8 +101,8 @@ def fill(
         if vkeys:
             folder.put(f"keys/{ledger.log}.vkeys", "".join(f"{each}\n" for each in sorted(vkeys)).encode())
     for digest in sorted(objects):
-        if (objects_folder(root) / digest).is_file():
-            folder.put(f"objects/{digest}", objects_folder(root) / digest)
+        if (objects_folder(place.root) / digest).is_file():
+            folder.put(f"objects/{digest}", objects_folder(place.root) / digest)
     by_system = dict(sorted(counts.items()))
     described = {
         "format": FORMAT,
@@ -177,11 +182,14 @@ def segments_of(layout: LogLayout, wanted: Wanted) -> list[Segment]:
     # Arrow looks through the records without holding the interpreter: a gateway may be serving.
     found = []
     for file in layout.entries_files():
+        away = file.away()
+        if away is not None and not wanted.meets(away.oldest, away.newest):
+            continue
         counts: Counter[str] = Counter()
         objects: set[str] = set()
         asked = False
         try:
-            with pq.ParquetFile(file.at_hand()) as parquet:
+            with open_parquet(file) as parquet:
                 for group in range(parquet.num_row_groups):
                     rows = parquet.read_row_group(group, columns=_COLUMNS)
                     asked = asked or _any_wanted(rows, wanted)
@@ -201,10 +209,7 @@ def _any_wanted(rows: pa.Table, wanted: Wanted) -> bool:
     # Not `equal`: to make a scalar pyarrow imports pandas, if it is there; that takes a second.
     of_system = pc.match_substring_regex(rows["system"], f"^{re.escape(wanted.system)}$")
     times = rows["ts"].filter(of_system).cast(pa.int64()).to_pylist()
-    return any(
-        (wanted.begin is None or ts >= wanted.begin) and (wanted.end is None or ts < wanted.end)
-        for ts in times
-    )
+    return any(wanted.meets(ts, ts) for ts in times)
 
 
 def _said_elsewhere(layout: LogLayout, system: str, objects: Iterable[str]) -> set[str]:

@@ -4,11 +4,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ombud_ledger.latest import backwards
-from ombud_ledger.layout import LogLayout, log_layout, log_names
+from ombud_ledger.layout import LogLayout
+from ombud_ledger.place import Place
 from ombud_ledger.retention import Declaration, declared_by
 
 Record = Mapping[str, Any]
@@ -48,10 +48,10 @@ def in_force(layout: LogLayout) -> InForce:
     return found
 
 
-def held_systems(root: Path) -> dict[str, list[str]]:
+def held_systems(place: Place) -> dict[str, list[str]]:
     """Return, by system, the logs of a ledger that say it is held: one that does is enough."""
     found: dict[str, list[str]] = {}
-    for name in log_names(root):
-        for system in in_force(log_layout(root, name)).held:
+    for name in place.logs():
+        for system in in_force(place.layout(name)).held:
             found.setdefault(system, []).append(name)
     return found

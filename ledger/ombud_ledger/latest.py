@@ -10,6 +10,7 @@ from ombud_ledger import hot
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile
 from ombud_ledger.of_kinds import of_kinds
+from ombud_ledger.opened import open_parquet
 
 
 def latest(layout: LogLayout, kind: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -53,11 +54,17 @@ def _candidates(layout: LogLayout, kind: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _sealed(file: SealedFile, kind: str) -> Iterator[tuple[int, bytes]]:
+    away = file.away()
+    if away is not None and kind not in away.kinds:
+        return
+    if away is not None and kind in away.records:
+        yield from ((seq, record.encode()) for seq, record in reversed(away.records[kind]))
+        return
+
     import pyarrow as pa  # here: a process that only appends does without Arrow
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file.at_hand()) as parquet:
+        with open_parquet(file) as parquet:
             yield from of_kinds(parquet, (kind,), newest_first=True)
     except (pa.ArrowException, OSError, KeyError, AttributeError) as error:
         raise LedgerUnreadable(f"{file.name}: cannot be read: {error}") from error

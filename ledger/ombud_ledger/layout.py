@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ombud_ledger.away import SUFFIX, Away, away, read_stub, stub_of
+from ombud_ledger.errors import LedgerUnreadable
+
 NO_CONTRACT: Final = "0" * 16
 _LOG: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_PARQUET: Final = ".parquet"
 _RANGE: Final = re.compile(r"(\d{12})-(\d{12})\.parquet")
 _HOT: Final = re.compile(r"(\d{12})-(\d{6})\.sqlite")
 _CONTRACT: Final = re.compile(r"[0-9a-f]{16}")
@@ -41,12 +45,20 @@ class SealedFile:
         """
         return self.path if self.fetch is None else self.fetch(self.name)
 
+    def away(self) -> Away | None:
+        """Return what is said of a file that lies elsewhere alone, None of one that is here.
+
+        Raises LedgerUnreadable.
+        """
+        return away(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class LogLayout:
-    """The paths of one log."""
+    """The paths of one log. `fetch` brings sealed files here that lie elsewhere, by their path inside it."""
 
     folder: Path
+    fetch: Callable[[str], Path] | None = None
 
     @property
     def hot(self) -> Path:
@@ -59,6 +71,11 @@ class LogLayout:
         return self.folder / "staging"
 
     @property
+    def fetched(self) -> Path:
+        """Folder of copies, made by the log's writer, of sealed files that lie elsewhere."""
+        return self.folder / "fetched"
+
+    @property
     def pub(self) -> Path:
         """Folder of what anyone may read: tiles, checkpoint, older checkpoints (C2SP tlog-tiles)."""
         return self.folder / "pub"
@@ -67,6 +84,11 @@ class LogLayout:
     def signed(self) -> Path:
         """File with the newest head that was signed."""
         return self.folder / "state" / "signed.sqlite"
+
+    @property
+    def changing(self) -> Path:
+        """File whose flock is held while a sealed file gets other bytes, or goes."""
+        return self.folder / "state" / "changing"
 
     @property
     def lock(self) -> Path:
@@ -95,19 +117,43 @@ class LogLayout:
 
     def entries_files(self) -> list[SealedFile]:
         """Return the sealed entries files, in order."""
-        return _sealed(self.folder, self.folder / "entries")
+        return self.sealed_in("entries")
 
     def facts_files(self) -> list[SealedFile]:
         """Return the sealed facts files of all contracts, in order of range."""
         found: list[SealedFile] = []
         for folder in sorted((self.folder / "facts").glob("*")):
             if _CONTRACT.fullmatch(folder.name):
-                found.extend(_sealed(self.folder, folder))
+                found.extend(self.sealed_in(f"facts/{folder.name}"))
         return sorted(found)
 
     def payload_files(self) -> list[SealedFile]:
         """Return the sealed payload files, in order."""
-        return _sealed(self.folder, self.folder / "payloads")
+        return self.sealed_in("payloads")
+
+    def sealed_in(self, folder: str) -> list[SealedFile]:
+        """Return the sealed files in one folder of the log, here or elsewhere, in order."""
+        found: dict[tuple[int, int], SealedFile] = {}
+        # Files first, stubs second: one that is put elsewhere in between is seen twice, never missed.
+        for suffix, fetch in ((_PARQUET, self.fetch), (SUFFIX, self.fetch or self._refuse)):
+            for path in (self.folder / folder).glob(f"*{suffix}"):
+                match = _RANGE.fullmatch(path.with_suffix(_PARQUET).name)
+                if match:
+                    first, last = int(match[1]), int(match[2])
+                    sealed = path.with_suffix(_PARQUET)
+                    file = SealedFile(first, last, f"{folder}/{sealed.name}", sealed, fetch)
+                    found.setdefault((first, last), file)
+        return sorted(found.values())
+
+    def _refuse(self, name: str) -> Path:
+        """Say where a file lies that nobody here was told how to reach. Raises LedgerUnreadable."""
+        said = read_stub(self.folder / name)
+        if said is None:
+            raise FileNotFoundError(self.folder / name)
+        raise LedgerUnreadable(
+            f"{self.folder.name}: {name} lies at {said.url} alone: say how that is reached, by"
+            f" --remote {said.url}, or by [ledger.remote] in the configuration"
+        )
 
 
 def sealed_file(log: Path, name: str, fetch: Callable[[str], Path]) -> SealedFile | None:
@@ -118,15 +164,6 @@ def sealed_file(log: Path, name: str, fetch: Callable[[str], Path]) -> SealedFil
         len(parts) == 3 and parts[0] == "facts" and _CONTRACT.fullmatch(parts[1])
     )
     return SealedFile(int(match[1]), int(match[2]), name, log / name, fetch) if match and known else None
-
-
-def _sealed(log: Path, folder: Path) -> list[SealedFile]:
-    found = []
-    for path in folder.glob("*.parquet"):
-        match = _RANGE.fullmatch(path.name)
-        if match:
-            found.append(SealedFile(int(match[1]), int(match[2]), str(path.relative_to(log)), path))
-    return sorted(found)
 
 
 def hot_name(first: int, generation: int) -> str:
@@ -154,6 +191,11 @@ def log_layout(root: Path, log: str) -> LogLayout:
     if not _LOG.fullmatch(log):
         raise ValueError(f"log name {log[:80]!r}: must match {_LOG.pattern}")
     return LogLayout(root / "logs" / log)
+
+
+def is_kept(file: Path) -> bool:
+    """Say whether a sealed file counts as there: it, or a stub that stands for it."""
+    return file.exists() or stub_of(file).exists()
 
 
 def log_names(root: Path) -> list[str]:

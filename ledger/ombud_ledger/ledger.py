@@ -5,12 +5,12 @@
 import asyncio
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -35,6 +35,8 @@ from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.pace import Pace
+from ombud_ledger.parts import Parts
+from ombud_ledger.place import Place, place_of
 from ombud_ledger.records import whole_stretch
 from ombud_ledger.recover import recover
 from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
@@ -61,22 +63,23 @@ _BACKOFF_MOST: Final = 60.0
 class Ledger:
     """A log open for writing. Make it with `Ledger.open`; every method may be called from any thread."""
 
-    def __init__(self, root: Path, log: str, origin: str, options: Options, parts: "_Parts") -> None:
-        self.root = root
+    def __init__(self, place: Place, log: str, origin: str, options: Options, parts: Parts) -> None:
+        self.place = place.keeping_copies_in(log_layout(place.root, log).fetched)
         self.log = log
         self.origin = origin
         self.on_state: Callable[[str], None] | None = parts.on_state
         self.seal_error: Exception | None = None
         self._options = options
         self._parts = parts
-        self._layout = log_layout(root, log)
+        self._layout = self.place.layout(log)
         make_folder(self._layout.folder)
         self._vault = parts.vault
         # 1. One writer per log.
         self._lock = Lock(self._layout.lock)
         try:
-            make_folder(objects_folder(root))
-            self._objects = Objects(objects_folder(root), parts.durable)
+            shutil.rmtree(self._layout.fetched, ignore_errors=True)  # what a crash left
+            make_folder(objects_folder(self.root))
+            self._objects = Objects(objects_folder(self.root), parts.durable)
             # 2. Find the log's true end, in a file written just now.
             tail, frozen = recover(self._layout, origin=origin, durable=parts.durable)
         except BaseException:
@@ -121,7 +124,7 @@ class Ledger:
         self._sealer = Sealer(
             self._layout,
             log=log,
-            objects=objects_folder(root),
+            objects=objects_folder(self.root),
             append=self.append_blocking,
             durable=parts.durable,
             stage=self._stage,
@@ -147,7 +150,7 @@ class Ledger:
     @classmethod
     def open(
         cls,
-        root: Path,
+        root: Path | Place,
         *,
         log: str,
         origin: str,
@@ -163,6 +166,7 @@ class Ledger:
     ) -> "Ledger":
         """Open or create the log `log` under `root`, recover it, and begin to write.
 
+        `root` is a folder, or a `remote.Thinned` where some sealed files may lie elsewhere alone.
         `clock` gives microseconds UTC; `durable` is the seam at which tests make durable steps fail;
         `stage` writes segments, by default in a process of its own; all of `signers` sign each checkpoint,
         without any none is published; `witnesses` are asked to cosign them. Payloads are
@@ -171,19 +175,19 @@ class Ledger:
         OriginMismatch, KeyUnusable, LedgerBroken, LedgerUnreadable, LedgerUnavailable.
         """
         try:
-            parts = _Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses, vault)
-            return cls(Path(root), log, origin, options, parts)
+            parts = Parts(clock, randomness, durable, stage, on_state, tuple(signers), witnesses, vault)
+            return cls(place_of(root), log, origin, options, parts)
         except (OSError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
     @staticmethod
-    def demand_free(root: Path, log: str) -> None:
+    def demand_free(root: "Path | Place", log: str) -> None:
         """Demand that nobody has the log open for writing, before work whose end is to write to it.
 
         Raises LedgerLocked, LedgerUnavailable.
         """
         try:
-            Lock(log_layout(Path(root), log).lock).release()
+            Lock(place_of(root).layout(log).lock).release()
         except OSError as error:
             raise LedgerUnavailable(f"log {log}: cannot be opened: {error}") from error
 
@@ -282,7 +286,7 @@ class Ledger:
         """
         from ombud_ledger.vault.export import export  # here: it needs Arrow
 
-        return export(self.root, self._with_vault(self._vault), subject, {self.log: self.origin})
+        return export(self.place, self._with_vault(self._vault), subject, {self.log: self.origin})
 
     def prune_blocking(
         self, *, by: str, before: int | None = None, progress: Progress | None = None
@@ -384,6 +388,11 @@ class Ledger:
         LedgerUnavailable where none will come: the log is not signed, has no witnesses, or is closed.
         """
         return await self._signing.covered(self.log, seq, witnessed=witnessed)
+
+    @property
+    def root(self) -> Path:
+        """The ledger's folder."""
+        return self.place.root
 
     @property
     def state(self) -> str:
@@ -501,7 +510,7 @@ class Ledger:
         return Pruner(
             self._layout,
             origin=self.origin,
-            root=self.root,
+            place=self.place,
             append=self.append_blocking,
             cover=self._signing.cover,
             durable=self._parts.durable,
@@ -527,11 +536,11 @@ class Ledger:
             except LedgerError as error:  # calls do not wait for it; the keeper tries again
                 _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
 
-    def _make_eraser(self, parts: "_Parts") -> "Eraser":
+    def _make_eraser(self, parts: Parts) -> "Eraser":
         from ombud_ledger.vault.erasure import Eraser  # here: a vault needs cryptography
 
         return Eraser(
-            self.root,
+            self.place,
             self.log,
             self._with_vault(parts.vault),
             append=self.append_blocking,
@@ -602,17 +611,3 @@ class Ledger:
             else:
                 self.seal_error = None
                 delay = _SEAL_CHECK
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a ledger is given rather than makes."""
-
-    clock: Callable[[], int]
-    randomness: Callable[[int], bytes]
-    durable: Durable
-    stage: Stage | None
-    on_state: Callable[[str], None] | None
-    signers: "tuple[Signer, ...]"
-    witnesses: "Witnesses | None" = None
-    vault: "Vault | None" = None

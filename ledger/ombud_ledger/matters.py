@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ombud_ledger.batches import readable
 from ombud_ledger.cases import facts_of
-from ombud_ledger.layout import SealedFile, log_layout, log_names
+from ombud_ledger.layout import SealedFile
+from ombud_ledger.opened import open_parquet
+from ombud_ledger.place import Place, place_of
 from ombud_ledger.snapshot import Snapshot, snapshot
 
 
@@ -27,14 +28,15 @@ class Stated(NamedTuple):
     facts: dict[str, Any] | None
 
 
-def stated(root: Path, kind: str, matter: str | None = None) -> list[Stated]:
-    """Return all entries of a kind, or those of one `id`, of every log, the oldest first.
+def stated(root: Path | Place, kind: str, matter: str | None = None) -> list[Stated]:
+    """Return all entries of a kind, or those of one `id`, of every log of a ledger, the oldest first.
 
     For kinds that are few: each row group that holds one is read. Raises LedgerUnreadable.
     """
     found = []
-    for log in log_names(root):
-        with snapshot(log_layout(root, log)) as shot:
+    place = place_of(root)
+    for log in place.logs():
+        with snapshot(place.layout(log)) as shot:
             for file in shot.entries:
                 found += [Stated(log, *each) for each in _sealed(shot, file, kind, matter)]
             found += [Stated(log, *each) for each in _hot(shot, kind, matter)]
@@ -45,10 +47,15 @@ _Entry = tuple[int, dict[str, Any], dict[str, Any] | None]
 
 
 def _sealed(shot: Snapshot, file: SealedFile, kind: str, matter: str | None) -> Iterator[_Entry]:
+    away = file.away()
+    if away is not None and kind not in away.kinds:
+        return
+    if away is not None and matter is not None and not away.may_name("id", matter, matter):
+        return
     wanted = [("kind", pa.array([kind], pa.string()))]
     if matter is not None:
         wanted.append(("id", pa.array([matter], pa.string())))
-    with readable(file.path), pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+    with readable(file.path), open_parquet(file, page_checksum_verification=True) as parquet:
         for group in range(parquet.num_row_groups):
             named = parquet.read_row_group(group, columns=[name for name, _ in wanted], use_threads=False)
             here = reduce(pc.and_, (pc.is_in(named[name], value_set=value) for name, value in wanted))

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ombud_ledger import hot
+from ombud_ledger.away import away as read_away
+from ombud_ledger.away import stub_of
 from ombud_ledger.canonical import MAX_RECORD, parse
-from ombud_ledger.durable import Durable, retire
+from ombud_ledger.durable import Durable, exclusive, retire
 from ombud_ledger.entry import OWN_KEYS
 from ombud_ledger.errors import LedgerUnavailable
 from ombud_ledger.kinds import FORMAT
-from ombud_ledger.layout import LogLayout
+from ombud_ledger.layout import LogLayout, is_kept
+from ombud_ledger.place import Place
 from ombud_ledger.pruned import Prune, gone_by, prune_of, prunes_in
 from ombud_ledger.seal import digest_of
 from ombud_ledger.segment import Progress
@@ -55,7 +58,7 @@ class Pruner:
         layout: LogLayout,
         *,
         origin: str,
-        root: Path,
+        place: Place,
         append: Callable[[str, Mapping[str, Any]], object],
         cover: Callable[[], None],
         durable: Durable,
@@ -64,7 +67,7 @@ class Pruner:
         """`tell` learns what is done; what it raises ends the prune, as a crash there would."""
         self._layout = layout
         self._origin = origin
-        self._root = root
+        self._place = place
         self._append = append
         self._cover = cover
         self._durable = durable
@@ -81,7 +84,7 @@ class Pruner:
         from ombud_ledger.in_force import held_systems
         from ombud_ledger.prune_plan import plan  # here: opening a log does without Arrow
 
-        held = held_systems(self._root)
+        held = held_systems(self._place)
         return plan(self._layout, origin=self._origin, now=now, held=held, limit=before, tell=self._tell)
 
     def finish_all(self) -> list[Left]:
@@ -116,7 +119,7 @@ class Pruner:
         todo = [
             (path, prune.files[path], prune.entry)
             for path, prune in named.items()
-            if (self._layout.folder / path).is_file()
+            if is_kept(self._layout.folder / path)
         ]
         if not todo:
             return []
@@ -128,22 +131,34 @@ class Pruner:
         #    as the entry says is evidence and stays; so does what came under a hold since.
         from ombud_ledger.prune_plan import holding  # here: opening a log does without Arrow
 
-        why_left = holding(self._layout, self._root)
+        why_left = holding(self._layout, self._place)
         left: list[Left] = []
         try:
             for done, (path, digest, entry) in enumerate(sorted(todo, key=_in_order)):
                 self._tell("deleting", done, len(todo))
                 why = why_left(path)
-                if not why and digest_of(self._layout.folder / path) != digest:
-                    why = "its bytes are not those that the prune entry names"
-                if why:
-                    left.append(Left(path, entry, why))
-                else:
-                    retire(self._layout.folder / path, self._durable, "prune")
+                with exclusive(self._layout.changing):
+                    if not why and self._digest(path) != digest:
+                        why = "its bytes are not those that the prune entry names"
+                    if why:
+                        left.append(Left(path, entry, why))
+                    else:
+                        self._retire(self._layout.folder / path)
             self._tell("deleting", len(todo), len(todo))
         except OSError as error:
             raise LedgerUnavailable(f"log {self._layout.folder.name}: pruning: {error}") from error
         return left
+
+    def _retire(self, file: Path) -> None:
+        # Whoever keeps a copy elsewhere removes that once neither is here.
+        for each in (file, stub_of(file)):
+            if each.exists():
+                retire(each, self._durable, "prune")
+
+    def _digest(self, path: str) -> str:
+        # What lies elsewhere was hashed when it was let go here, and again when it was planned to go.
+        away = read_away(self._layout.folder / path)
+        return digest_of(self._layout.folder / path) if away is None else away.sha256
 
     def _bodies(self, plan: "Plan", by: str) -> list[dict[str, Any]]:
         bodies = []

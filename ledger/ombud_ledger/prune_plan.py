@@ -10,15 +10,16 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable
 from ombud_ledger.hashing import chain_start
 from ombud_ledger.in_force import InForce, Record, held_systems, in_force
 from ombud_ledger.kinds import HOUSEKEEPING
-from ombud_ledger.layout import LogLayout, SealedFile, log_layout
+from ombud_ledger.layout import LogLayout, SealedFile
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.origin import origin_of
-from ombud_ledger.retention import Declaration
+from ombud_ledger.place import Place, place_of
+from ombud_ledger.retention import PARTS, Declaration
 from ombud_ledger.said import Said, said_of_files
 from ombud_ledger.seal import digest_of
 from ombud_ledger.segment import Progress
@@ -85,6 +86,15 @@ class _Rules:
     force: InForce
     held: Mapping[str, list[str]]
 
+    def too_young(self, file: SealedFile) -> str:
+        """Say why nothing of a segment can go that lies elsewhere, without fetching it; nothing if it may."""
+        away = file.away()
+        every = [each.periods[part] for each in self.force.declarations.values() for part in PARTS]
+        if away is None or not every:
+            return ""
+        first = min(each.over(away.oldest) for each in every)
+        return f"until {_day(first - 1)} at least: nothing is kept shorter" if first > self.now else ""
+
     def judge(self, file: SealedFile, part: str, rows: pa.Table) -> _Judged:
         """Say whether a file may go that belongs to entries with these rows."""
         why = _why_held(rows, self.held)
@@ -110,13 +120,14 @@ class _Rules:
         return _Judged("", newest, declared[longest])
 
 
-def would_prune(root: Path, log: str, *, now: int, before: int | None = None) -> Plan:
+def would_prune(root: Path | Place, log: str, *, now: int, before: int | None = None) -> Plan:
     """Return what a prune of a log would do at the time `now`; `before` as in `Ledger.prune_blocking`.
 
     Changes nothing and takes no lock. Raises LedgerBroken, LedgerUnreadable.
     """
-    layout = log_layout(root, log)
-    return plan(layout, origin=origin_of(layout), now=now, held=held_systems(root), limit=before)
+    place = place_of(root)
+    layout = place.layout(log)
+    return plan(layout, origin=origin_of(layout), now=now, held=held_systems(place), limit=before)
 
 
 class _Sorted:
@@ -184,9 +195,13 @@ def plan(
     for at, file in enumerate(entries):
         if tell is not None:
             tell("judging", at, len(entries))
+        segment = others.pop((file.first, file.last), [])
+        if why := rules.too_young(file):
+            found.staying += [Staying(each, part, why) for part, each in [*segment, ("entries", file)]]
+            continue
         rows = _rows(file)
         stays = 0
-        for part, other in others.pop((file.first, file.last), []):
+        for part, other in segment:
             judged = rules.judge(other, part, _rows_of(other, file, rows))
             stays += not found.put(other, part, judged)
         judged = rules.judge(file, "entries", rows)
@@ -206,12 +221,12 @@ def plan(
     return Plan(tuple(found.going), tuple(found.staying), begins, chain, before, tuple(restate))
 
 
-def holding(layout: LogLayout, root: Path) -> Callable[[str], str]:
+def holding(layout: LogLayout, place: Place) -> Callable[[str], str]:
     """Return what says why a hold keeps a file, by its path inside the log; nothing where none does.
 
     What a file holds is read from the entries file of its segment; where that is gone, any hold keeps it.
     """
-    held = held_systems(root)
+    held = held_systems(place)
     entries = {(file.first, file.last): file for file in layout.entries_files()}
     others = {file.name: file for file in (*layout.facts_files(), *layout.payload_files())}
 
@@ -251,7 +266,7 @@ def _read(file: SealedFile, columns: list[str]) -> pa.Table:
     # A gateway may be serving: Arrow works without holding the interpreter, and nothing here makes it look
     # for pandas, as `read_table` and scalars do, which takes a second.
     try:
-        with pq.ParquetFile(file.at_hand()) as parquet:
+        with open_parquet(file) as parquet:
             return parquet.read(columns=columns)
     except (pa.ArrowException, OSError) as error:
         raise LedgerUnreadable(f"{file.name}: {error}") from error
@@ -269,7 +284,7 @@ def _keepers(rows: pa.Table) -> set[str | None]:
 
 
 def _last_chain(file: SealedFile) -> bytes:
-    with pq.ParquetFile(file.at_hand()) as parquet:
+    with open_parquet(file) as parquet:
         last = parquet.read_row_group(parquet.num_row_groups - 1, columns=["chain"])
         chain: bytes = last["chain"][-1].as_py()
     return chain

@@ -18,7 +18,6 @@ from ombud_ledger.entry import Head
 from ombud_ledger.errors import LedgerUnreadable, ObjectMissing, QueryRefused
 from ombud_ledger.exported import exported
 from ombud_ledger.labels import ABOUT
-from ombud_ledger.layout import log_names
 from ombud_ledger.place import Place, at_place
 from ombud_ledger.statement import check_names, check_statement
 from ombud_ledger.tlog.checkpoint import Checkpoint
@@ -152,7 +151,7 @@ class Query:
 
 
 def connect(
-    root: "Path | RemoteAddress",
+    root: "Path | RemoteAddress | Place",
     *,
     log: str | None = None,
     memory: str = "1GB",
@@ -178,7 +177,7 @@ def connect(
     with ExitStack() as stack:
         # Of pruned entries that a checkpoint covers, tiles have the hashes; objects come with them.
         place = stack.enter_context(at_place(root, log, proofs=bool(notes or heads or published)))
-        names = [name for name in log_names(place.root) if log in (None, name)]
+        names = [name for name in place.logs() if log in (None, name)]
         if not names:
             raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
         others = published and not notes and not heads

@@ -4,12 +4,13 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -21,6 +22,9 @@ from ombud_ledger.errors import (
     QueryRefused,
     QueryStopped,
 )
+from ombud_ledger.place import Place, place_of, place_told
+
+__all__ = ["Limits", "Question", "answer", "place_told", "rows", "run"]
 
 _GRACE: Final = 30.0  # seconds to start, on a busy machine, and to stop by itself, before it is killed
 _MOST_SAID: Final = 65_536
@@ -46,35 +50,39 @@ class Question:
 
 
 async def answer(
-    root: Path, question: Question, limits: Limits, *, log: str | None = None, chunk: int = 1 << 20
+    root: Path | Place, question: Question, limits: Limits, *, log: str | None = None, chunk: int = 1 << 20
 ) -> AsyncGenerator[bytes, None]:
     """Run a SELECT and yield its rows: an Arrow IPC stream, in pieces of at most `chunk` bytes.
 
     Only if the iterator ends by itself is the answer whole. Raises QueryRefused, QueryStopped, NotProven,
     LedgerUnreadable, LedgerUnavailable, before the first piece or after any.
     """
-    job = _job(root, question, limits, log)
-    async with aclosing(run("ombud_ledger.answer", job, limits.seconds, chunk=chunk)) as pieces:
+    job = _job(question, limits, log)
+    async with aclosing(run("ombud_ledger.answer", root, job, limits.seconds, chunk=chunk)) as pieces:
         async for piece in pieces:
             yield piece
 
 
 async def run(
-    module: str, job: bytes, seconds: float, *, chunk: int = 1 << 20
+    module: str, root: Path | Place, job: Mapping[str, Any], seconds: float, *, chunk: int = 1 << 20
 ) -> AsyncGenerator[bytes, None]:
     """Give a job to `python -m module` and yield what it says, in pieces of at most `chunk` bytes.
+
+    The process reads it as JSON; `place_told` tells it which ledger it is about.
 
     It is killed some time after its `seconds` are over. What it ends with is raised as by `answer`: it exits
     with 1 and says why in one line of JSON, `error` and `message`, on standard error.
     """
     # Not by the loop's own means: libuv forks, and forks stop gRPC's threads; this one does not (vfork).
-    child = _start(module)
+    place = place_of(root)
+    child = _start(module, place)
     loop = asyncio.get_running_loop()
     # It bounds itself; the timer is for what does not notice. Its end closes the pipes read below.
     timer = loop.call_later(seconds + _GRACE, child.kill)
     try:
         async with _pipe(child.stdout, chunk) as out, _pipe(child.stderr, _MOST_SAID) as said:
-            await asyncio.to_thread(_tell, child, job)
+            told = {**job, "root": str(place), "elsewhere": place.elsewhere and asdict(place.elsewhere)}
+            await asyncio.to_thread(_tell, child, json.dumps(told, default=str).encode())
             while piece := await _read(out, chunk):
                 yield piece
             why = await said.read(_MOST_SAID)
@@ -87,15 +95,19 @@ async def run(
         raise _why(code, why)
 
 
-def _start(module: str) -> subprocess.Popen[bytes]:
+def _start(module: str, place: Place) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
+    env = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}  # the gateway's own may hold secrets
+    if place.elsewhere is not None and place.elsewhere.on_s3 and place.elsewhere.credentials_file is None:
+        # Then the key is looked for where AWS tools look. No statement can read it: there is no access.
+        env |= {name: value for name, value in os.environ.items() if name == "HOME" or name[:4] == "AWS_"}
     try:
         return subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
-            env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},  # the gateway's own may hold secrets
+            env=env,
         )
     except OSError as error:
         raise LedgerUnavailable(f"no process for the query: {error}") from error
@@ -119,9 +131,8 @@ async def _pipe(pipe: IO[bytes] | None, most: int) -> AsyncIterator[asyncio.Stre
         transport.close()
 
 
-def _job(root: Path, question: Question, limits: Limits, log: str | None) -> bytes:
-    job = {
-        "root": str(root),
+def _job(question: Question, limits: Limits, log: str | None) -> dict[str, Any]:
+    return {
         "log": log or "",
         "sql": question.sql,
         "parameters": dict(question.parameters),
@@ -130,7 +141,6 @@ def _job(root: Path, question: Question, limits: Limits, log: str | None) -> byt
         "memory_mb": limits.memory_mb,
         "rows": limits.rows,
     }
-    return json.dumps(job).encode()
 
 
 async def _read(pipe: asyncio.StreamReader, most: int) -> bytes:

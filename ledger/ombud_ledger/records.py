@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import LogLayout, SealedFile
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.pruned import newest_prune
 from ombud_ledger.snapshot import Snapshot, snapshot
 
@@ -65,14 +66,13 @@ def chain_at(layout: LogLayout, seq: int) -> bytes:
 
 def _sealed(file: SealedFile, first: int, end: int) -> Iterator[Stored]:
     import pyarrow as pa  # here: a process that only appends does without Arrow
-    import pyarrow.parquet as pq
 
     from ombud_ledger.tables import blobs, entries_schema, texts
 
     limits = {"thrift_string_size_limit": _THRIFT_LIMIT, "thrift_container_size_limit": _THRIFT_LIMIT}
     begins, name = file.first, file.path.name
     try:
-        with pq.ParquetFile(file.at_hand(), page_checksum_verification=True, **limits) as parquet:
+        with open_parquet(file, page_checksum_verification=True, **limits) as parquet:
             if not parquet.schema_arrow.equals(entries_schema()):
                 raise LedgerUnreadable(f"{name}: its columns are not those of the format")
             for group in range(parquet.num_row_groups):

@@ -13,6 +13,7 @@ from ombud_ledger.hashing import chain_next, chain_start, facts_commit, leaf_has
 from ombud_ledger.hot import PayloadRow, Row
 from ombud_ledger.kinds import FORMAT, IDLE
 from ombud_ledger.layout import HotFile, LogLayout
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.pruned import newest_prune
 from ombud_ledger.tail import Tail
 
@@ -94,16 +95,18 @@ def _sealed_end(layout: LogLayout, origin: str) -> tuple[int, bytes]:
     if not files:
         return 0, chain_start(origin)
     import pyarrow as pa  # here: a log without sealed entries is opened without Arrow
-    import pyarrow.parquet as pq
 
     try:
         if files[0].first:
             _check_pruned(layout, origin)
+        elif (said := files[0].away()) is not None and said.genesis is not None:
+            _check_genesis(said.genesis, origin)
         else:
-            first = pq.ParquetFile(files[0].path).read_row_group(0, columns=["record"])
+            with open_parquet(files[0]) as parquet:
+                first = parquet.read_row_group(0, columns=["record"])
             _check_genesis(first.slice(0, 1).to_pylist()[0]["record"].encode(), origin)
-        last = pq.ParquetFile(files[-1].path)
-        end = last.read_row_group(last.num_row_groups - 1, columns=["seq", "chain"])
+        with open_parquet(files[-1]) as parquet:  # here, as a rule: the newest segment is never put elsewhere
+            end = parquet.read_row_group(parquet.num_row_groups - 1, columns=["seq", "chain"])
         tip = end.slice(end.num_rows - 1).to_pylist()[0]
     except (pa.ArrowException, OSError, IndexError) as error:
         raise LedgerUnreadable(f"{files[-1].name}: {error}") from error

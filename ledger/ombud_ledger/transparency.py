@@ -5,7 +5,7 @@
 from pathlib import Path
 
 from ombud_ledger.errors import LedgerUnreadable
-from ombud_ledger.layout import log_layout, log_names
+from ombud_ledger.place import Place, place_of
 from ombud_ledger.tlog.checkpoint import Checkpoint, Signed, parse_checkpoint
 from ombud_ledger.tlog.cosignature import cosigners, demand_quorum
 from ombud_ledger.tlog.http import TileServer
@@ -45,12 +45,13 @@ __all__ = [
 ]
 
 
-def published(root: Path, log: str | None = None) -> Published:
+def published(root: Path | Place, log: str | None = None) -> Published:
     """Return what a log published; it need not be named where there is one. Raises LedgerUnreadable."""
-    names = log_names(root)
+    place = place_of(root)
+    names = place.logs()
     if log is None and len(names) > 1:
-        raise LedgerUnreadable(f"{root} holds several logs: name one of {', '.join(names)}")
+        raise LedgerUnreadable(f"{place.root} holds several logs: name one of {', '.join(names)}")
     chosen = names[0] if log is None and names else log
     if chosen not in names:
-        raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
-    return Published(log_layout(root, str(chosen)))
+        raise LedgerUnreadable(f"{place.root}: no log {log or 'here'}")
+    return Published(place.layout(str(chosen)))

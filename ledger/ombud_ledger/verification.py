@@ -24,10 +24,11 @@ from ombud_ledger.check_segment import check_segment
 from ombud_ledger.check_tail import check_tail, said_in
 from ombud_ledger.check_tree import TreeCheck
 from ombud_ledger.completeness import completeness
+from ombud_ledger.demands import Demands
 from ombud_ledger.errors import EntryBroken, EntryUnreadable, LedgerBroken, LedgerError, LedgerUnreadable
 from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import Follower
-from ombud_ledger.layout import LogLayout, SealedFile, log_names, objects_folder
+from ombud_ledger.layout import LogLayout, SealedFile, objects_folder
 from ombud_ledger.lean import COLLECT_EVERY, begin_worker
 from ombud_ledger.of_kinds import of_kinds
 from ombud_ledger.place import Place, at_place
@@ -37,8 +38,6 @@ from ombud_ledger.seal import digest_of
 from ombud_ledger.seals import Seal
 from ombud_ledger.segment_job import SegmentJob, SegmentResult
 from ombud_ledger.snapshot import Snapshot, snapshot
-from ombud_ledger.tlog.checkpoint import Signed, parse_checkpoint
-from ombud_ledger.tlog.note import parse_vkey
 
 if TYPE_CHECKING:
     from ombud_ledger.remote.address import RemoteAddress
@@ -59,7 +58,7 @@ _MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
 
 
 def verify(
-    root: "Path | RemoteAddress",
+    root: "Path | RemoteAddress | Place",
     *,
     head: tuple[int, bytes] | None = None,
     log: str | None = None,
@@ -84,9 +83,9 @@ def verify(
     Of a ledger that lies elsewhere, tail, tiles and objects are brought to a temporary folder, and each
     sealed file when it is checked.
     """
-    demands = _Demands(vkeys, checkpoints)
+    demands = Demands(vkeys, checkpoints)
     with at_place(root, log, proofs=True, progress=progress) as place:
-        names = log_names(place.root) if log is None else [log]
+        names = place.logs() if log is None else [log]
         if head is not None and len(names) > 1:
             raise ValueError(f"a head belongs to one log: name one of {', '.join(names)}")
         if head is not None and (head[0] < 1 or len(head[1]) != 32):
@@ -113,8 +112,9 @@ def verify(
                 found = one.verify()
                 if found.findings:
                     with suppress(LedgerUnreadable), at_place(root, name, proofs=True) as later:
-                        # Somebody was erased meanwhile: a file may be newer than what was read of the log.
-                        if one.erased_since(later):
+                        # Somebody was erased meanwhile: a file may be newer than what was read of the log. Or
+                        # a file was let go here meanwhile, and is elsewhere alone.
+                        if one.changed_since(later):
                             found = check(later).verify()
                 account.logs.append(found)
     for origin in sorted(demands.origins() - {each.origin for each in account.logs}):
@@ -138,20 +138,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Demands:
-    """What the caller brings along: keys, and checkpoints seen before."""
-
-    def __init__(self, vkeys: Sequence[str], checkpoints: Sequence[bytes]) -> None:
-        self.vkeys = [parse_vkey(vkey) for vkey in vkeys]
-        self._checkpoints = [parse_checkpoint(data) for data in checkpoints]
-
-    def origins(self) -> set[str]:
-        return {signed.checkpoint.origin for signed in self._checkpoints}
-
-    def of(self, origin: str | None) -> list[Signed]:
-        return [signed for signed in self._checkpoints if signed.checkpoint.origin == origin]
-
-
 class _Log:
     """Verifies one log."""
 
@@ -160,7 +146,7 @@ class _Log:
         name: str,
         place: Place,
         head: tuple[int, bytes] | None,
-        demands: _Demands,
+        demands: Demands,
         progress: Progress | None,
         *,
         processes: int | None,
@@ -170,7 +156,7 @@ class _Log:
         self._place = place
         self._part = part
         self._demands = demands
-        self._layout: LogLayout = place.layout(name)
+        self._layout: LogLayout = place.layout_found(name)
         self._head = head
         self._progress = progress
         self._processes = processes
@@ -179,6 +165,7 @@ class _Log:
         self._said = Said()
         self._gone = Gone()
         self._absent: set[str] = set()  # files that are not part of an evidence folder
+        self._here: list[Path] = []  # files that may be let go here while they are checked
         self._done = 0
         self._total = 0
         self._wanted_chain: bytes | None = None
@@ -189,6 +176,8 @@ class _Log:
         try:
             tree = TreeCheck(self._layout, self._demands.vkeys)
             with self._stack, snapshot(self._layout) as shot:
+                # A folder whose files lie elsewhere does not miss them: that comes first.
+                self._place.demand_reached((*shot.entries, *shot.facts, *shot.payloads))
                 self._verify(shot, inf if tree.published_size is None else tree.published_size)
                 # 8. The tree: tiles, published checkpoints, and those the caller kept.
                 self._check_tree(shot, tree)
@@ -204,8 +193,13 @@ class _Log:
             self._find(UNREADABLE, str(error))
         return self._account
 
-    def erased_since(self, place: Place) -> bool:
-        """Say whether the log, as it is there now, has shred entries that were not when it was read."""
+    def changed_since(self, place: Place) -> bool:
+        """Say whether the log, as it is there now, has shred entries that were not when it was read.
+
+        Or whether files that were here then are not any more.
+        """
+        if any(not path.exists() for path in self._here):
+            return True
         with suppress(LedgerUnreadable), snapshot(place.layout(self._account.log)) as shot:
             _, said = said_in(shot.rows(self._account.size))
             return any(fields.get("kind") == "shred" for _, fields in said)
@@ -242,6 +236,7 @@ class _Log:
         #    What a prune entry names may be missing once a checkpoint covers the entry, if the log is signed.
         self._gone = gone_by(each for each in self._said.prunes if each.entry < covered)
         there = (*shot.entries, *shot.facts, *shot.payloads)
+        self._here = [file.path for file in there if self._place.elsewhere and file.path.exists()]
         self._account.findings += check_gone(self._gone, self._said, there)
         self._account.pruned_files = sorted(self._gone.files.keys() - {file.name for file in there})
         self._account.pruned_before = min([self._gone.before, *(file.first for file in shot.entries)])

@@ -88,9 +88,12 @@ class Sources:
         if not files:
             return
         covered = "" if end is None else f" WHERE seq < {end}"
-        dataset = self._place.dataset(log, files)
-        if dataset is not None:
-            into.append(self._register(log, dataset, "sealed") + covered)
+        elsewhere = self._place.read_in_place(files)
+        if elsewhere:
+            into.append(self._register(log, self._place.dataset(log, elsewhere), "sealed") + covered)
+        there = {file.name for file in elsewhere}
+        files = [file for file in files if file.name not in there]
+        if not files:
             return
         self.paths += [file.path.absolute() for file in files]
         listed = ", ".join(sql_text(str(file.path.absolute())) for file in files)

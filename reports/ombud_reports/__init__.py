@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ombud_reports.as_html import to_html
     from ombud_reports.as_json import from_json, to_json
     from ombud_reports.as_pdf import to_pdf
+    from ombud_reports.index import Listed, to_index
     from ombud_reports.making import make
     from ombud_reports.recording import Rendered, entry_of, render
     from ombud_reports.verifying import Difference, Stored, Verified, read_report, verify_report
@@ -48,6 +49,7 @@ __all__ = [
     "Given",
     "Interval",
     "Kind",
+    "Listed",
     "LogBasis",
     "Option",
     "OptionInvalid",
@@ -72,6 +74,7 @@ __all__ = [
     "read_report",
     "render",
     "to_html",
+    "to_index",
     "to_json",
     "to_pdf",
     "verify_report",
@@ -79,6 +82,7 @@ __all__ = [
 
 _MEMBERS = {
     "Difference": "verifying",
+    "Listed": "index",
     "Rendered": "recording",
     "Stored": "verifying",
     "Verified": "verifying",
@@ -88,6 +92,7 @@ _MEMBERS = {
     "read_report": "verifying",
     "render": "recording",
     "to_html": "as_html",
+    "to_index": "index",
     "to_json": "as_json",
     "to_pdf": "as_pdf",
     "verify_report": "verifying",

@@ -16,12 +16,11 @@ import resource
 import sys
 from base64 import b64decode
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
 
-from ombud_ledger import LedgerError, LedgerUnreadable, QueryRefused, QueryStopped, query
+from ombud_ledger import LedgerError, LedgerUnreadable, QueryRefused, QueryStopped, query, query_apart
 from ombud_reports.errors import ReportError
 from ombud_reports.kinds import kind_of
 from ombud_reports.making import make
@@ -66,7 +65,7 @@ def _rendered(job: Mapping[str, Any], out: BinaryIO) -> Rendered:
 
     notes = [b64decode(note) for note in job["as_of"]]
     with query.connect(
-        Path(job["root"]),
+        query_apart.place_told(job),
         memory=f"{job['memory_mb']}MB",
         timeout=job["seconds"],
         as_of=notes,

@@ -25,6 +25,8 @@ from ombud_reports.shown import shown
 from ombud_reports.svg import legible, to_svg
 
 _DATA: Final = re.compile(rb'<script type="application/json" id="report">\n(.*?)</script>', re.DOTALL)
+_LONG: Final = 40
+"""Letters above which a cell gets room of its own, so that no column beside it squeezes it."""
 _WORDS: Final = {"note": "Note", "warning": "Warning", "gap": "Gap"}
 
 
@@ -126,7 +128,7 @@ class _Page:
                 for at, text in enumerate(table.columns)
             ],
             "rows": [[_cell(cell) for cell in row] for row in table.rows],
-            "note": table.note,
+            "note": pieces(table.note),
             "figures": [_exactly(figure) for figure in figures],
             "sources": fresh,
             "known": known,
@@ -207,7 +209,8 @@ def is_number(cell: str | Figure) -> bool:
 
 def _cell(cell: str | Figure) -> Mapping[str, Any]:
     if isinstance(cell, str):
-        return {"figure": False, "text": legible(cell), "css": ""}
+        css = "long" if len(cell) > _LONG else ""
+        return {"figure": False, "text": legible(cell), "css": f"{css} lines" if "\n" in cell else css}
     css = "number" if is_number(cell) else "absent" if cell.value is None else ""
     if cell.interval is not None:
         css += " interval"

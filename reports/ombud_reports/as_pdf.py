@@ -306,7 +306,7 @@ def _table(table: Table) -> Iterator[Any]:
     yield _grid([head, *rows], _widths(table.columns, texts), head=1)
     if table.note:
         yield Spacer(1, 3)
-        yield Paragraph(_marked(table.note), styles["small"])
+        yield Paragraph(_inline(table.note), styles["small"])
     yield Spacer(1, 5)
 
 

@@ -104,8 +104,6 @@ def _said(found: Known, card: Declared) -> tuple[Block, ...]:
         blocks.append(Notice(f"What was declared of the system is not known: {found.why}.", "gap"))
     elif not card:
         blocks.append(Notice("The system file has no `card`: what only people can say is open.", "gap"))
-    if note := Declared(found.section("ai_act")).text("note"):
-        blocks.append(Notice(note, "warning"))
     return (*blocks, Table("What people say of it", ("What", "As declared"), rows))
 
 

@@ -164,9 +164,8 @@ def _rows(chart: Chart, height: float) -> Iterator[Mark]:
         yield Line(((x, _TOP), (x, height - _BOTTOM)), "grid")
         anchor: Anchor = "start" if tick == ticks[0] else "end" if tick == ticks[-1] else "middle"
         yield Words(x, height - 10, _tick(tick, chart.unit), anchor, "tick")
-    for at, label in enumerate(chart.labels):
+    for at in range(len(chart.labels)):
         top = _TOP + at * _row(chart)
-        yield Words(12, top + 12, _short(label))
         for which, series in enumerate(chart.series):
             middle = top + 17 + which * (_BAR + 2) + _BAR / 2
             mark = _Bar(which, series.values[at], middle, across)
@@ -180,6 +179,8 @@ def _rows(chart: Chart, height: float) -> Iterator[Mark]:
         yield Line(((x, _TOP), (x, height - _BOTTOM)), "threshold")
         side: Anchor = "end" if x > WIDTH / 2 else "start"
         yield Words(x + (-3 if side == "end" else 3), _TOP - 3, _short(name), side, "tick")
+    for at, label in enumerate(chart.labels):  # above all lines, which would strike them through
+        yield Words(12, _TOP + at * _row(chart) + 12, _short(label))
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,8 +119,6 @@ def _summary(found: Known, incident: str, newest: Row, clock: Row) -> Section:
             "warning",
         )
     ]
-    if note := Declared(found.section("ai_act")).text("note"):
-        blocks.append(Notice(note, "warning"))
     if clock["reported"] is None and (clock["days_left"] or 0) < 0:
         late = "The deadline is past, and no report to an authority is on record."
         blocks.append(Notice(late, "gap"))

@@ -13,9 +13,10 @@ from ombud_ledger import query
 from ombud_reports.errors import OptionInvalid
 from ombud_reports.gaps import gaps
 from ombud_reports.kinds import kind_of
+from ombud_reports.known import known
 from ombud_reports.options import complete, recorded
 from ombud_reports.reading import Reading
-from ombud_reports.result import Figure, LogBasis, Report, Table, Window
+from ombud_reports.result import Figure, LogBasis, Notice, Report, Section, Table, Window
 
 _ORIGINS: Final = """
 SELECT log, arg_min(record->>'$.origin', seq) AS origin FROM entries
@@ -56,13 +57,21 @@ def make(
         window=reading.window,
         options=recorded(asked),
         basis=_basis(ledger),
-        sections=(missing, *kind.build(reading, asked)),
+        sections=(_remarked(missing, reading), *kind.build(reading, asked)),
         sources=reading.sources,
         by=by,
         draft=draft,
     )
     demand_sound(report)
     return report
+
+
+def _remarked(section: Section, reading: Reading) -> Section:
+    """Return a section that begins with what the system's file wants said on every report of it."""
+    note = known(reading).section("ai_act").get("note")
+    if not isinstance(note, str) or not note:
+        return section
+    return Section(section.title, (Notice(note, "warning"), *section.blocks))
 
 
 def demand_sound(report: Report) -> None:

@@ -90,7 +90,7 @@ def read_report(data: bytes) -> Stored:
 
 def verify_report(
     stored: Stored,
-    root: Path | remote.RemoteAddress,
+    root: Path | remote.RemoteAddress | remote.Thinned,
     *,
     files: Mapping[str, Given] | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -129,7 +129,7 @@ def verify_report(
 
 
 def _as_of(
-    report: Report, root: Path | remote.RemoteAddress, limits: Mapping[str, Any]
+    report: Report, root: Path | remote.RemoteAddress | remote.Thinned, limits: Mapping[str, Any]
 ) -> AbstractContextManager[query.Query]:
     if not report.basis:
         raise ReportUnreadable("the report names no log that it rests on")

@@ -7,22 +7,24 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cli.recorded import LOG, record
+from cli.recorded import ORIGIN as OF_RECORDED
 from cli.test_publishing import NOBODY, configure, get
 from governed import deploy
-from ledger import storage
+from ledger import samples, storage
 from ombud_cli.config import check
 from ombud_cli.main import app
 from ombud_cli.wiring import serving
 from ombud_gateway.config import load_config
 from ombud_gateway.problems import ConfigInvalid
-from ombud_ledger import LedgerLocked, keys, verify
-from ombud_ledger.remote import RemoteAddress
+from ombud_ledger import Ledger, LedgerLocked, keys, query_apart, verify
+from ombud_ledger.remote import RemoteAddress, Thinned
 
 ORIGIN = "acme.example/test/r0"
 SQL = "SELECT log, seq, id, kind FROM entries ORDER BY ALL"
@@ -143,6 +145,89 @@ def test_a_gateway_keeps_its_ledger_there(tmp_path: Path, s3_port: int) -> None:
     assert ["ledger.remote.credentials_file: " in problem for problem in check(made.config)[1]] == [True]
 
 
+def test_what_a_folder_let_go_is_read_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `--remote`, or by the configuration that names the ledger; a bare folder says what is wanting."""
+    root, there = tmp_path / "ledger", f"file://{tmp_path}/remote"
+    record(root)
+    for number in (1, 2):
+        with closing(Ledger.open(root, log=LOG, origin=OF_RECORDED)) as ledger:
+            ledger.append_blocking("decision", samples.decision(number))
+            ledger.seal_blocking()
+    whole = ombud("query", root, SQL, "-o", "json")
+    head = ombud("ledger", "head", root)
+    pushed = ombud("ledger", "push", root, "--to", there, "--keep-local", "0h", "-o", "json")
+    assert json.loads(pushed.stdout)[0]["thinned"] > 0, pushed.output
+    wanted = f"lies at {there} alone: say how that is reached, by --remote {there}"
+    for command in (["ledger", "verify", root], ["query", root, SQL], ["decision", "show", "d1", root]):
+        refused = ombud(*command)
+        assert (refused.exit_code, wanted in refused.output) == (2, True), refused.output
+    assert ombud("ledger", "verify", root, "--remote", there).exit_code == 0
+    assert ombud("query", root, SQL, "-o", "json", "--remote", there).stdout == whole.stdout
+    both = ombud("ledger", "verify", there, "--remote", there)
+    assert (both.exit_code, "--remote: must go with a folder" in both.output) == (2, True)
+    refused = ombud("ledger", "push", root, "--to", there, "--keep-local", "soon")
+    assert (refused.exit_code, "--keep-local: is 'soon', must be a whole" in refused.output) == (2, True)
+    made = deploy(tmp_path / "gateway", port=0, upstream=NOBODY)
+    text = made.config.read_text().replace('path = "ledger"', f'path = "{root}"')
+    made.config.write_text(f'{text}\n[ledger.remote]\nurl = "{there}"\n')
+    monkeypatch.chdir(made.config.parent)
+    assert ombud("query", root, SQL, "-o", "json").stdout == whole.stdout
+    assert ombud("ledger", "head", root).stdout == head.stdout
+    for command in (
+        ["ledger", "verify", root],
+        ["decision", "show", "d1", root],
+        ["decision", "trace", "loan-1", root],
+        ["ledger", "holds", root],
+        ["ledger", "prune", root, "--dry-run"],
+        ["ledger", "sample", root, "--seed", "s", "-n", "2"],
+        ["ledger", "hold", root, "--system", "credit", "--reason", "case 1"],
+        ["ledger", "release", root, "--system", "credit", "--reason", "case 1"],
+        ["ledger", "export", root, "--system", "credit", "--out", tmp_path / "evidence"],
+        ["ledger", "seal", root],
+        ["ledger", "verify", tmp_path / "evidence"],
+        ["ledger", "verify", root],
+    ):
+        done = ombud(*command)
+        assert done.exit_code == 0, (command, done.output)
+
+
+def test_a_gateway_lets_go_and_serves_on(tmp_path: Path, s3_port: int) -> None:
+    """By `keep_local` old segments are on the storage alone; a gateway opens, answers and stops as before."""
+    made = deploy(tmp_path / "gateway", port=0, upstream=NOBODY)
+    folder = made.config.parent
+    file = keys.new_key_file(ORIGIN, None)
+    keys.create_key_file(folder / "signing.key", file)
+    storage.write_key(folder / "s3.ini")
+    configure(made, 'signing_key = "signing.key"\n')
+    made.config.write_text(
+        f'{made.config.read_text()}\n[ledger.remote]\nurl = "s3://{storage.BUCKET}/alone"\n'
+        f'endpoint = "http://127.0.0.1:{s3_port}"\ncredentials_file = "s3.ini"\nkeep_local = "0h"\n'
+    )
+    config = load_config(made.config)
+    assert config.ledger.remote is not None
+
+    async def run(number: int) -> tuple[list[tuple[object, ...]], bytes]:
+        async with serving(config) as gateway:
+            for _ in range(2):
+                await gateway.ledger.append("decision", samples.decision(number))
+                await gateway.ledger.seal()
+            question = query_apart.Question("SELECT count(*) FROM decisions")
+            answer = query_apart.answer(gateway.ledger.place, question, query_apart.Limits())
+            rows = query_apart.rows(b"".join([piece async for piece in answer]))
+            return rows, gateway.ledger.entry(0)[1]
+
+    for number in (1, 2):
+        rows, genesis = asyncio.run(run(number))
+        assert (rows, b'"kind":"genesis"' in genesis) == ([(2 * number,)], True)
+        place = Thinned(config.ledger.path, config.ledger.remote.address)
+        entries = config.ledger.path / "logs" / "r0-0" / "entries"
+        assert [len(list(entries.glob(f"*.{kind}"))) for kind in ("parquet", "away")] == [1, 2 * number - 1]
+        account = verify(place, vkeys=[str(key) for key in file.vkeys])
+        assert [str(each) for each in account.all_findings()] == []
+
+
 @pytest.mark.parametrize(
     ("lines", "what"),
     [
@@ -151,6 +236,7 @@ def test_a_gateway_keeps_its_ledger_there(tmp_path: Path, s3_port: int) -> None:
         ('url = "s3://bucket/p"\nendpoint = "http://10.0.0.1"', "beyond this host use https"),
         ('url = "s3://bucket/p"\nsecret_key = "x"', "secret_key"),
         ('url = "s3://bucket/p"\nseconds = 0', "seconds"),
+        ('url = "s3://bucket/p"\nkeep_local = "1w"', "keep_local.*must be a whole number and h"),
     ],
 )
 def test_what_is_configured_wrong_is_named(tmp_path: Path, lines: str, what: str) -> None:

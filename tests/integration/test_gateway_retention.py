@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Prune, hold and export at a running gateway: under traffic, and killed."""
+"""Prune, hold and export at a running gateway: under traffic, killed, and over files kept elsewhere."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from faults.process import GatewayProcess, Launcher, free_port, launcher
 from faults.stub import stub
 from governed import OPERATOR, Deployment, deploy
 from ledger import retained, samples
+from ombud.v1 import ledger_pb2
+from ombud.v1.ledger_pb2_grpc import LedgerServiceStub
 from ombud_cli.main import app
-from ombud_ledger import keys, query, transparency, verify
+from ombud_ledger import keys, query, remote, transparency, verify
 
 ORIGIN: Final = "acme.example/test/r0"
 LOG: Final = "r0-0"
@@ -54,8 +56,11 @@ class Scene:
         return await asyncio.to_thread(lambda: CliRunner().invoke(app, given, env=env))
 
 
-def scene(folder: Path, upstream: int, *, segments: int = 2) -> Scene:
-    """Write the files, and the past: so many segments of three years ago, and one of last month."""
+def scene(folder: Path, upstream: int, *, segments: int = 2, thinned: bool = False) -> Scene:
+    """Write the files, and the past: so many segments of three years ago, and one of last month.
+
+    With `thinned`, all but the newest lie on other storage alone.
+    """
     deployment = deploy(folder, port=free_port(), upstream=upstream, seal_entries=64)
     secret = keys.new_key_file(ORIGIN, None)
     keys.create_key_file(folder / "signing.key", secret)
@@ -75,16 +80,24 @@ def scene(folder: Path, upstream: int, *, segments: int = 2) -> Scene:
                 receipt = transparency.published(ledger.root, LOG).receipt(placed[0].seq).to_bytes()
             ledger.seal_blocking()
         ledger.close()
+    if thinned:
+        there = remote.RemoteAddress(f"file://{folder}/remote")
+        section = f'\n[ledger.remote]\nurl = "{there.url}"\nseconds = 1\nkeep_local = "0h"\n'
+        deployment.config.write_text(deployment.config.read_text() + section)
+        (pushed,) = remote.push(deployment.ledger, there, keep_local=0)
+        assert pushed.thinned > 0
     return Scene(deployment, str(signers[0].key), receipt)
 
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, segments: int = 2
+    folder: Path, *, segments: int = 2, thinned: bool = False
 ) -> AsyncIterator[tuple[Scene, GatewayProcess, Launcher]]:
     """Serve such a gateway in a process of its own, before a stub of a model server."""
     async with stub() as upstream, launcher(folder / "gateway.log") as gateways:
-        made = await asyncio.to_thread(scene, folder / "gateway", upstream.port, segments=segments)
+        made = await asyncio.to_thread(
+            scene, folder / "gateway", upstream.port, segments=segments, thinned=thinned
+        )
         yield made, await gateways.serve(made.deployment), gateways
 
 
@@ -208,3 +221,63 @@ def test_killed_while_it_prunes(tmp_path: Path) -> None:
     assert in_the_end >= 12 * 2
     account = verify(made.ledger, vkeys=[made.vkey])
     assert (account.exit_code, account.all_findings()) == (0, [])
+
+
+def test_prune_and_export_what_is_elsewhere_alone(tmp_path: Path) -> None:
+    """Segments that the gateway let go are held, found by id, exported and pruned, like those it has."""
+
+    async def run() -> tuple[Scene, dict[str, Any]]:
+        async with serving(tmp_path, thinned=True) as (made, gateway, _), traffic(made):
+            stubs = [path.name for path in (made.ledger / "logs" / LOG / "entries").glob("*.away")]
+            assert len(stubs) == 2
+            (decision,) = await asyncio.to_thread(decisions, made, "d-1")
+            async with grpc.aio.insecure_channel(made.deployment.address) as channel:
+                asked: Any = LedgerServiceStub(channel)  # type: ignore[no-untyped-call]
+                found = await asked.GetEntry(
+                    ledger_pb2.GetEntryRequest(decision="d-1"),
+                    metadata=made.deployment.metadata(OPERATOR),
+                    timeout=30,
+                )
+            assert [each.record for each in found.entries] == [decision]
+
+            reason = ("--system", "credit", "--reason", "case 12/2026")
+            assert (await made.ombud("hold", *reason)).exit_code == 0
+            assert [each["system"] for each in json.loads((await made.ombud("holds", "-o", "json")).stdout)]
+            kept = json.loads((await made.ombud("prune", "-o", "json")).stdout)
+            assert kept["goes"] == []
+            assert (await made.ombud("release", *reason)).exit_code == 0
+
+            exported = await made.ombud("export", "--system", "credit", "--out", tmp_path / "e", "--json")
+            assert exported.exit_code == 0, exported.stderr
+            names = {path.name for path in (tmp_path / "e" / "logs" / LOG / "entries").iterdir()}
+            assert {Path(name).stem for name in stubs} <= {Path(name).stem for name in names}
+
+            pruned = await made.ombud("prune", "-o", "json")
+            assert pruned.exit_code == 0, pruned.stderr
+            told: dict[str, Any] = json.loads(pruned.stdout)
+            assert told["left"] == []
+            gone = {Path(each["file"]).stem for each in told["goes"] if each["part"] == "entries"}
+            assert gone == {Path(name).stem for name in stubs}
+            assert await gateway.end() == 0
+        return made, told
+
+    made, told = asyncio.run(run())
+    there = remote.RemoteAddress(f"file://{tmp_path}/gateway/remote")
+    folder = made.ledger / "logs" / LOG
+    # With its last round the copies went, too.
+    for each in told["goes"]:
+        for left in (folder, tmp_path / "gateway" / "remote" / "logs" / LOG):
+            assert not (left / each["file"]).with_suffix(".away").exists()
+            assert not (left / each["file"]).exists()
+    for place in (remote.Thinned(made.ledger, there), there, tmp_path / "e"):
+        account = verify(place, vkeys=[made.vkey])
+        assert (account.exit_code, account.all_findings()) == (0, [])
+    transparency.parse_receipt(made.receipt).verify([transparency.parse_vkey(made.vkey)])
+
+
+def decisions(made: Scene, decision: str) -> list[bytes]:
+    """Return the records of a decision, read beside the gateway."""
+    there = remote.RemoteAddress(f"file://{made.ledger.parent}/remote")
+    with query.connect(remote.Thinned(made.ledger, there)) as sql:
+        rows = sql.execute("SELECT record FROM entries WHERE id = ?", [decision]).fetchall()
+    return [record.encode() for (record,) in rows]

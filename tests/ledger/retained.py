@@ -13,6 +13,7 @@ from pathlib import Path
 from ledger import samples
 from ombud_ledger import Ledger
 from ombud_ledger.durable import Durable, act_now
+from ombud_ledger.place import Place
 from ombud_ledger.tlog.note import Signer
 
 BEGIN = "2023-01-01"
@@ -37,7 +38,12 @@ def declare(
 
 
 def at(
-    root: Path, day: str, *, signers: Sequence[Signer] = (), durable: Durable = act_now, log: str = "r-0"
+    root: Path | Place,
+    day: str,
+    *,
+    signers: Sequence[Signer] = (),
+    durable: Durable = act_now,
+    log: str = "r-0",
 ) -> Ledger:
     """Open the log as of a day."""
     return samples.open_log(root, start=us(day), signers=signers, durable=durable, log=log)
@@ -70,7 +76,7 @@ def _record(root: Path, signers: Sequence[Signer], count: int) -> None:
 
 
 def prune(
-    root: Path, day: str = LATER, *, signers: Sequence[Signer] = (), durable: Durable = act_now
+    root: Path | Place, day: str = LATER, *, signers: Sequence[Signer] = (), durable: Durable = act_now
 ) -> None:
     """Prune as of a day."""
     ledger = at(root, day, signers=signers, durable=durable)

@@ -21,6 +21,7 @@ from ombud_ledger import (
     verify,
 )
 from ombud_ledger.durable import Durable, act_now
+from ombud_ledger.place import Place
 from ombud_ledger.stage import StageHere
 from ombud_ledger.tlog.keyfile import SigningKey
 from ombud_ledger.tlog.note import Signer
@@ -58,7 +59,7 @@ def counting() -> Callable[[int], bytes]:
 
 
 def open_log(
-    root: Path,
+    root: Path | Place,
     *,
     durable: Durable = act_now,
     options: Options = QUIET,

@@ -13,7 +13,8 @@ from ledger.test_erase import ANN, BOB, NAME, bytes_under, shreds
 from ledger.test_prune_faults import Armed, refuse_deletion
 from ombud_ledger import Ledger, LedgerError, Vault, query, verify
 from ombud_ledger.durable import act_now
-from ombud_ledger.layout import log_layout
+from ombud_ledger.layout import SealedFile, log_layout
+from ombud_ledger.place import Place
 from ombud_ledger.vault.about import count_payloads, facts_about
 
 OVER = "2027-02-01"
@@ -164,5 +165,6 @@ def test_facts_pruned_meanwhile_in_another_log(tmp_path: Path, vault: Vault) -> 
     samples.assert_sound(root)
     # A file that was listed, and is gone when it is looked into, has nothing about anybody.
     layout = log_layout(root, "r-0")
-    assert list(facts_about(layout.folder / "facts" / "0" / "gone.parquet", ["0a" * 16])) == []
-    assert count_payloads(layout, ["0a" * 16]) == 0
+    gone = SealedFile(0, 1, "facts/0/gone.parquet", layout.folder / "facts" / "0" / "gone.parquet")
+    assert list(facts_about(gone, ["0a" * 16])) == []
+    assert count_payloads(Place(root), "r-0", ["0a" * 16]) == 0

@@ -137,6 +137,7 @@ def _entry(
         **({"outcome": "answered", "model_version": "1"} if answered else {}),
         **row.more,
     }
+    body = {key: value for key, value in body.items() if value is not None}
     return body, LedgerFacts(digest, values, subject=subject) if values else None
 
 

@@ -123,6 +123,15 @@ CASES: dict[str, tuple[list[Entry], list[tuple[object, ...]]]] = {
         ],
         [("1", 1, 1, 0, 0, 0, 0, "no")],
     ),
+    "an explanation is one request a case": (
+        [
+            sample(1, ("loan", "1", 0)),
+            answered(2, "a"),
+            answered(3, "b", action="explain", cases=40),
+            sample(5, ("loan", "1", 42)),
+        ],
+        [("1", 42, 41, 0, 0, 1, 1, "no")],
+    ),
     "one sample is nothing to compare": ([sample(1, ("loan", "1", 4)), answered(2, "a")], []),
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 from ombud_ledger import query
 from ombud_reports import Report, make, to_json
-from reports.ledgers import START, halves, review, story, write
+from reports.ledgers import START, call, halves, review, story, write
 
 BEGIN = datetime.fromtimestamp(START / 1e6, UTC)
 HOUR = timedelta(hours=1)
@@ -37,6 +37,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     root = tmp_path_factory.mktemp("ledger")
     write(root, story())
     return operations(root)
+
+
+def test_explanations_are_no_calls_of_the_system(tmp_path: Path, report: Report) -> None:
+    """Calls that ask the model for an explanation change no figure of how the system ran."""
+    explaining = {"action": "explain", "cases": 40, "correlation_id": "why", "added_us": 900_000}
+    write(tmp_path, sorted([*story(), call(900, 4_500, **explaining)], key=lambda entry: entry[0]))
+    found, expected = (
+        {name: value for name, value in values(each).items() if not name.startswith("basis.")}
+        for each in (operations(tmp_path), report)
+    )
+    assert expected == found
 
 
 def test_calls_verdicts_and_cases(report: Report) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from tritonclient.grpc import InferenceServerClient
 
+from ombud_cli.demo import documents, later
 from ombud_cli.demo.attacks import ATTACKS, copy_of
+from ombud_cli.demo.commands import Person
 from ombud_cli.demo.findings import ask_ledger, in_words, reason
 from ombud_cli.demo.gateway_process import GatewayProcess
 from ombud_cli.demo.officer import Officer
@@ -27,9 +30,12 @@ from ombud_ledger import Verification, verify
 _BANNER = "DEMONSTRATION: real applications of 1990, a model of today, no lending decision"
 
 
-def run(folder: Path, *, clients: int, keep_running: bool) -> int:
-    """Run the demonstration; return 0 where everything came out as it should, else 1."""
-    out = Console(highlight=False)
+def run(folder: Path, *, clients: int, keep_running: bool, reports: bool) -> int:
+    """Run the demonstration; return 0 where everything came out as it should, else 1.
+
+    `reports` makes what takes longer: explanations, and drift over more calls.
+    """
+    out = Console(file=sys.stdout, highlight=False)  # what commands print goes elsewhere
     begun = time.monotonic()
     out.rule(f"[bold]Ombud[/] · {_BANNER}")
     out.print("[bold]1.[/] Model server: gradient boosting, trained on one half of 1,989 real applications")
@@ -50,24 +56,38 @@ def run(folder: Path, *, clients: int, keep_running: bool) -> int:
         )
         with GatewayProcess(workspace, address):
             out.print(f"[bold]2.[/] The gateway stands in front of it, on {address}")
+            first = later.now()
             traffic = _applications(out, workspace, address, applications, clients)
             _refusals(out, workspace, address, applications[0], traffic)
             resumed = _review(out, workspace, address, server, traffic)
+            out.print("[bold]5.[/] What comes later")
+            with out.status("the second window"):
+                happened = later.happen(
+                    out, workspace, address, server, applications, begin=first, clients=clients, whole=reports
+                )
+            answers = _explanations(out, workspace, address, happened) if reports else {}
             sealed = Officer(address, workspace).seal()
-            out.print(f"[bold]5.[/] {sealed} entries sealed into Parquet")
+            out.print(f"[bold]6.[/] {sealed} entries sealed into Parquet")
+            with out.status("reports, made by the gateway"):
+                made = documents.through_gateway(Person(workspace, address, "compliance"), happened)
             if keep_running:
                 _audit(out, workspace)
+                _documents(out, workspace, made)
                 _serve_on(out, workspace, address)
                 return 0
-    # The gateway has drained and closed its log: what is on disk now is the whole ledger.
+    # The gateway has drained and closed its log: what is on disk now is the whole ledger but for the entries
+    # of these reports, which are given files that no gateway takes.
+    with out.status("reports, made from the folder"):
+        made += documents.from_folder(workspace, happened, answers)
     verification = _audit(out, workspace)
     (log,) = verification.logs
     head = (log.size, bytes.fromhex(log.head or ""))
     checkpoint = (log.checkpoint or "").encode()
     workspace.kept.write_bytes(checkpoint)
     caught = _attack(out, workspace, head, checkpoint)
+    same = _documents(out, workspace, made)
     _where(out, workspace, head, begun)
-    return 0 if resumed and caught and verification.exit_code == 0 else 1
+    return 0 if resumed and caught and same and verification.exit_code == 0 else 1
 
 
 def _applications(
@@ -159,7 +179,7 @@ def _audit(out: Console, workspace: Workspace) -> Verification:
 
 def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes], checkpoint: bytes) -> bool:
     """Attack copies of the ledger and show what `verify` says, with and without what was kept elsewhere."""
-    out.print("[bold]6.[/] Attacks on copies of the ledger")
+    out.print("[bold]7.[/] Attacks on copies of the ledger")
     table = Table("attack", "verify", "with --head", "with --from-\ncheckpoint", box=SIMPLE_HEAD)
     caught = True
     for number, attack in enumerate(ATTACKS):
@@ -179,11 +199,53 @@ def _attack(out: Console, workspace: Workspace, head: tuple[int, bytes], checkpo
     return caught
 
 
+def _explanations(
+    out: Console, workspace: Workspace, address: str, happened: later.Happened
+) -> dict[str, Path]:
+    """Let the auditor ask the model, through the gateway, why it answers as it does; return its answers."""
+    auditor, answers = Person(workspace, address, "auditor"), {}
+    few = ("--sample", "8", "--pairs", "30", "--background", "40")  # for a glance: the errors are shown
+    for decision, what, size in ((happened.held, "one held decision", ()), ("", "the whole system", few)):
+        file = workspace.given / f"answers-{'decision' if decision else 'system'}.json"
+        about = ("--decision", decision) if decision else ()
+        with out.status(f"asking the model about {what}"):
+            told = auditor.ask_json(
+                "explain",
+                str(workspace.ledger),
+                "--system",
+                "credit",
+                *about,
+                *size,
+                "--out",
+                str(file),
+                "--json",
+            )
+        out.print(f"   ada asked the model about {what}: {told['cases']} cases, each governed and recorded")
+        answers[decision] = file
+    return answers
+
+
+def _documents(out: Console, workspace: Workspace, made: list[documents.Made]) -> bool:
+    """Check the reports, write their index; return whether all are as the ledger has them."""
+    with out.status("computing every figure of the reports again"):
+        listed = documents.check(workspace, made)
+    index = documents.write_index(workspace, listed)
+    out.print("[bold]8.[/] Reports, each figure computed again from the ledger alone:")
+    table = Table("report", "checked", box=SIMPLE_HEAD)
+    for each in listed:
+        table.add_row(each.files[0], each.verdict)
+    out.print(table)
+    out.print(f"   Read them in a browser: [bold]{index}[/]", soft_wrap=True)
+    return all(each.same for each in listed)
+
+
 def _where(out: Console, workspace: Workspace, head: tuple[int, bytes], begun: float) -> None:
     root = workspace.root
-    out.print(f"[bold]7.[/] Everything is under [bold]{root}[/] (done in {time.monotonic() - begun:.0f} s):")
+    out.print(f"[bold]9.[/] Everything is under [bold]{root}[/] (done in {time.monotonic() - begun:.0f} s):")
     for path, what in (
         (workspace.ledger, "the ledger: Parquet, hot tail, objects"),
+        (workspace.reports / "index.html", "the reports on it"),
+        (workspace.given, "what was given for them beside the ledger"),
         (workspace.kept, "its last checkpoint, as an auditor would keep it elsewhere"),
         (root / "keys", "the key that signs it"),
         (workspace.config, "the gateway's configuration"),
@@ -198,6 +260,8 @@ def _where(out: Console, workspace: Workspace, head: tuple[int, bytes], begun: f
         f"ombud ledger verify {workspace.ledger} --vkey {workspace.vkey} --from-checkpoint {workspace.kept}",
         f'ombud query {workspace.ledger} "FROM decisions LIMIT 5"',
         f"ombud policy test {root / 'policies' / 'credit'}",
+        f"ombud report verify {workspace.reports / 'operations-credit.html'} {workspace.ledger}",
+        "ombud demo --reports",
         "ombud demo --keep-running",
     ):
         out.print(f"     .venv/bin/{command}", soft_wrap=True)

@@ -51,8 +51,9 @@ def send(
     *,
     clients: int,
     sent: Callable[[], None],
+    case: Callable[[Application], str] = lambda application: application.subject,
 ) -> Traffic:
-    """Send applications from several clients at once; `sent` is called after each."""
+    """Send applications from several clients at once; `sent` is called after each. `case` names each."""
     waiting: SimpleQueue[Application] = SimpleQueue()
     for application in applications:
         waiting.put(application)
@@ -66,7 +67,7 @@ def send(
                 except Empty:
                     return
                 start = time.perf_counter()
-                end, message = ask(client, token, application)
+                end, message = ask_with(client, token, infer_inputs(application), case(application))
                 traffic.add(application, end, message, time.perf_counter() - start)
                 sent()
 

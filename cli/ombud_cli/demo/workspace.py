@@ -20,6 +20,9 @@ PRINCIPALS = {
     "stranger": 'Agent::"stranger"',
     "underwriter": 'User::"ines"',
     "operator": 'User::"otto"',
+    "compliance": 'User::"cora"',
+    "auditor": 'User::"ada"',
+    "privacy": 'User::"pia"',
 }
 """Who acts in the demonstration. The stranger has a valid token, but no policy knows it."""
 
@@ -51,6 +54,9 @@ tokens = "tokens.toml"
 [review]
 database = "state/reviews.sqlite"
 key_file = "state/reviews.key"
+
+[coverage]
+sample_seconds = 1
 
 [telemetry]
 prometheus = "127.0.0.1:{metrics}"
@@ -86,6 +92,16 @@ class Workspace:
         (key,) = keys.read_key_file(self.root / "keys" / "signing.key").vkeys
         return str(key)
 
+    @property
+    def reports(self) -> Path:
+        """The reports on what the run did, and their index."""
+        return self.root / "reports"
+
+    @property
+    def given(self) -> Path:
+        """Files that people bring from elsewhere, which the model never saw."""
+        return self.root / "given"
+
     def log(self, name: str) -> Path:
         """Where a process of the demonstration writes what it has to say."""
         return self.root / "logs" / f"{name}.log"
@@ -100,11 +116,23 @@ def lay_out(root: Path, *, port: int, metrics: int, upstream: str, artifact: str
 
     `artifact` is the SHA-256 of the model's file, hex, which the system declares.
     """
-    for name in ("ledger", "attacks", "state", "systems", "policies", "clients", "keys", "kept", "logs"):
+    for name in (
+        "ledger",
+        "attacks",
+        "state",
+        "systems",
+        "policies",
+        "clients",
+        "keys",
+        "kept",
+        "logs",
+        "reports",
+        "given",
+    ):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in ("ombud.toml", "tokens.toml"):
         (root / name).unlink(missing_ok=True)
-    for name in ("state", "systems", "policies", "clients", "kept", "logs"):
+    for name in ("state", "systems", "policies", "clients", "kept", "logs", "given"):
         (root / name).mkdir(parents=True, mode=0o700)
     keys.create_key_file(root / "keys" / "signing.key", keys.new_key_file(ORIGIN, None))
     (root / "ombud.toml").write_text(_CONFIG.format(port=port, metrics=metrics, upstream=upstream))

@@ -16,7 +16,7 @@ from ombud_gateway.call import Metadata
 from ombud_gateway.errors import UpstreamFailed
 from ombud_gateway.http2 import status
 from ombud_gateway.http2.connection import DEADLINE_TEXT, Connection, NotProcessed, Reply
-from ombud_gateway.http2.heads import request_prefix, request_rest
+from ombud_gateway.http2.heads import metadata_block, request_prefix, timeout_block
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_SECONDS: Final = 20.0
@@ -66,23 +66,23 @@ class Channel:
         self._server_name = server_name or self._host
         self._prefixes: dict[str, bytes] = {}
         self._connections: list[Connection] = []
-        self._connecting: asyncio.Task[Connection] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._backoff = 0.0
         self._not_before = 0.0
         self._closed = False
 
     async def unary(self, path: str, body: bytes, *, metadata: Metadata = (), seconds: float) -> Reply:
         """Return the reply of `/package.Service/Method` within `seconds`. Raises UpstreamFailed."""
+        end = self._loop.time() + seconds
         try:
-            block = self._prefix(path) + request_rest(metadata, seconds)
+            fixed = self._prefix(path) + metadata_block(metadata)
         except ValueError as error:
             raise UpstreamFailed(status.INTERNAL, str(error)) from None
         for _ in range(_TRIES):
             while (connection := self._usable()) is None:
-                before = self._loop.time()
-                await self._connect(seconds)
-                seconds -= self._loop.time() - before
-            number, answered = connection.begin(block, body, seconds)
+                await self._connect(end - self._loop.time())
+            left = end - self._loop.time()
+            number, answered = connection.begin(fixed + timeout_block(left), body, left)
             try:
                 return await answered
             except NotProcessed:
@@ -132,16 +132,14 @@ class Channel:
         except TimeoutError:
             raise UpstreamFailed(status.DEADLINE_EXCEEDED, DEADLINE_TEXT, reached=False) from None
 
-    def _opened(self, task: asyncio.Task[Connection]) -> None:
+    def _opened(self, task: asyncio.Task[None]) -> None:
         self._connecting = None
-        if not task.cancelled() and task.exception() is not None:
-            self._backoff = min(max(2 * self._backoff, _FIRST_BACKOFF), _MOST_BACKOFF)
-            self._not_before = self._loop.time() + self._backoff
-        else:
-            self._backoff = 0.0
+        if not task.cancelled():
+            task.exception()  # whoever waits has it
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> None:
         connection = Connection(self._message_bytes, self._forget)
+        self._connections.append(connection)
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 transport, _ = await self._loop.create_connection(
@@ -163,12 +161,14 @@ class Channel:
         except BaseException:
             connection.close()
             raise
-        self._connections.append(connection)
-        return connection
 
     def _forget(self, connection: Connection) -> None:
-        if connection in self._connections:
-            self._connections.remove(connection)
+        self._connections.remove(connection)
+        if connection.used:
+            self._backoff = 0.0
+        else:  # it never came, or came and went: trying again at once would be for ever
+            self._backoff = min(max(2 * self._backoff, _FIRST_BACKOFF), _MOST_BACKOFF)
+            self._not_before = self._loop.time() + self._backoff
 
 
 def _unreachable() -> UpstreamFailed:

@@ -70,8 +70,13 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether a call can be begun."""
-        return self._usable
+        """Whether a call can be begun: the peer's SETTINGS are here, and neither side has ended it."""
+        return self._usable and self._ready.done()
+
+    @property
+    def used(self) -> bool:
+        """Whether a call was ever begun."""
+        return self._next > 1
 
     @property
     def full(self) -> bool:

@@ -78,9 +78,14 @@ def request_prefix(path: str, authority: str, agent: str, *, secure: bool) -> by
     )
 
 
-def request_rest(metadata: Metadata, seconds: float) -> bytes:
-    """Return the rest: the deadline, and a call's own metadata. Raises ValueError for what cannot be sent."""
-    parts = [_literal(b"grpc-timeout", _timeout(seconds))]
+def timeout_block(seconds: float) -> bytes:
+    """Return the part that says how long the caller waits."""
+    return _literal(b"grpc-timeout", _timeout(seconds))
+
+
+def metadata_block(metadata: Metadata) -> bytes:
+    """Return the part with a call's own metadata. Raises ValueError for what cannot be sent."""
+    parts = []
     for key, value in metadata:
         if not _KEY.match(key):
             raise ValueError(f"metadata {key!r}: a key has lower-case letters, digits, and any of _ - .")

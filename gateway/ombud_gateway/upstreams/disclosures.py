@@ -77,6 +77,8 @@ async def _next(pieces: Iterator[export.Piece]) -> list[export.Piece]:
         return await asyncio.to_thread(_batch, pieces)
     except LedgerUnavailable as error:
         raise Unavailable("EXPORT_CHANGED", str(error)) from error
+    except LedgerError as error:
+        raise refusal(error) from error
 
 
 def _batch(pieces: Iterator[export.Piece]) -> list[export.Piece]:

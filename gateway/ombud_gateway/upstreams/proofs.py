@@ -51,7 +51,7 @@ class Proofs:
         if not ledger.signed:
             raise NotFound("UNSIGNED", "this gateway's ledger is not signed: it has no checkpoints")
         try:
-            published = transparency.published(ledger.root, ledger.log)
+            published = transparency.published(ledger.place, ledger.log)
             return await asyncio.to_thread(question, published)
         except transparency.NotCovered as error:
             raise NotFound("NOT_COVERED", f"{error}; ask again in a second") from error

@@ -95,7 +95,7 @@ class Queries:
         if self._places.locked():
             raise Unavailable("QUERIES_BUSY", "as many queries run as may: try again later")
         async with self._places:
-            answer = query_apart.answer(self._ledger.root, question, self._limits, log=log)
+            answer = query_apart.answer(self._ledger.place, question, self._limits, log=log)
             with refusals(self._limits):
                 async with aclosing(answer) as pieces:
                     async for piece in pieces:

@@ -37,7 +37,7 @@ class Reports:
         if self._place.locked():
             raise Unavailable("REPORTS_BUSY", "a report is being made: try again later")
         async with self._place:
-            reader = _Reader(query_apart.run(self._module, job, self._limits.seconds))
+            reader = _Reader(query_apart.run(self._module, self._ledger.place, job, self._limits.seconds))
             with refusals(self._limits):
                 async with aclosing(reader):
                     async for response in self._responses(reader):
@@ -63,13 +63,12 @@ class Reports:
                     yield report_pb2.MakeReportResponse(chunk=chunk)
         yield report_pb2.MakeReportResponse(made=made)
 
-    def _job(self, request: report_pb2.MakeReportRequest, by: str) -> bytes:
+    def _job(self, request: report_pb2.MakeReportRequest, by: str) -> dict[str, Any]:
         check_checkpoints(request.as_of)
         for name in ("kind", "system", "from", "to"):
             if len(getattr(request, name)) > _LONGEST:
                 raise Invalid("MALFORMED", f"{name} is longer than {_LONGEST} characters")
-        job: dict[str, Any] = {
-            "root": str(self._ledger.root),
+        return {
             "kind": request.kind,
             "system": request.system,
             "from": getattr(request, "from"),
@@ -81,7 +80,6 @@ class Reports:
             "seconds": self._limits.seconds,
             "memory_mb": self._limits.memory_mb,
         }
-        return json.dumps(job).encode()
 
 
 class _Reader:

@@ -115,7 +115,7 @@ class Retention:
         """Return what is held, of all logs of the ledger."""
         async with self._changing:
             question = await asyncio.to_thread(_holds)
-            answer = query_apart.answer(self._ledger.root, question, self._limits)
+            answer = query_apart.answer(self._ledger.place, question, self._limits)
             try:
                 found = b"".join([piece async for piece in answer])
             except LedgerError as error:
@@ -146,7 +146,7 @@ def _holds() -> query_apart.Question:
 def _held_systems(ledger: Ledger) -> dict[str, list[str]]:
     from ombud_ledger import pruning
 
-    return pruning.held_systems(ledger.root)
+    return pruning.held_systems(ledger.place)
 
 
 def _check_reason(reason: str) -> None:

@@ -7,13 +7,11 @@ package works on it as it is. Only bytes that were fetched are looked at, and a 
 must be the same: a storage that tells one thing to one check and another to the next gets nowhere.
 """
 
-import os
 import re
 import tempfile
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +21,14 @@ from ombud_ledger.errors import KeyUnusable, LedgerUnavailable, LedgerUnreadable
 from ombud_ledger.exported import EXPORT
 from ombud_ledger.layout import LogLayout, SealedFile, is_log_name, log_layout, sealed_file
 from ombud_ledger.place import Place
+from ombud_ledger.remote import in_place
 from ombud_ledger.remote.address import RemoteAddress
-from ombud_ledger.remote.store import Held, Remote
+from ombud_ledger.remote.copies import Copies, fetch
+from ombud_ledger.remote.in_place import SegmentFetcher
+from ombud_ledger.remote.store import Remote
+from ombud_ledger.remote.thinned import SEALED
 
 _AT_ONCE: Final = 16
-SEALED: Final = ("entries", "facts", "payloads")  # folders of sealed files
 _SAFE: Final = re.compile(r"[a-z0-9_-][A-Za-z0-9._-]*(/[a-z0-9_-][A-Za-z0-9._-]*)*")
 _TRIES: Final = 5  # a log may be sent while we look
 _MOST_HELD: Final = 1024 * 1024 * 1024  # bytes of sealed files kept here after they were fetched
@@ -63,7 +64,7 @@ def fetched(
 class FetchedLayout(LogLayout):
     """A log whose sealed files are known by name, and fetched when they are asked for."""
 
-    shown: tuple[SealedFile, ...]
+    shown: tuple[SealedFile, ...] = ()
 
     def entries_files(self) -> list[SealedFile]:
         """Return the sealed entries files, in order."""
@@ -100,15 +101,20 @@ def _fetch_log(
     # 3. The sealed files. One that begins where the newest tail does is being sent: the tail has its entries.
     listed = {name: held for folder in SEALED for name, held in remote.below(f"{base}/{folder}").items()}
     before = max((file.first for file in layout.all_hot_files()), default=None)
-    fetch = _Cache(remote, root, base, {name.removeprefix(f"{base}/"): held for name, held in listed.items()})
-    files = [sealed_file(layout.folder, name, fetch) for name in fetch.listed]
+    sizes = {name.removeprefix(f"{base}/"): held.size for name, held in listed.items()}
+    copies = Copies(remote, base, layout.folder, _MOST_HELD)
+
+    def copy(name: str) -> Path:
+        return copies.get(name, sizes[name])
+
+    files = [sealed_file(layout.folder, name, copy) for name in sizes]
     shown = sorted(file for file in files if file is not None and (before is None or file.first < before))
     # 4. Tiles, which are never missing; a partial one may become a full one while we look.
     for left in reversed(range(_TRIES)) if proofs else ():
         tiles = remote.below(f"{base}/pub")
         if _fetch_all(remote, root, tiles, f"{log}: tiles", progress) or not left:
             break
-    return FetchedLayout(layout.folder, tuple(shown))
+    return FetchedLayout(layout.folder, shown=tuple(shown))
 
 
 def _fetch_all(
@@ -140,92 +146,23 @@ class _Fetched(Place):
 
     def object(self, digest: str) -> bytes:
         if re.fullmatch(r"[0-9a-f]{64}", digest) and not (self.root / "objects" / digest).exists():
-            _fetch(self.remote, f"objects/{digest}", self.root / "objects" / digest)
+            fetch(self.remote, f"objects/{digest}", self.root / "objects" / digest)
         return Place.object(self, digest)
 
-    def fetcher(self, log: str, first: int, last: int) -> "SegmentFetcher":
+    def fetcher(self, log: str, first: int, last: int) -> SegmentFetcher:
         files = self.listed[log].shown if log in self.listed else ()
         names = tuple(file.name for file in files if (file.first, file.last) == (first, last))
-        return SegmentFetcher(self.remote.address, self.root, log, names)
+        here = log_layout(self.root, log).folder
+        return SegmentFetcher(self.remote.address, here, self.root, log, names)
+
+    def demand_reached(self, files: Sequence[SealedFile]) -> None:
+        del files  # all are elsewhere, and the address says where
+
+    def read_in_place(self, files: Sequence[SealedFile]) -> list[SealedFile]:
+        return list(files)
 
     def dataset(self, log: str, files: Sequence[SealedFile]) -> Any:
-        import pyarrow as pa
-        from pyarrow import dataset as ds
-
-        paths = [self.remote.path(f"logs/{log}/{file.name}") for file in files]
-        # What a file's name says of its entries saves opening it.
-        spans = [(ds.field("seq") >= file.first) & (ds.field("seq") <= file.last) for file in files]
-        form = ds.ParquetFileFormat()
-        try:
-            schema = form.inspect(paths[0], self.remote.filesystem)
-        except (pa.ArrowException, OSError) as error:
-            raise LedgerUnreadable(f"log {log}: {files[0].name}: {self.told(error)}") from None
-        return ds.FileSystemDataset.from_paths(
-            paths, schema=schema, format=form, filesystem=self.remote.filesystem, partitions=spans
-        )
+        return in_place.dataset(self.remote, log, files)
 
     def told(self, error: Exception) -> str:
-        return f"{self.remote.address}: {self.remote.masked(Place.told(self, error))}"
-
-
-class _Cache:
-    """Fetches sealed files of one log, keeps some of them, and demands that none changes meanwhile."""
-
-    def __init__(self, remote: Remote, root: Path, base: str, listed: dict[str, Held]) -> None:
-        self.listed = listed
-        self._remote = remote
-        self._root = root
-        self._base = base
-        self._held: OrderedDict[str, int] = OrderedDict()
-        self._digests: dict[str, str] = {}
-
-    def __call__(self, name: str) -> Path:
-        path = self._root / self._base / name
-        if name in self._held:
-            self._held.move_to_end(name)
-            return path
-        size = self.listed[name].size
-        while self._held and sum(self._held.values()) + size > _MOST_HELD:
-            (self._root / self._base / self._held.popitem(last=False)[0]).unlink()
-        digest = _fetch(self._remote, f"{self._base}/{name}", path)
-        if digest is None:
-            raise LedgerUnreadable(f"{name}: was there and is gone")
-        if self._digests.setdefault(name, digest) != digest:
-            raise LedgerUnreadable(f"{name}: has other bytes than a moment ago")
-        self._held[name] = size
-        return path
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentFetcher:
-    """Brings one segment's files into a folder of their own, for the process that checks them."""
-
-    address: RemoteAddress
-    root: Path
-    log: str
-    names: tuple[str, ...]  # inside the log
-
-    @contextmanager
-    def segment(self) -> Iterator[Path]:
-        """Fetch the files, or link those that are here; yield the folder that stands for the log's."""
-        with tempfile.TemporaryDirectory(prefix="segment-", dir=self.root) as folder:
-            remote: Remote | None = None
-            for name in self.names:
-                target = Path(folder) / name
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with suppress(FileNotFoundError):
-                    os.link(self.root / "logs" / self.log / name, target)
-                    continue
-                try:
-                    remote = remote or Remote(self.address)
-                except KeyUnusable as error:
-                    raise LedgerUnreadable(str(error)) from error
-                _fetch(remote, f"logs/{self.log}/{name}", target)
-            yield Path(folder)
-
-
-def _fetch(remote: Remote, name: str, target: Path) -> str | None:
-    try:
-        return remote.fetch(name, target)
-    except LedgerUnavailable as error:
-        raise LedgerUnreadable(str(error)) from error
+        return in_place.told(self.remote, error)

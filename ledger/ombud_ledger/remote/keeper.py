@@ -6,7 +6,6 @@ It looks at the files alone, as any reader does: neither writer nor publisher kn
 """
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +13,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from ombud_ledger.errors import LedgerBroken, LedgerClosed, LedgerError, LedgerUnavailable
-from ombud_ledger.layout import log_layout, objects_folder
+from ombud_ledger.clock import microseconds
+from ombud_ledger.errors import (
+    LedgerBroken,
+    LedgerClosed,
+    LedgerError,
+    LedgerUnavailable,
+    LedgerUnreadable,
+)
+from ombud_ledger.layout import objects_folder
 from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.memory import Memory, memory_path
 from ombud_ledger.remote.push import Push
 from ombud_ledger.remote.store import Remote
+from ombud_ledger.remote.thinned import Thinned
 
 _LOG: Final = logging.getLogger(__name__)
 _BACKOFF_FIRST: Final = 1.0  # seconds
@@ -41,9 +48,13 @@ class RemoteKeeper:
         address: RemoteAddress,
         *,
         seconds: float = 60.0,
+        keep_local: int | None = None,
+        clock: Callable[[], int] = microseconds,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make ready for a round every `seconds`; asks nothing of the remote place yet.
+
+        With `keep_local`, sealed files older than so many microseconds by `clock` are let go here.
 
         Raises KeyUnusable, LedgerUnavailable, LedgerUnreadable.
         """
@@ -52,15 +63,17 @@ class RemoteKeeper:
         self.address = address
         self._log = log
         self._seconds = seconds
+        self._keep_local = keep_local
+        self._clock = clock
         self._monotonic = monotonic
         self._checked: float | None = None
         self._closing = threading.Event()
         self._deadline: float | None = None
-        layout = log_layout(root, log)
+        layout = Thinned(root, address).layout(log)
         remote = Remote(address)
         try:
             self._memory = Memory(memory_path(layout.signed.parent, address.url))
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise LedgerUnavailable(f"log {log}: cannot remember what is at {address}: {error}") from error
         self._push = Push(layout, objects_folder(root), remote, self._memory, look=self._look)
         self._thread = threading.Thread(target=self._run, name=f"ledger-remote-{log}", daemon=True)
@@ -103,11 +116,23 @@ class RemoteKeeper:
             if self._checked is None or now - self._checked >= _CHECK_SECONDS:
                 self._push.check()
                 self._checked = now
-            self.size = self._push.round().entries
+            pushed = self._push.round()
+            self.size = pushed.entries
+            if self._keep_local is not None:
+                self._push.thin(self._clock() - self._keep_local)
         except Exception as error:  # whatever it is, nobody may think that all is there
             self.error = error
             raise
-        self.error = None
+        self.error = self._lost(pushed.absent)
+
+    def _lost(self, absent: list[str]) -> Exception | None:
+        """Return what to say of sealed files that are nowhere: the rest is sent all the same."""
+        if not absent:
+            return None
+        what = f"{len(absent)} sealed files are neither here nor at {self.address}: {', '.join(absent[:5])}"
+        if str(self.error) != what:
+            _LOG.critical("log %s: %s", self._log, what)
+        return LedgerUnreadable(what)
 
     def _run(self) -> None:
         delay = 0.0

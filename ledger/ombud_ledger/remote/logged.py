@@ -9,6 +9,7 @@ from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.errors import EntryBroken, LedgerUnreadable, RecordInvalid
 from ombud_ledger.layout import SealedFile
 from ombud_ledger.of_kinds import of_kinds
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.pruned import prune_of
 from ombud_ledger.said import SAYING
 from ombud_ledger.seals import seals_of
@@ -57,11 +58,17 @@ def _records(shot: Snapshot, since: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _sealed(file: SealedFile, since: int) -> Iterator[tuple[int, bytes]]:
+    away = file.away()
+    if away is not None and all(kind in away.records for kind in SAYING if kind in away.kinds):
+        for seq, text in sorted(each for kind in SAYING for each in away.records.get(kind, ())):
+            if seq >= since:
+                yield seq, text.encode()
+        return
+
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file.path, page_checksum_verification=True) as parquet:
+        with open_parquet(file, page_checksum_verification=True) as parquet:
             for seq, record in of_kinds(parquet, SAYING):
                 if seq >= since:
                     yield seq, record

@@ -8,12 +8,14 @@ begins: only so can one that was cut short be told from a file that somebody els
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ombud_ledger.durable import make_folder
+from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.remote.logged import ToldFile
 from ombud_ledger.small_file import prepare
 
@@ -52,32 +54,34 @@ class Memory:
     """Of one log and one address. One thread at a time asks; the log's lock makes one process."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make it. Raises LedgerUnreadable for what is no such memory, sqlite3.Error."""
+        """Open or make it. Raises LedgerUnreadable for what is no such memory, or a damaged one, OSError."""
         make_folder(path.parent)
         self._lock = threading.Lock()
         self._hot: list[ToldFile] = []
         fresh = not path.exists()
         if fresh:
             path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            prepare(
-                self._db,
-                path,
-                "a memory of what is remote",
-                application_id=_APPLICATION_ID,
-                version=_VERSION,
-                made_by=_TABLES,
-            )
-            self.sent = {row[0]: Sent(*row[1:]) for row in self._db.execute("SELECT * FROM sent")}
-            (self.scanned, self.covered) = self._db.execute(
-                "SELECT scanned, covered FROM progress"
-            ).fetchone()
-        except BaseException:
-            self._db.close()
-            raise
+        with _readable(path):
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                self._begin(path)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _begin(self, path: Path) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        prepare(
+            self._db,
+            path,
+            "a memory of what is remote",
+            application_id=_APPLICATION_ID,
+            version=_VERSION,
+            made_by=_TABLES,
+        )
+        self.sent = {row[0]: Sent(*row[1:]) for row in self._db.execute("SELECT * FROM sent")}
+        (self.scanned, self.covered) = self._db.execute("SELECT scanned, covered FROM progress").fetchone()
 
     def learn(self, said: Iterable[ToldFile], sealed: int) -> None:
         """Take note of what entries from `scanned` on say of files; those from `sealed` on are not sealed.
@@ -151,3 +155,12 @@ class Memory:
                 [(name, *each) for name, each in files.items()],
             )
         self.sent.update(files)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, TypeError) as error:  # TypeError: a row is missing
+        what = f"{path.name}: is damaged, or cannot be opened: {error}"
+        raise LedgerUnreadable(f"{what}; delete it: then what is remote is read and hashed again") from error

@@ -20,15 +20,25 @@ from pathlib import Path
 from typing import Final
 
 from ombud_ledger import hot
-from ombud_ledger.durable import Lock, act_now, make_folder
+from ombud_ledger.clock import microseconds
+from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.errors import LedgerBroken, LedgerUnavailable, LedgerUnreadable, NotProven
 from ombud_ledger.exported import exported
 from ombud_ledger.hot import Row
-from ombud_ledger.layout import LogLayout, hot_name, log_layout, log_names, objects_folder, sealed_file
+from ombud_ledger.layout import (
+    LogLayout,
+    hot_name,
+    is_kept,
+    log_names,
+    objects_folder,
+    sealed_file,
+)
 from ombud_ledger.remote.address import RemoteAddress
 from ombud_ledger.remote.logged import told_since
 from ombud_ledger.remote.memory import Memory, Sent, memory_path
 from ombud_ledger.remote.store import Remote
+from ombud_ledger.remote.thin import Thinner
+from ombud_ledger.remote.thinned import Thinned
 from ombud_ledger.remote.upload import Item, Upload
 from ombud_ledger.seal import digest_of
 from ombud_ledger.snapshot import Snapshot, snapshot
@@ -59,6 +69,7 @@ class Pushed:
     removed: int = 0  # the log let them go, or they were replaced by others
     restored: list[str] = field(default_factory=list)  # had been there, were not any more, were sent again
     absent: list[str] = field(default_factory=list)  # sealed, but in neither place
+    thinned: int = 0  # files that are there alone from now on
 
 
 class Push:
@@ -73,6 +84,7 @@ class Push:
         *,
         look: Callable[[], None] = lambda: None,
         progress: Progress | None = None,
+        durable: Durable = act_now,
     ) -> None:
         """Take `look` to be called between files; what it raises ends the round."""
         self._layout = layout
@@ -84,6 +96,7 @@ class Push:
         self._pub = Pub(layout.pub)
         self._base = f"logs/{layout.folder.name}"
         self._upload = Upload(remote, memory, look)
+        self._thinner = Thinner(layout, remote, memory, look=look, durable=durable)
         self._tail: tuple[str, int] | None = None  # name and end of the tail that is there
 
     def close(self) -> None:
@@ -136,14 +149,19 @@ class Push:
             elif not same:
                 self._memory.done({name: sent._replace(size=held.size, changed=held.changed)})
             self._tell("check", done + 1, len(self._memory.sent))
-        if gone:
+        lost = [name for name in gone if self._is_away(name)]
+        if lost:
+            _LOG.critical("%s: %d files are gone that were nowhere else: %s", self._base, len(lost), lost[:5])
+        if len(gone) > len(lost):
+            again = sorted({*gone} - {*lost})
             _LOG.error(
-                "%s: %d files are gone, and are sent again: %s", self._remote.address, len(gone), gone[:5]
+                "%s: %d files are gone, and are sent again: %s", self._remote.address, len(again), again[:5]
             )
+        if gone:
             self._memory.forget(gone)
             self._memory.cover(0)
             self._tail = None
-        return gone
+        return [name for name in gone if name not in lost]
 
     def _round(self) -> Pushed:
         pushed = Pushed(self._layout.folder.name)
@@ -256,7 +274,7 @@ class Push:
             if known is not None and known.size is not None and known.sha256 == said.sha256:
                 continue
             if not file.is_file():
-                if known is None:
+                if known is None and not self._is_known_there(name, path, said.sha256):
                     pushed.absent.append(path)
             elif not said.rewritten or self._remote.find(name) is None:
                 new.append(Item(name, file, said.sha256, path))
@@ -264,6 +282,30 @@ class Push:
                 rewritten.append(Item(name, file, said.sha256, path))
             # Else the erasure is logged and not carried out here either: a later round sends it.
         return new, rewritten
+
+    def _is_known_there(self, name: str, path: str, sha256: str) -> bool:
+        """Say whether a file that is not here is there, though not remembered; if so, remember it."""
+        held, digest = self._remote.find(name), self._remote.digest(name)
+        if held is None or digest is None or not (digest == sha256 or self._memory.was_said(path, digest)):
+            return False
+        self._memory.done({name: Sent(digest, held.size, held.changed)})
+        return True
+
+    def _is_away(self, name: str) -> bool:
+        """Say whether a name is that of a sealed file which is not here."""
+        inside = name.removeprefix(f"{self._base}/")
+        file = self._layout.folder / inside
+        return sealed_file(self._layout.folder, inside, Path) is not None and not file.exists()
+
+    def thin(self, before: int) -> int:
+        """Let go, here, of files that the last round left there, and are no newer than `before`.
+
+        Microseconds UTC. Return how many. Raises as `round`.
+        """
+        if self._tail is None:
+            return 0
+        with self._unavailable():
+            return self._thinner.thin(before, tail=self._tail[0], signed=self._pub.checkpoint() is not None)
 
     def _send_tail(self, tail: Path, end: int, pushed: Pushed) -> None:
         name = f"{self._base}/hot/{tail.name}"
@@ -307,7 +349,7 @@ class Push:
         newest = self._memory.newest().items()
         let_go = [path for path, said in newest if said.sha256 is None and said.entry < covered]
         due = [
-            f"{self._base}/{path}" for path in let_go if not (self._layout.folder / path).exists()
+            f"{self._base}/{path}" for path in let_go if not is_kept(self._layout.folder / path)
         ]  # where it is here still, whoever prunes is not done
         due = [name for name in due if self._memory.sent.get(name) != _REMOVED]
         removed = self._remove(due)
@@ -355,31 +397,37 @@ def push(
     *,
     log: str | None = None,
     whole: bool = False,
+    keep_local: int | None = None,
+    clock: Callable[[], int] = microseconds,
     progress: Progress | None = None,
+    durable: Durable = act_now,
 ) -> Iterator[Pushed]:
     """Bring a remote place up to date with every log under `root`, or the one named; yield what was done.
 
     Takes each log's lock: where a gateway runs, that does it itself. Looks first whether what was sent before
-    is still there, with `whole` by reading all of it. Raises LedgerLocked, LedgerBroken, LedgerUnavailable,
-    LedgerUnreadable, KeyUnusable.
+    is still there, with `whole` by reading all of it. With `keep_local`, sealed files that are older than so
+    many microseconds by `clock` are let go here in the end. Raises LedgerLocked, LedgerBroken,
+    LedgerUnavailable, LedgerUnreadable, KeyUnusable.
     """
     if exported(root) is not None:
         raise LedgerUnreadable(f"{root}: is an evidence folder, must be a ledger; copy it as it is instead")
     names = log_names(root)
     if not names or log not in (None, *names):
         raise LedgerUnreadable(f"{root}: no log {log or 'here'}")
-    remote = Remote(address)
+    remote, place = Remote(address), Thinned(root, address)
     for name in names if log is None else [log]:
-        layout = log_layout(root, name)
+        layout = place.layout(name)
         lock = Lock(layout.lock)
         try:
             with ExitStack() as stack:
                 memory = stack.enter_context(closing(Memory(memory_path(layout.signed.parent, address.url))))
-                one = Push(layout, objects_folder(root), remote, memory, progress=progress)
+                one = Push(layout, objects_folder(root), remote, memory, progress=progress, durable=durable)
                 stack.enter_context(closing(one))
                 restored = one.check(whole=whole)
                 pushed = one.round()
                 pushed.restored = restored
+                if keep_local is not None:
+                    pushed.thinned = one.thin(clock() - keep_local)
                 yield pushed
         finally:
             lock.release()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ombud_ledger.errors import LedgerError, LedgerUnreadable, NotProven
-from ombud_ledger.layout import log_layout, log_names
+from ombud_ledger.place import Place, place_of
 from ombud_ledger.tlog.bounded import MOST_PATH, BoundedHandler, BoundedServer
 from ombud_ledger.tlog.published import Published
 from ombud_ledger.tlog.tiles import parse_path
@@ -24,18 +24,18 @@ _FRESH: Final = "no-cache"
 
 
 class TileServer(BoundedServer):
-    """Serves the logs under `root`; `serve_forever` until `shutdown`."""
+    """Serves the logs of a ledger; `serve_forever` until `shutdown`."""
 
-    def __init__(self, root: Path, address: tuple[str, int], only: str | None = None) -> None:
-        self.root = root
+    def __init__(self, root: Path | Place, address: tuple[str, int], only: str | None = None) -> None:
+        self.place = place_of(root)
         self.only = only
         super().__init__(address, _Handler)
 
     def published(self, log: str) -> Published | None:
         """Return what a log published, None where there is no such log."""
-        if log not in log_names(self.root) or self.only not in (None, log):
+        if log not in self.place.logs() or self.only not in (None, log):
             return None
-        return Published(log_layout(self.root, log))
+        return Published(self.place.layout(log))
 
 
 class _Handler(BoundedHandler):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.layout import SealedFile
+from ombud_ledger.opened import open_parquet
 from ombud_ledger.segment import ParquetFile, StagedFile
 from ombud_ledger.vault.about import rows_about
 
@@ -37,7 +37,7 @@ def stage_blanked(sealed: SealedFile, folder: Path, pseudonyms: Iterable[str]) -
     with ExitStack() as stack:
         stack.callback(out.abandon)
         try:
-            with pq.ParquetFile(sealed.path, page_checksum_verification=True) as parquet:
+            with open_parquet(sealed, page_checksum_verification=True) as parquet:
                 for group in range(parquet.num_row_groups):
                     table = parquet.read_row_group(group, use_threads=False)
                     gone = set(rows_about(table["facts"], wanted))

@@ -14,17 +14,21 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ombud_ledger.durable import Durable, publish, sync_folder
+from ombud_ledger.durable import Durable, exclusive, publish, sync_folder
 from ombud_ledger.errors import EntryBroken, LedgerUnavailable
 from ombud_ledger.latest import backwards, latest
-from ombud_ledger.layout import SealedFile, log_layout, log_names
+from ombud_ledger.layout import SealedFile
+from ombud_ledger.place import Place
 from ombud_ledger.segment import Progress
 from ombud_ledger.shreds import FILE, KEYS, shred_of
 from ombud_ledger.vault.keystore import ERASED, ERASING
 from ombud_ledger.vault.told import PendingErasure
 from ombud_ledger.vault.vault import LOOK_MICROSECONDS, Vault
+
+if TYPE_CHECKING:
+    from ombud_ledger.remote.address import RemoteAddress
 
 _ROUNDS: Final = 8
 
@@ -60,7 +64,7 @@ class Eraser:
 
     def __init__(
         self,
-        root: Path,
+        place: Place,
         log: str,
         vault: Vault,
         *,
@@ -71,9 +75,9 @@ class Eraser:
         cover: Callable[[], None],
         durable: Durable,
     ) -> None:
-        self._root = root
+        self._place = place
         self._log = log
-        self._layout = log_layout(root, log)
+        self._layout = place.layout(log)
         self._vault = vault
         self._append = append
         self._flush = flush
@@ -81,6 +85,7 @@ class Eraser:
         self._finish_prunes = finish_prunes
         self._cover = cover
         self._durable = durable
+        self._none: dict[str, set[str]] = {}  # by erasure: digests of files elsewhere without facts to erase
 
     def erase(self, subject: str, progress: Progress | None = None) -> Erasure:
         """Erase a person, by their own identifier. Raises as `Ledger.erase`."""
@@ -112,9 +117,9 @@ class Eraser:
             # 3. Blank the person's facts in this log. Calls that were under way when it began may still bring
             #    some: again, until the tail has none.
             done = self._blank_until_none(*what)
-            payloads = sum(count_payloads(log_layout(self._root, log), pseudonyms) for log in self._logs())
+            payloads = sum(count_payloads(self._place, log, pseudonyms) for log in self._place.logs())
             # 4. The other logs of this ledger do so in their own processes. The keys wait for them.
-            waiting = self._waiting(pseudonyms)
+            waiting = self._waiting(erasure, pseudonyms)
             if state == ERASING and not waiting:
                 # 5. Destroy key, identifier, mapping. From here on payloads are dark, nothing tells whose the
                 #    pseudonyms were, and no log takes facts under them. A crash after this leaves steps 6, 7.
@@ -123,7 +128,7 @@ class Eraser:
                 # 6. Until then a call that ended could still leave facts behind the looks of 3 and 4: look
                 #    once more, now that none can follow.
                 done += self._blank_until_none(*what)
-                waiting = self._waiting(pseudonyms)
+                waiting = self._waiting(erasure, pseudonyms)
             if state == ERASED and ours and not waiting:
                 # 7. Say so. What is erased, and not said to be, every log looks for; one of them says it.
                 self._say_destroyed(erasure, len(pseudonyms))
@@ -136,7 +141,7 @@ class Eraser:
             tuple(name for name, _ in done),
             sum(rows for _, rows in done),
             payloads,
-            _remains(payloads, waiting, keys=state == ERASING),
+            _remains(payloads, waiting, self._place.elsewhere if done else None, keys=state == ERASING),
         )
 
     def _blank_until_none(
@@ -164,13 +169,14 @@ class Eraser:
     def _blank_all(
         self, erasure: str, pseudonyms: Sequence[str], progress: Progress | None
     ) -> list[tuple[str, int]]:
-        from ombud_ledger.vault.about import facts_about
+        from ombud_ledger.vault.about import none_about
 
         done = []
         sealed = self._layout.facts_files()
+        none = self._none.setdefault(erasure, set())
         logged: dict[str, str] | None = None  # read once, if at all: it takes a walk through the whole log
         for at, file in enumerate(sealed):
-            if any(True for _ in facts_about(file.path, pseudonyms)):
+            if not none_about(file, pseudonyms, none):
                 logged = self._logged() if logged is None else logged
                 done.append((file.name, self._blank(erasure, file, pseudonyms, logged.get(file.name))))
             if progress:
@@ -204,7 +210,7 @@ class Eraser:
                 "event": FILE,
                 "erasure": erasure,
                 "path": file.name,
-                "old": digest_of(file.path),
+                "old": digest_of(file.at_hand()),
                 "new": new.sha256,
                 "bytes": new.size,
                 "blanks": staged[-1].blanks,
@@ -212,14 +218,20 @@ class Eraser:
             self._append("shred", body)
         # c. Let a signed checkpoint cover it, if the log is signed: the old bytes cannot come back.
         self._cover()
-        # d. Move it into place.
-        publish(staging / file.name, file.path, self._durable, "erase")
+        # d. Move it into place. Where the file was elsewhere alone, it is here again by that, and what is
+        #    here counts; it goes once more after the one there was replaced.
+        with exclusive(self._layout.changing):
+            publish(staging / file.name, file.path, self._durable, "erase")
         shutil.rmtree(staging, ignore_errors=True)
         return staged[-1].rows
 
     def _purge(self) -> None:
-        # What an attempt left in staging/ that was cut short: copies of facts that are to be gone, for good.
+        # What an attempt left in staging/ that was cut short, and what was fetched from elsewhere: copies of
+        # facts that are to be gone, for good.
         def act() -> None:
+            if self._layout.fetched.is_dir():
+                shutil.rmtree(self._layout.fetched)
+                sync_folder(self._layout.folder)
             for left in self._layout.staging.iterdir():
                 if left.is_dir() and not left.is_symlink():
                     shutil.rmtree(left)
@@ -234,17 +246,17 @@ class Eraser:
         if latest(self._layout, "shred", said) is None:
             self._append("shred", {**said, "destroyed": count})
         self._vault.end_erasure(erasure)
+        self._none.pop(erasure, None)
 
-    def _logs(self) -> list[str]:
-        return log_names(self._root)
-
-    def _waiting(self, pseudonyms: Sequence[str]) -> list[str]:
+    def _waiting(self, erasure: str, pseudonyms: Sequence[str]) -> list[str]:
         from ombud_ledger.vault.about import holds_facts
 
-        def held() -> list[str]:
-            return [log for log in others if holds_facts(log_layout(self._root, log), pseudonyms)]
+        none = self._none.setdefault(erasure, set())
 
-        others = [log for log in self._logs() if log != self._log]
+        def held() -> list[str]:
+            return [log for log in others if holds_facts(self._place.layout(log), pseudonyms, none)]
+
+        others = [log for log in self._place.logs() if log != self._log]
         found = held()
         if others and not found:
             # As long as another process may not have looked, it goes on with the pseudonym it remembers; and
@@ -254,11 +266,18 @@ class Eraser:
         return found
 
 
-def _remains(payloads: int, waiting: Sequence[str], *, keys: bool) -> tuple[str, ...]:
+def _remains(
+    payloads: int, waiting: Sequence[str], elsewhere: "RemoteAddress | None", *, keys: bool
+) -> tuple[str, ...]:
     what = ", and with them the keys" if keys else ""
     parts = [
         f"facts in log {log}{what}: its own process erases them, when it has the vault" for log in waiting
     ]
+    if elsewhere:
+        parts.append(
+            f"the facts files as they were, at {elsewhere}, until they are replaced there: by the gateway's"
+            " next round, or by `ombud ledger push`"
+        )
     parts += [_RECORDS, _OTHERS]
     if payloads:
         parts.append(f"{payloads} encrypted payloads, until retention deletes their files: their key is gone")

@@ -5,7 +5,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,8 +14,9 @@ from ombud_ledger.check_payloads import payload_rows
 from ombud_ledger.errors import LedgerBroken, LedgerUnreadable, SubjectUnknown
 from ombud_ledger.hashing import facts_commit
 from ombud_ledger.hot import PayloadRow, Row
-from ombud_ledger.layout import log_layout, log_names
+from ombud_ledger.layout import LogLayout
 from ombud_ledger.origin import origin_of
+from ombud_ledger.place import Place
 from ombud_ledger.records import Stored, stretch
 from ombud_ledger.snapshot import Snapshot, snapshot
 from ombud_ledger.vault.about import FactsRow, facts_about, subject_of
@@ -44,8 +44,8 @@ class SubjectFile:
     entries: Iterator[SubjectEntry]
 
 
-def export(root: Path, vault: Vault, subject: str, origins: Mapping[str, str]) -> SubjectFile:
-    """Find everything about a person in all logs under `root`; `origins` are those known, by log.
+def export(place: Place, vault: Vault, subject: str, origins: Mapping[str, str]) -> SubjectFile:
+    """Find everything about a person in all logs of a ledger; `origins` are those known, by log.
 
     Raises SubjectUnknown, VaultUnusable; while it is read LedgerUnreadable, LedgerBroken too.
     """
@@ -55,18 +55,19 @@ def export(root: Path, vault: Vault, subject: str, origins: Mapping[str, str]) -
         raise SubjectUnknown("the vault knows no such subject: never met, or erased")
 
     def entries() -> Iterator[SubjectEntry]:
-        for log in log_names(root):
-            reader = _Reader(root, log, vault, pseudonym, origins.get(log))
-            with snapshot(log_layout(root, log)) as shot:
+        for log in place.logs():
+            layout = place.layout(log)
+            reader = _Reader(layout, vault, pseudonym, origins.get(log))
+            with snapshot(layout) as shot:
                 yield from reader.read(shot)
 
     return SubjectFile(subject, pseudonym, entries())
 
 
 class _Reader:
-    def __init__(self, root: Path, log: str, vault: Vault, pseudonym: str, origin: str | None) -> None:
-        self._log = log
-        self._layout = log_layout(root, log)
+    def __init__(self, layout: LogLayout, vault: Vault, pseudonym: str, origin: str | None) -> None:
+        self._log = layout.folder.name
+        self._layout = layout
         self._vault = vault
         self._pseudonym = pseudonym
         self._origin = origin
@@ -74,12 +75,17 @@ class _Reader:
     def read(self, shot: Snapshot) -> Iterator[SubjectEntry]:
         """Yield the entries about the person, sealed ones first."""
         for file in shot.entries:
-            facts = [each.path for each in shot.facts if each.first == file.first]
-            payloads = [each.path for each in shot.payloads if each.first == file.first]
+            facts = [each for each in shot.facts if each.first == file.first]
+            payloads = [each for each in shot.payloads if each.first == file.first]
             yield from self._join(
                 stretch(shot, file.first, file.last + 1),
-                merge(*(facts_about(path, [self._pseudonym]) for path in facts)),
-                (row for path in payloads for row in payload_rows(path) if row.subject == self._pseudonym),
+                merge(*(facts_about(each, [self._pseudonym]) for each in facts)),
+                (
+                    row
+                    for each in payloads
+                    for row in payload_rows(each.at_hand())
+                    if row.subject == self._pseudonym
+                ),
             )
         yield from self._join(
             (Stored(row.seq, row.record, row.chain) for row in shot.rows()),

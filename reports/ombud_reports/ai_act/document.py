@@ -41,8 +41,6 @@ def _summary(evidence: Evidence) -> Section:
             "warning",
         )
     ]
-    if note := declared.text("note"):
-        blocks.append(Notice(note, "warning"))
     if evidence.known.why:
         blocks.append(Notice(f"What was declared of the system is not known: {evidence.known.why}.", "gap"))
     elif not declared:

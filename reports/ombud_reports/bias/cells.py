@@ -146,7 +146,7 @@ GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - names are quoted
         once = ""
         if self._asked.cases:
             once = """
-    QUALIFY row_number() OVER (PARTITION BY coalesce(e.correlation_id, e.id)
+    QUALIFY row_number() OVER (PARTITION BY coalesce(e.correlation_id, i.correlation_id, e.id)
                                ORDER BY e.ts DESC, e.log DESC, e.seq DESC) = 1"""
         return f"""
     SELECT {", ".join(self._groups)}, {said} AS "@favourable",
@@ -157,8 +157,14 @@ GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - names are quoted
 
     def _joins(self, *, entries: bool) -> str:
         joins = "JOIN entries e ON e.log = c.log AND e.seq = c.seq" if entries else ""
+        if entries and (self._asked.joins or self._asked.cases):
+            # What an approval let through ends in an outcome, which leaves the case to its intent.
+            joins += " LEFT JOIN intents i ON e.kind = 'outcome' AND i.log = e.log AND i.id = e.id"
         if self._asked.joins and self._joined is not None:
-            joins += f' LEFT JOIN {TABLE} j ON j."@key" = e.{self._joined.column}'
+            key = f"e.{self._joined.column}"
+            if entries:
+                key = f"coalesce({key}, i.{self._joined.column})"
+            joins += f' LEFT JOIN {TABLE} j ON j."@key" = {key}'
         return joins
 
     def _listed(self) -> str:

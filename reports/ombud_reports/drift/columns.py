@@ -23,13 +23,13 @@ from ombud_reports.result import Figure
 EFFECTS = {
     "psi": "PSI",
     "ks": "KS",
-    "wasserstein": "Wasserstein-1 over deviation",
-    "jensen_shannon": "Jensen-Shannon",
+    "wasserstein": "W1/sd",
+    "jensen_shannon": "JS",
     "cramers_v": "Cramér's V",
     "missing": "missing",
     "breaches": "out of contract",
 }
-"""Effect sizes by the name of their threshold."""
+"""Effect sizes by the name of their threshold, as they head the columns of tables."""
 
 
 @dataclass(frozen=True, slots=True)

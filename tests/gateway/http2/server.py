@@ -121,15 +121,15 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(act: Act, **settings: int) -> AsyncIterator[Server]:
+async def serving(act: Act, peer: type[Peer] = Peer, **settings: int) -> AsyncIterator[Server]:
     """Serve on loopback; settings are those of h2.settings.SettingCodes."""
     server = Server(settings={h2.settings.SettingCodes[name]: value for name, value in settings.items()})
-    listening = await asyncio.get_running_loop().create_server(lambda: Peer(act, server), "127.0.0.1", 0)
+    listening = await asyncio.get_running_loop().create_server(lambda: peer(act, server), "127.0.0.1", 0)
     server.address = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:
         listening.close()
-        for peer in server.peers:
-            peer.transport.close()
+        for each in server.peers:
+            each.transport.close()
         await listening.wait_closed()

@@ -339,6 +339,33 @@ def test_header_blocks_in_pieces_and_padding_are_read() -> None:
     run(work)
 
 
+def test_a_server_that_goes_away_at_once_is_found_when_it_stays() -> None:
+    """Its connections are not kept, nor made without end: one that drains may say so in the first read."""
+
+    async def work() -> None:
+        leaving = [True]
+
+        class Draining(Peer):
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                if leaving[0]:
+                    self.raw(frames.head(8, frames.GOAWAY, 0, 0) + bytes(8))
+
+        async with serving(echo, peer=Draining) as server, opened(server.address) as channel:
+            for _ in range(20):
+                assert (await failure(channel))[0] == "UNAVAILABLE"
+            assert len(server.peers) < 10
+            leaving[0] = False
+            async with asyncio.timeout(SECONDS):
+                while True:
+                    with contextlib.suppress(UpstreamFailed):
+                        assert await ask(channel) == b"ask"
+                        break
+                    await asyncio.sleep(0.05)
+
+    run(work)
+
+
 class TestTriedAgain:
     """Only a call that the server surely did not process goes out twice."""
 
@@ -401,6 +428,30 @@ class TestTriedAgain:
             async with serving(die) as server, opened(server.address) as channel:
                 assert (await failure(channel))[::2] == ("UNAVAILABLE", True)
             assert len(asked) == 1
+
+        run(work)
+
+    def test_tries_share_one_deadline(self) -> None:
+        """A call that is refused late has no more time than it was given, and the server is told how much."""
+        told: list[str] = []
+
+        def late(peer: Peer, request: Request) -> None:
+            told.append(request.headers["grpc-timeout"])
+
+            def refuse() -> None:
+                peer.http.reset_stream(request.stream, h2.errors.ErrorCodes.REFUSED_STREAM)
+                peer.flush()
+
+            asyncio.get_running_loop().call_later(0.4, refuse)
+
+        async def work() -> None:
+            told.clear()
+            async with serving(late) as server, opened(server.address) as channel:
+                before = asyncio.get_running_loop().time()
+                assert (await failure(channel, seconds=0.6))[0] == "DEADLINE_EXCEEDED"
+                assert asyncio.get_running_loop().time() - before < 1.1
+                await asyncio.sleep(0.5)
+            assert [int(each.removesuffix("m")) <= most for each, most in zip(told, (600, 200), strict=True)]
 
         run(work)
 

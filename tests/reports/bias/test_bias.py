@@ -240,6 +240,23 @@ def test_what_a_human_let_through_counts_once_and_after_review(tmp_path: Path) -
     assert found["sex.review.held.m"] == 0
 
 
+@pytest.mark.parametrize("unit", ["calls", "cases"])
+def test_an_answer_to_an_approved_call_is_of_its_case(tmp_path: Path, unit: str) -> None:
+    """An outcome leaves correlation id to its intent; the joined file finds it all the same."""
+    rows = []
+    for at in range(20):
+        when, body = START + HOUR * at, {"id": f"n{at}", "approval": f"h{at}"}
+        rows.append(Row(when, {"amount": 1.0}, {**body, "correlation_id": f"c{at}"}, "intent"))
+        answer = {"amount": 1.0, "approve": at < 5}
+        rows.append(Row(when + HOUR / 2, answer, {**body, "correlation_id": None}, "outcome"))
+    record(tmp_path / "ledger", rows).close()
+    path = tmp_path / "groups.csv"
+    path.write_text("correlation_id,race\n" + "".join(f"c{at},a\n" for at in range(20)))
+    given = Given(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    found = values(made(tmp_path / "ledger", joined=given, attribute=("race",), unit=unit))
+    assert (found["race.count.a"], found["race.selection_rate.a"]) == (20, 0.25)
+
+
 def test_policies_are_shown_by_whom_they_hit(tmp_path: Path) -> None:
     """The share of each group's calls that a policy denied or held; a resumed call is no new one."""
     reviewed(tmp_path).close()

@@ -11,6 +11,7 @@ gateways sample one server, the log with the most samples is taken; calls are co
 3. The ledger explains the calls that were forwarded, answered, and recorded within the span. A call under way
    when a sample was taken may be counted on either side of it: that is `edge`, and by it the result is open.
    So is a call that failed for the gateway (a deadline), but that the server may have finished.
+4. A call is one request to the server; an explanation is one a case, as its record says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from typing import Final
 
 from ombud_reports.ai_act.measure import Measure, Shown, always, positive
 from ombud_reports.ai_act.measures.windows import OURS
+
+
+def _requests(condition: str) -> str:
+    """Say in SQL how many requests the calls of `forwarded` that meet a condition put to the server."""
+    return f"coalesce(sum(f.requests) FILTER ({condition}), 0)::BIGINT"
+
 
 _SPANS: Final = f"""
 WITH asked AS (
@@ -59,18 +66,24 @@ WITH asked AS (
 ), forwarded AS (
     SELECT log, id, model, max(model_version) AS version, min(ts) AS done,
            min(ts - to_microseconds(added_us + forward_us + 20000)) AS received,
-           bool_or(response_bytes IS NOT NULL) AS answered
+           bool_or(response_bytes IS NOT NULL) AS answered, action = 'explain' AS explains,
+           max(CASE WHEN action = 'explain' THEN (record->>'$.cases')::BIGINT ELSE 1 END) AS requests
     FROM entries
-    WHERE system = $system AND action = 'infer' AND kind IN ('decision', 'outcome') AND forward_us IS NOT NULL
-      AND ts >= $begin::TIMESTAMP AND ts < $end::TIMESTAMP + INTERVAL 1 HOUR
-    GROUP BY log, id, model
+    WHERE system = $system AND action IN ('infer', 'explain') AND kind IN ('decision', 'outcome')
+      AND forward_us IS NOT NULL AND ts >= $begin::TIMESTAMP AND ts < $end::TIMESTAMP + INTERVAL 1 HOUR
+    GROUP BY log, id, model, explains
 ), explained AS (
     SELECT s.upstream, s.model, s.version, s.period, s.restarted, s.begins, s.ends, s.server,
-           count(*) FILTER (f.answered AND f.version = s.version
-                            AND f.done > s.begins AND f.done <= s.ends) AS ledger,
-           count(*) FILTER (NOT f.answered AND f.done > s.begins AND f.done <= s.ends) AS failed,
-           count(*) FILTER (f.done > s.begins AND f.received <= s.begins_told) AS edge_begin,
-           count(*) FILTER (f.done > s.ends AND f.received <= s.ends_told) AS edge_end
+           {_requests("f.answered AND f.version = s.version AND f.done > s.begins AND f.done <= s.ends")}
+               AS ledger,
+           {
+    _requests(
+        "f.explains AND f.answered AND f.version = s.version AND f.done > s.begins AND f.done <= s.ends"
+    )
+} AS explanations,
+           {_requests("NOT f.answered AND f.done > s.begins AND f.done <= s.ends")} AS failed,
+           {_requests("f.done > s.begins AND f.received <= s.begins_told")} AS edge_begin,
+           {_requests("f.done > s.ends AND f.received <= s.ends_told")} AS edge_end
     FROM spans s LEFT JOIN forwarded f
         ON f.model = s.model AND f.done > s.begins AND f.received <= s.ends_told
     GROUP BY ALL
@@ -86,10 +99,12 @@ COVERAGE: Final = Measure(
     "Coverage: what model servers counted",
     f"""{_SPANS}
 SELECT count(DISTINCT (upstream, model, version)) AS versions, min(begins) AS begins, max(ends) AS ends,
-       sum(server)::BIGINT AS server, sum(ledger)::BIGINT AS ledger, sum(least)::BIGINT AS least,
-       sum(most)::BIGINT AS most, count(*) FILTER (restarted) AS restarts,
+       sum(server)::BIGINT AS server, sum(ledger)::BIGINT AS ledger,
+       sum(explanations)::BIGINT AS explanations, sum(least)::BIGINT AS least, sum(most)::BIGINT AS most,
+       count(*) FILTER (restarted) AS restarts,
        (SELECT count(*) FROM upstreams WHERE {OURS} AND event = 'uncounted') AS silences,
-       (SELECT count(*) FROM forwarded WHERE answered AND done >= $begin::TIMESTAMP AND done < $end::TIMESTAMP
+       (SELECT coalesce(sum(requests), 0)::BIGINT FROM forwarded
+        WHERE answered AND done >= $begin::TIMESTAMP AND done < $end::TIMESTAMP
         AND NOT coalesce((SELECT done > min(begins) AND done <= max(ends) FROM found), false)
        ) AS outside
 FROM found
@@ -99,11 +114,12 @@ FROM found
         Shown("begins", "First sample", "UTC"),
         Shown("ends", "Last sample", "UTC"),
         Shown("server", "Requests that servers counted as answered", "requests"),
-        Shown("ledger", "Of which the ledger has the calls", "calls"),
+        Shown("ledger", "Of which the ledger has the calls", "requests"),
+        Shown("explanations", "Of these, cases of explanations", "requests"),
         Shown("least", "Unexplained: possible bypass, at least", "requests"),
         Shown("most", "Unexplained: possible bypass, at most", "requests"),
         Shown("restarts", "Restarts of a server or model between samples", "restarts"),
-        Shown("outside", "Answered calls before the first or after the last sample", "calls"),
+        Shown("outside", "Answered before the first or after the last sample", "requests"),
         Shown("silences", "Entries that say a server did not tell", "entries"),
     ),
     positive("versions"),
@@ -134,9 +150,10 @@ ORDER BY span
         Shown("most", "At most"),
     ),
     always,
-    "Requests that the server counted as answered, calls that the ledger has, and how many are "
-    "unexplained. Failed: the gateway saw no answer, the server may have finished it. Under way: received "
-    "before a sample at either end and recorded after it, so it can be on either side.",
+    "Requests that the server counted as answered, those that the ledger has (one a call, one a case of an "
+    "explanation), and how many are unexplained. Failed: the gateway saw no answer, the server may have "
+    "finished it. Under way: received before a sample at either end and recorded after it, so it can be on "
+    "either side.",
     keys=(Shown("span", "Span"), Shown("served", "Server, model, version")),
 )
 COVERED: Final = (COVERAGE, SPANS)

@@ -134,7 +134,7 @@ REASONS: Final = Measure(
     f"""
 SELECT count(*) AS decisions, count(*) FILTER (len(policies) > 0) AS named,
        count(*) FILTER (len(policies) > 0) / nullif(count(*), 0) AS share
-FROM calls WHERE {OURS} AND verdict IS NOT NULL
+FROM calls WHERE {OURS} AND verdict IS NOT NULL AND action IN ('infer', 'invoke')
 """,  # noqa: S608
     (
         Shown("decisions", "Decisions", "decisions"),

@@ -18,7 +18,8 @@ SELECT count(DISTINCT id) AS judged,
        count(DISTINCT id) FILTER (verdict = 'review') AS sent_to_review,
        count(DISTINCT policy) FILTER (verdict IN ('deny', 'review')) AS policies
 FROM (SELECT id, verdict, unnest(CASE WHEN len(policies) > 0 THEN policies ELSE [NULL] END) AS policy
-      FROM entries WHERE {OURS} AND verdict IS NOT NULL AND kind IN ('decision', 'intent', 'outcome'))
+      FROM entries WHERE {OURS} AND verdict IS NOT NULL AND kind IN ('decision', 'intent', 'outcome')
+      AND action IN ('infer', 'invoke'))
 """,  # noqa: S608 - the conditions are ours
     (
         Shown("judged", "Calls that policy judged", "calls"),
@@ -37,7 +38,7 @@ SELECT policy, count(DISTINCT id) FILTER (verdict = 'deny') AS denied,
        count(DISTINCT id) FILTER (verdict = 'review') AS sent_to_review
 FROM (SELECT id, verdict,
              unnest(CASE WHEN len(policies) > 0 THEN policies ELSE ['(none permits)'] END) AS policy
-      FROM entries WHERE {OURS} AND verdict IN ('deny', 'review'))
+      FROM entries WHERE {OURS} AND verdict IN ('deny', 'review') AND action IN ('infer', 'invoke'))
 GROUP BY policy ORDER BY policy
 """,  # noqa: S608
     (Shown("denied", "Denied", "calls"), Shown("sent_to_review", "Sent to a human", "calls")),
@@ -52,7 +53,7 @@ BREACHES: Final = Measure(
 SELECT count(DISTINCT id) AS calls, count(DISTINCT id) FILTER (breach_field IS NOT NULL) AS breached,
        count(DISTINCT breach_field) AS fields,
        count(DISTINCT id) FILTER (breach_field IS NOT NULL) / nullif(count(DISTINCT id), 0) AS share
-FROM entries WHERE {OURS} AND kind IN ('decision', 'intent', 'outcome')
+FROM entries WHERE {OURS} AND kind IN ('decision', 'intent', 'outcome') AND action IN ('infer', 'invoke')
 """,  # noqa: S608
     (
         Shown("calls", "Calls", "calls"),

@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 The Ombud authors
+# SPDX-License-Identifier: Apache-2.0
+"""Open a sealed file, wherever it lies."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ombud_ledger.layout import SealedFile
+
+T = TypeVar("T")
+
+
+def open_sealed(file: SealedFile) -> BufferedReader:
+    """Return its bytes, to be read. Raises FileNotFoundError for what is nowhere, LedgerUnreadable."""
+    return _at_hand(file, lambda path: path.open("rb"))
+
+
+def open_parquet(file: SealedFile, **options: Any) -> Any:
+    """Return it open, a `pyarrow.parquet.ParquetFile`; `options` are what that takes.
+
+    Raises FileNotFoundError for what is nowhere, LedgerUnreadable, and what pyarrow raises.
+    """
+    import pyarrow.parquet as pq  # here: a process that only appends does without Arrow
+
+    return _at_hand(file, lambda path: pq.ParquetFile(path, **options))
+
+
+def _at_hand(file: SealedFile, act: Callable[[Path], T]) -> T:
+    # Between looking and opening, the file may be put elsewhere, or a copy go to make room: then once more.
+    with suppress(FileNotFoundError):
+        return act(file.at_hand())
+    return act(file.at_hand())
