@@ -45,7 +45,8 @@ SELECT count(*) AS decided,
 FROM (SELECT o.id, epoch_us(d.ts - o.ts) / 1e6 AS seconds, d.approved
       FROM (SELECT id, min(ts) AS ts FROM reviews WHERE system = $system AND event = 'opened' GROUP BY id) o
       JOIN (SELECT id, min(ts) AS ts, arg_min(event, ts) = 'approved' AS approved FROM reviews
-            WHERE system = $system AND event IN {_DECIDED} GROUP BY id) d ON d.id = o.id
+            WHERE system = $system AND event IN {_DECIDED} AND stage IS DISTINCT FROM 'contest'
+            GROUP BY id) d ON d.id = o.id
       WHERE d.{WINDOW.replace(" AND ts", " AND d.ts")})
 """,  # noqa: S608
     (
@@ -56,8 +57,9 @@ FROM (SELECT o.id, epoch_us(d.ts - o.ts) / 1e6 AS seconds, d.approved
         Shown("share_approved", "Share approved", "share"),
     ),
     positive("decided"),
-    "From opening to the first decision. How soon a case can be read is the option readable_seconds. Quick "
-    "or near-unanimous decisions can be a sign of automation bias (Article 14(4)(b)), and no proof of it.",
+    "From opening to the first decision; contests of earlier decisions are left out. How soon a case can be "
+    "read is the option readable_seconds. Quick or near-unanimous decisions can be a sign of automation bias "
+    "(Article 14(4)(b)), and no proof of it.",
 )
 REVIEWERS: Final = Measure(
     "reviewers",
