@@ -29,7 +29,7 @@ CATEGORIES: Final = MappingProxyType(
 _MONTHS: Final = 1
 _EXTENDED: Final = 3
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_OVER: Final = frozenset({"approved", "rejected", "erased"})
+_OVER: Final = frozenset({"approved", "rejected", "expired", "erased"})
 """States of a review that nobody decides any more: who asks is told, whatever became of it."""
 
 
@@ -137,7 +137,8 @@ class Requests:
             if "review" in body:
                 review = await self._reviews.get(body["review"])
                 if review.state not in _OVER:
-                    settle = f"review {review.id} is {review.state}; it must be approved or rejected first"
+                    must = "must be approved or rejected first, or expire"
+                    settle = f"review {review.id} is {review.state}; it {must}"
                     raise Conflict("CONTEST_OPEN", settle)
                 body["review_state"] = review.state
             body["met_at"] = at
@@ -211,7 +212,8 @@ class Requests:
             excluded=decided,
             text=asked.text,
             subject=subject or "",
-            expires=months_after(asked.received, _EXTENDED),
+            # Not from receipt: a contest that was recorded late is decided late, rather than never.
+            expires=months_after(self.matters.clock(), _EXTENDED),
         )
 
     async def _deciders(self, case: cases.Case) -> tuple[str, ...]:

@@ -239,3 +239,37 @@ def test_a_contest_that_is_refused_opens_no_review(tmp_path: Path) -> None:
         assert here.store.find("", "", 10) == []
 
     run(tmp_path, story)
+
+
+def test_a_contest_recorded_late_can_still_be_decided(tmp_path: Path) -> None:
+    """Its review runs from when it was recorded; its deadline, from receipt."""
+
+    async def story(here: Desk) -> None:
+        await here.decide("d-1", "gina")
+        contest = await here.ask(
+            "contest",
+            received=here.now - 130 * DAY,
+            decisions=("d-1",),
+            group="officers",
+            identity="passport",
+        )
+        assert contest.deadline(here.now) == "overdue"
+        await refused(here.answer(contest), Conflict, "CONTEST_OPEN")
+        await here.reviews.settle(contest.id, "approved", "officers", OFFICER, "")
+        assert (await here.answer(contest)).record["review_state"] == "approved"
+
+    run(tmp_path, story)
+
+
+def test_a_contest_whose_review_has_expired_can_be_answered(tmp_path: Path) -> None:
+    """The record says that nobody decided it."""
+
+    async def story(here: Desk) -> None:
+        await here.decide("d-1", "gina")
+        contest = await here.ask("contest", decisions=("d-1",), group="officers", identity="passport")
+        here.now += 100 * DAY
+        await here.reviews.expire()
+        answered = await here.answer(contest)
+        assert (answered.state, answered.record["review_state"]) == ("answered", "expired")
+
+    run(tmp_path, story)
