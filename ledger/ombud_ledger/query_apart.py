@@ -54,16 +54,17 @@ async def answer(
     LedgerUnreadable, LedgerUnavailable, before the first piece or after any.
     """
     job = _job(root, question, limits, log)
-    async with aclosing(run("ombud_ledger.answer", job, limits.seconds, chunk=chunk)) as pieces:
+    async with aclosing(run("ombud_ledger.answer", job, limits.seconds, chunk=chunk, whole=True)) as pieces:
         async for piece in pieces:
             yield piece
 
 
 async def run(
-    module: str, job: bytes, seconds: float, *, chunk: int = 1 << 20
+    module: str, job: bytes, seconds: float, *, chunk: int = 1 << 20, whole: bool = False
 ) -> AsyncGenerator[bytes, None]:
-    """Give a job to `python -m module` and yield what it says, in pieces of at most `chunk` bytes.
+    """Give a job to `python -m module` and yield what it says as it does, in pieces of at most `chunk` bytes.
 
+    `whole` waits until a piece has `chunk` bytes, unless it is the last.
     It is killed some time after its `seconds` are over. What it ends with is raised as by `answer`: it exits
     with 1 and says why in one line of JSON, `error` and `message`, on standard error.
     """
@@ -75,7 +76,7 @@ async def run(
     try:
         async with _pipe(child.stdout, chunk) as out, _pipe(child.stderr, _MOST_SAID) as said:
             await asyncio.to_thread(_tell, child, job)
-            while piece := await _read(out, chunk):
+            while piece := await (_filled(out, chunk) if whole else out.read(chunk)):
                 yield piece
             why = await said.read(_MOST_SAID)
             code = await asyncio.to_thread(child.wait)
@@ -133,7 +134,7 @@ def _job(root: Path, question: Question, limits: Limits, log: str | None) -> byt
     return json.dumps(job).encode()
 
 
-async def _read(pipe: asyncio.StreamReader, most: int) -> bytes:
+async def _filled(pipe: asyncio.StreamReader, most: int) -> bytes:
     try:
         return await pipe.readexactly(most)
     except asyncio.IncompleteReadError as error:
