@@ -7,7 +7,8 @@ Every write that matters goes: temporary file in the same folder, write, fsync, 
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -96,6 +97,18 @@ def store(path: Path, data: bytes, durable: Durable, step: str) -> None:
         publish(temporary, path, durable, step)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a file's flock for the length of a with block, once nobody else does, of any thread or process."""
+    make_folder(path.parent)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 class Lock:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ombud_ledger import hot
 from ombud_ledger.canonical import MAX_RECORD, parse
-from ombud_ledger.durable import Durable, retire
+from ombud_ledger.durable import Durable, exclusive, retire
 from ombud_ledger.entry import OWN_KEYS
 from ombud_ledger.errors import LedgerUnavailable
 from ombud_ledger.kinds import FORMAT
-from ombud_ledger.layout import LogLayout
+from ombud_ledger.layout import LogLayout, holds_lock
 from ombud_ledger.pruned import Prune, gone_by, prune_of, prunes_in
 from ombud_ledger.seal import digest_of
 from ombud_ledger.segment import Progress
@@ -128,18 +128,20 @@ class Pruner:
         #    as the entry says is evidence and stays; so does what came under a hold since.
         from ombud_ledger.prune_plan import holding  # here: opening a log does without Arrow
 
-        why_left = holding(self._layout, self._root)
         left: list[Left] = []
         try:
-            for done, (path, digest, entry) in enumerate(sorted(todo, key=_in_order)):
-                self._tell("deleting", done, len(todo))
-                why = why_left(path)
-                if not why and digest_of(self._layout.folder / path) != digest:
-                    why = "its bytes are not those that the prune entry names"
-                if why:
-                    left.append(Left(path, entry, why))
-                else:
-                    retire(self._layout.folder / path, self._durable, "prune")
+            # A hold that another log records waits for all of it, or is seen.
+            with exclusive(holds_lock(self._root)):
+                why_left = holding(self._layout, self._root)
+                for done, (path, digest, entry) in enumerate(sorted(todo, key=_in_order)):
+                    self._tell("deleting", done, len(todo))
+                    why = why_left(path)
+                    if not why and digest_of(self._layout.folder / path) != digest:
+                        why = "its bytes are not those that the prune entry names"
+                    if why:
+                        left.append(Left(path, entry, why))
+                    else:
+                        retire(self._layout.folder / path, self._durable, "prune")
             self._tell("deleting", len(todo), len(todo))
         except OSError as error:
             raise LedgerUnavailable(f"log {self._layout.folder.name}: pruning: {error}") from error
