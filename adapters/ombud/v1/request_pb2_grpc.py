@@ -87,7 +87,7 @@ class RequestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AnswerRequest(self, request, context):
-        """Says that the request was answered. A contest can be once its review is settled.
+        """Says that the request was answered. A contest can be once its review is settled, or has expired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
