@@ -144,7 +144,10 @@ async def serving(config: Config) -> AsyncIterator[Gateway]:
         counts: dict[str, Counts] = {}
         for name, section in config.upstreams.items():
             upstream = KServeUpstream(
-                _channel(name, section, config), _streams(section, config), section.timeout_seconds
+                _channel(name, section, config),
+                _streams(section, config),
+                section.timeout_seconds,
+                config.gateway.max_message_bytes,
             )
             stack.push_async_callback(upstream.close)
             upstreams[name] = counts[name] = upstream

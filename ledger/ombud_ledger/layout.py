@@ -211,6 +211,11 @@ def is_log_name(name: str) -> bool:
     return _LOG.fullmatch(name) is not None
 
 
+def holds_lock(root: Path) -> Path:
+    """Return the file whose flock keeps legal holds and the deleting of pruned files apart, of all logs."""
+    return root / "HOLDS.lock"
+
+
 def objects_folder(root: Path) -> Path:
     """Return the folder of content-addressed objects, beside the logs."""
     return root / "objects"

@@ -19,7 +19,7 @@ from ombud_ledger.apart import StageApart
 from ombud_ledger.aside import LARGE, Aside
 from ombud_ledger.canonical import JSON
 from ombud_ledger.clock import microseconds
-from ombud_ledger.durable import Durable, Lock, act_now, make_folder
+from ombud_ledger.durable import Durable, Lock, act_now, exclusive, make_folder
 from ombud_ledger.entry import Head, Position, check_body
 from ombud_ledger.errors import (
     KeyUnusable,
@@ -31,7 +31,7 @@ from ombud_ledger.facts import Facts
 from ombud_ledger.intake import Intake, UnderWay
 from ombud_ledger.kinds import FORMAT
 from ombud_ledger.latest import latest
-from ombud_ledger.layout import log_layout, objects_folder
+from ombud_ledger.layout import holds_lock, log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.pace import Pace
@@ -309,11 +309,15 @@ class Ledger:
     def hold_blocking(self, system: str, event: str, *, by: str, reason: str) -> Position:
         """Record that a system is under a legal hold (`event` "held") or not any more ("released").
 
-        A prune that is under way ends first: from then on none deletes what is held. Raises as `append`.
+        A prune that is under way, of any log, ends first: from then on none deletes what is held. Raises as
+        `append`.
         """
-        with self._seal_lock:
-            body = {"event": event, "system": system, "by": by}
-            return self.append_blocking("system", body, Facts(None, {}, {"reason": reason}))
+        body = {"event": event, "system": system, "by": by}
+        try:
+            with self._seal_lock, exclusive(holds_lock(self.root)):
+                return self.append_blocking("system", body, Facts(None, {}, {"reason": reason}))
+        except OSError as error:
+            raise LedgerUnavailable(f"log {self.log}: a hold cannot be recorded: {error}") from error
 
     @contextmanager
     def settled(self) -> Iterator[None]:

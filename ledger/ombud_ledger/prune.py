@@ -15,7 +15,7 @@ from ombud_ledger.durable import Durable, exclusive, retire
 from ombud_ledger.entry import OWN_KEYS
 from ombud_ledger.errors import LedgerUnavailable
 from ombud_ledger.kinds import FORMAT
-from ombud_ledger.layout import LogLayout, is_kept
+from ombud_ledger.layout import LogLayout, holds_lock, is_kept
 from ombud_ledger.place import Place
 from ombud_ledger.pruned import Prune, gone_by, prune_of, prunes_in
 from ombud_ledger.seal import digest_of
@@ -131,19 +131,21 @@ class Pruner:
         #    as the entry says is evidence and stays; so does what came under a hold since.
         from ombud_ledger.prune_plan import holding  # here: opening a log does without Arrow
 
-        why_left = holding(self._layout, self._place)
         left: list[Left] = []
         try:
-            for done, (path, digest, entry) in enumerate(sorted(todo, key=_in_order)):
-                self._tell("deleting", done, len(todo))
-                why = why_left(path)
-                with exclusive(self._layout.changing):
-                    if not why and self._digest(path) != digest:
-                        why = "its bytes are not those that the prune entry names"
-                    if why:
-                        left.append(Left(path, entry, why))
-                    else:
-                        self._retire(self._layout.folder / path)
+            # A hold that another log records waits for all of it, or is seen.
+            with exclusive(holds_lock(self._place.root)):
+                why_left = holding(self._layout, self._place)
+                for done, (path, digest, entry) in enumerate(sorted(todo, key=_in_order)):
+                    self._tell("deleting", done, len(todo))
+                    why = why_left(path)
+                    with exclusive(self._layout.changing):
+                        if not why and self._digest(path) != digest:
+                            why = "its bytes are not those that the prune entry names"
+                        if why:
+                            left.append(Left(path, entry, why))
+                        else:
+                            self._retire(self._layout.folder / path)
             self._tell("deleting", len(todo), len(todo))
         except OSError as error:
             raise LedgerUnavailable(f"log {self._layout.folder.name}: pruning: {error}") from error

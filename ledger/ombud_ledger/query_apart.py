@@ -58,17 +58,25 @@ async def answer(
     LedgerUnreadable, LedgerUnavailable, before the first piece or after any.
     """
     job = _job(question, limits, log)
-    async with aclosing(run("ombud_ledger.answer", root, job, limits.seconds, chunk=chunk)) as pieces:
+    pieces = run("ombud_ledger.answer", root, job, limits.seconds, chunk=chunk, whole=True)
+    async with aclosing(pieces):
         async for piece in pieces:
             yield piece
 
 
 async def run(
-    module: str, root: Path | Place, job: Mapping[str, Any], seconds: float, *, chunk: int = 1 << 20
+    module: str,
+    root: Path | Place,
+    job: Mapping[str, Any],
+    seconds: float,
+    *,
+    chunk: int = 1 << 20,
+    whole: bool = False,
 ) -> AsyncGenerator[bytes, None]:
-    """Give a job to `python -m module` and yield what it says, in pieces of at most `chunk` bytes.
+    """Give a job to `python -m module` and yield what it says as it does, in pieces of at most `chunk` bytes.
 
     The process reads it as JSON; `place_told` tells it which ledger it is about.
+    `whole` waits until a piece has `chunk` bytes, unless it is the last.
 
     It is killed some time after its `seconds` are over. What it ends with is raised as by `answer`: it exits
     with 1 and says why in one line of JSON, `error` and `message`, on standard error.
@@ -83,7 +91,7 @@ async def run(
         async with _pipe(child.stdout, chunk) as out, _pipe(child.stderr, _MOST_SAID) as said:
             told = {**job, "root": str(place), "elsewhere": place.elsewhere and asdict(place.elsewhere)}
             await asyncio.to_thread(_tell, child, json.dumps(told, default=str).encode())
-            while piece := await _read(out, chunk):
+            while piece := await (_filled(out, chunk) if whole else out.read(chunk)):
                 yield piece
             why = await said.read(_MOST_SAID)
             code = await asyncio.to_thread(child.wait)
@@ -143,7 +151,7 @@ def _job(question: Question, limits: Limits, log: str | None) -> dict[str, Any]:
     }
 
 
-async def _read(pipe: asyncio.StreamReader, most: int) -> bytes:
+async def _filled(pipe: asyncio.StreamReader, most: int) -> bytes:
     try:
         return await pipe.readexactly(most)
     except asyncio.IncompleteReadError as error:

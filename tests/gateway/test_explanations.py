@@ -13,18 +13,28 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2 as wire
+from tritonclient.grpc.service_pb2_grpc import (
+    GRPCInferenceServiceServicer,
+    add_GRPCInferenceServiceServicer_to_server,
+)
 
 from gateway.scene import CONFIG_DIGEST, Scene, scene
 from governed import AGENT, MODEL, OFFICER, infer_response, score_of
-from ombud_gateway.call import Call
+from ombud_gateway.call import Call, Passage
 from ombud_gateway.contract import Breach, Tensor, TensorInvalid
 from ombud_gateway.doors.stack import MOST_CASES, Stacks, explains
 from ombud_gateway.doors.tensors import request_tensors
-from ombud_gateway.errors import Denied, Invalid, UpstreamFailed
+from ombud_gateway.errors import GRPC_CODES, Denied, Invalid, UpstreamFailed
+from ombud_gateway.http2 import Channel
+from ombud_gateway.identity import parse_principal
 from ombud_gateway.upstreams.cases import joined, requests
+from ombud_gateway.upstreams.kserve import KServeUpstream
+
+MIB = 1 << 20
 
 
 def played(test: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
@@ -252,3 +262,41 @@ def test_answers_of_two_versions_are_not_joined() -> None:
 
     with pytest.raises(UpstreamFailed):
         joined([first.SerializeToString(), second.SerializeToString()], batched=False)
+
+
+class _Scorer(GRPCInferenceServiceServicer):  # type: ignore[misc]
+    """A model server that answers every case with the same megabyte; it tells no configuration."""
+
+    asked = 0
+
+    async def ModelInfer(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Answer one case."""
+        self.asked += 1
+        response = wire.ModelInferResponse(model_name=MODEL, model_version="1")
+        response.outputs.add(name="score", datatype="UINT8", shape=[MIB])
+        response.raw_output_contents.append(bytes(MIB))
+        return response
+
+
+@played
+async def test_answers_to_many_cases_are_no_more_than_a_message_holds(tmp_path: Path) -> None:
+    """What is too much fails as a message that is, and the cases left are not asked about any more."""
+    scorer, server = _Scorer(), grpc.aio.server()
+    add_GRPCInferenceServiceServicer_to_server(scorer, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    most = 4 * MIB
+    upstream = KServeUpstream(Channel(address, most), grpc.aio.insecure_channel(address), 20.0, most)
+    async with scene(tmp_path) as one:
+        many = explanation(one, *([5.0] * 200))
+        with pytest.raises(UpstreamFailed) as failed:
+            await upstream.forward(many, Passage(parse_principal(AGENT), ()))
+        asked = scorer.asked
+        few = await upstream.forward(explanation(one, 5.0, 5.0, 5.0), Passage(parse_principal(AGENT), ()))
+    await upstream.close()
+    await server.stop(None)
+
+    assert failed.value.code == GRPC_CODES.index("RESOURCE_EXHAUSTED")
+    assert "200 cases" in failed.value.message
+    assert asked < 100
+    assert len(few.body) > 3 * MIB

@@ -3,6 +3,7 @@
 """Pruning: by declaration, said before it is done, and never in the way of a proof."""
 
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -183,6 +184,34 @@ def test_a_legal_hold_wins(tmp_path: Path) -> None:
     other.close()
     retained.prune(tmp_path)
     assert len(retained.parquet(tmp_path)) < len(before)
+
+
+def test_a_hold_at_another_log_waits_for_a_prune_under_way(tmp_path: Path) -> None:
+    """What is there when a hold is acknowledged stays, although another log is being pruned."""
+    retained.record(tmp_path)
+    other = retained.at(tmp_path, "2026-06-10", log="r-1")
+    ledger = retained.at(tmp_path, retained.LATER)
+    acknowledged, left = threading.Event(), []
+
+    def hold() -> None:
+        other.hold_blocking("credit", "held", by="t", reason="case 12")
+        left.extend(retained.parquet(tmp_path))
+        acknowledged.set()
+
+    counsel = threading.Thread(target=hold)
+
+    def progress(step: str, done: int, _total: int) -> None:
+        if (step, done) == ("deleting", 1):
+            counsel.start()
+            acknowledged.wait(0.5)  # too long for a hold that waits for nothing
+
+    going = ledger.prune_blocking(by="t", progress=progress).plan.going
+    counsel.join()
+    other.close()
+    ledger.close()
+    assert len(going) > 1
+    assert left == list(retained.parquet(tmp_path))
+    samples.assert_sound(tmp_path)
 
 
 def test_a_declaration_of_a_held_system_is_held(tmp_path: Path) -> None:

@@ -125,3 +125,34 @@ def test_it_sees_nothing_of_our_environment(root: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("OMBUD_TOKEN", "secret")
     with pytest.raises(QueryRefused):
         asyncio.run(ask(root, "SELECT getenv('OMBUD_TOKEN')"))
+
+
+SLOW = """\
+import sys, time
+from pathlib import Path
+
+sys.stdin.read()
+print("first", flush=True)
+for _ in range(500):
+    if Path("heard").exists():
+        print("last", flush=True)
+        sys.exit(0)
+    time.sleep(0.02)
+sys.exit(3)
+"""
+
+
+def test_what_a_process_says_comes_as_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step is heard while the next is being worked on; this process goes on only when it was."""
+    (tmp_path / "slow_to_end.py").write_text(SLOW)
+    monkeypatch.chdir(tmp_path)
+
+    async def run() -> list[bytes]:
+        heard = []
+        async with aclosing(query_apart.run("slow_to_end", b"{}", 20.0)) as pieces:
+            async for piece in pieces:
+                heard.append(piece)
+                (tmp_path / "heard").touch()
+        return heard
+
+    assert asyncio.run(run()) == [b"first\n", b"last\n"]

@@ -167,7 +167,7 @@ class LedgerServiceServicer:
     def HoldRetention(self, request, context):
         """Puts a system under a legal hold: nothing with its entries is pruned, in any log of the ledger, until it is
         released. Cedar: administer on Gateway::"ombud", context.system names it, so that who prunes need not be who
-        holds.
+        holds. A prune under way ends first; its caller may leave, it is recorded. One hold or release at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""Long work on the ledger: one piece of it at a time, in a thread, to its end although its caller leaves."""
+"""Long work on the ledger: one piece of it at a time, in a thread of its own, to its end whoever leaves."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from ombud_gateway.errors import Broken, NotOffered, Refusal, Unavailable
@@ -17,16 +19,21 @@ T = TypeVar("T")
 
 
 class Alone:
-    """One piece of work at a time: a thread cannot be stopped, and those of who left must not pile up."""
+    """One piece of work at a time: a thread cannot be stopped, and those of who left must not pile up.
 
-    def __init__(self) -> None:
+    `busy` is what others are told meanwhile. The thread is none that the gateway's other work waits for.
+    """
+
+    def __init__(self, busy: str = "the ledger is being pruned or exported") -> None:
+        self._busy = busy
+        self._thread = ThreadPoolExecutor(1, "ombud-alone")
         self._under_way: asyncio.Future[Any] | None = None
 
     def begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Begin a piece of work in a thread. Raises `Unavailable` while another is under way."""
         if self._under_way is not None and not self._under_way.done():
-            raise Unavailable("LEDGER_BUSY", "the ledger is being pruned or exported: try again later")
-        task = asyncio.ensure_future(asyncio.to_thread(work))
+            raise Unavailable("LEDGER_BUSY", f"{self._busy}: try again later")
+        task = asyncio.get_running_loop().run_in_executor(self._thread, copy_context().run, work)
         task.add_done_callback(_told)
         self._under_way = task
         return task

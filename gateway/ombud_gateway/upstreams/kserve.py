@@ -30,6 +30,7 @@ _FRESH_SECONDS = 60.0
 _CASES_UNDER_WAY = 32
 """Requests that one explanation has at the model server at a time."""
 _MAY_QUOTE_CODE = {GRPC_CODES.index("INTERNAL"), GRPC_CODES.index("UNKNOWN")}
+_EXHAUSTED = GRPC_CODES.index("RESOURCE_EXHAUSTED")
 _HAS_NONE = {GRPC_CODES.index("UNIMPLEMENTED"), GRPC_CODES.index("NOT_FOUND")}
 _KNOWS_NO_SUCH = {GRPC_CODES.index("NOT_FOUND"), GRPC_CODES.index("INVALID_ARGUMENT")}
 """What servers say to a question about a model that they do not have; Triton, INVALID_ARGUMENT."""
@@ -46,7 +47,8 @@ _NOT_SUPPLIED = Description("not supplied", decoupled=False)
 class KServeUpstream:
     """One model server: unary calls go by `channel`, streams by `streams`, which is given no others.
 
-    `timeout` bounds a call in seconds, beside its own deadline.
+    `timeout` bounds a call in seconds, beside its own deadline; `message_bytes` bounds what all answers to a
+    call of many cases are together.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class KServeUpstream:
         channel: Channel,
         streams: grpc.aio.Channel,
         timeout: float,
+        message_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._channel = channel
         self._streams = streams
         self._timeout = timeout
+        self._message_bytes = message_bytes
         self._clock = clock
         self._descriptions: OrderedDict[tuple[str, str], tuple[float, Description]] = OrderedDict()
 
@@ -75,10 +79,17 @@ class KServeUpstream:
         """Put each case of an explanation to the model; what one of them fails with is the answer to all."""
         max_batch = (await self.describe(call.model, call.model_version)).max_batch
         places = asyncio.Semaphore(_CASES_UNDER_WAY)
+        left = self._message_bytes
 
         async def ask(body: bytes) -> bytes:
+            nonlocal left
             async with places:
-                return (await self._ask(call.method, body, self._left(call), passage.metadata)).body
+                answer = (await self._ask(call.method, body, self._left(call), passage.metadata)).body
+            left -= len(answer)
+            if left < 0:
+                what = f"the answers to {len(call.cases)} cases are more than {self._message_bytes} bytes"
+                raise UpstreamFailed(_EXHAUSTED, f"{what}, which a message may have: ask about fewer")
+            return answer
 
         asked = [asyncio.ensure_future(ask(body)) for body in requests(call.body, call.cases, max_batch)]
         try:

@@ -58,7 +58,8 @@ class Retention:
         self._ledger = ledger
         self._alone = alone
         self._limits = limits
-        self._changing = asyncio.Lock()
+        self._holding = Alone("a hold is being recorded or released, after what is under way")
+        self._listing = asyncio.Lock()
 
     async def prune(
         self, *, by: str, before: int | None, dry_run: bool
@@ -90,30 +91,35 @@ class Retention:
     async def hold(self, system: str, reason: str, *, by: str) -> Position:
         """Put a system under a legal hold."""
         _check_reason(reason)
-        async with self._changing:
-            held = await self._held()
-            if self._ledger.log in held.get(system, ()):
+
+        def work() -> Position:
+            if self._ledger.log in self._held(system):
                 raise Conflict("HELD_ALREADY", "the system is held already: ListRetentionHolds says why")
-            where = {"event": "declared", "system": system}
-            if await asyncio.to_thread(self._ledger.latest, "system", where) is None:
+            if self._ledger.latest("system", {"event": "declared", "system": system}) is None:
                 raise Invalid("SYSTEM", f"system is {system[:80]!r}, must be one that this log declares")
-            return await self._record(system, "held", by, reason)
+            return self._ledger.hold_blocking(system, "held", by=by, reason=reason)
+
+        # A prune under way ends first. A caller who leaves meanwhile leaves a hold behind, not a doubt.
+        return await self._holding.do(work)
 
     async def release(self, system: str, reason: str, *, by: str) -> tuple[Position, list[str]]:
         """End the hold that this log says; return where, and the other logs that still hold the system."""
         _check_reason(reason)
-        async with self._changing:
-            holding = (await self._held()).get(system, [])
+
+        def work() -> tuple[Position, list[str]]:
+            holding = self._held(system)
             others = [log for log in holding if log != self._ledger.log]
             if not holding:
                 raise NotFound("NOT_HELD", "no log holds the system")
             if others == holding:
                 raise Conflict("HELD_ELSEWHERE", f"held by log {', '.join(others)}: ask its gateway")
-            return await self._record(system, "released", by, reason), others
+            return self._ledger.hold_blocking(system, "released", by=by, reason=reason), others
+
+        return await self._holding.do(work)
 
     async def holds(self) -> list[RetentionHold]:
         """Return what is held, of all logs of the ledger."""
-        async with self._changing:
+        async with self._listing:
             question = await asyncio.to_thread(_holds)
             answer = query_apart.answer(self._ledger.place, question, self._limits)
             try:
@@ -123,30 +129,17 @@ class Retention:
         rows = await asyncio.to_thread(query_apart.rows, found)
         return [RetentionHold(*row) for row in rows]
 
-    async def _held(self) -> dict[str, list[str]]:
-        try:
-            return await asyncio.to_thread(_held_systems, self._ledger)
-        except LedgerError as error:
-            raise refusal(error) from error
+    def _held(self, system: str) -> list[str]:
+        """Return the logs that hold a system; from a thread."""
+        from ombud_ledger import pruning
 
-    async def _record(self, system: str, event: str, by: str, reason: str) -> Position:
-        def work() -> Position:
-            return self._ledger.hold_blocking(system, event, by=by, reason=reason)
-
-        # A prune under way ends first. A caller who leaves meanwhile leaves a hold behind, not a doubt.
-        return await ended(asyncio.ensure_future(asyncio.to_thread(work)))
+        return pruning.held_systems(self._ledger.place).get(system, [])
 
 
 def _holds() -> query_apart.Question:
     from ombud_ledger import pruning
 
     return query_apart.Question(pruning.HOLDS)
-
-
-def _held_systems(ledger: Ledger) -> dict[str, list[str]]:
-    from ombud_ledger import pruning
-
-    return pruning.held_systems(ledger.place)
 
 
 def _check_reason(reason: str) -> None:
