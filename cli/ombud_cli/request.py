@@ -107,7 +107,7 @@ def answer_command(
     text: Annotated[str, typer.Option(help="What was answered. Kept as erasable facts.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Say that a request was answered; a contest can be once its review is settled."""
+    """Say that a request was answered; a contest can be once its review is settled or has expired."""
     asked = wire.AnswerRequestRequest(
         system=system,
         id=request,
@@ -123,7 +123,7 @@ def answer_command(
 def close_command(
     control: Control, request: Id, *, system: System, reason: Reason = "", as_json: Json = False
 ) -> None:
-    """Close a request, for good; --reason must be given where it was not answered."""
+    """Close a request, for good; --reason must be given where it was not answered and may be written."""
     asked = wire.CloseRequestRequest(system=system, id=request, reason=reason)
     _print(control.ask(RequestServiceStub, "CloseRequest", asked).request, as_json=as_json)
 

@@ -109,11 +109,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an upstream said: bytes as they came, and its metadata without hop-by-hop entries."""
+    """What an upstream said: bytes as they came, and its metadata without hop-by-hop entries.
+
+    `requests` is how many it took: an explanation takes one a case, or a batch.
+    """
 
     body: bytes
     initial: Metadata = ()
     trailing: Metadata = ()
+    requests: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,12 +80,12 @@ class Incidents:
         return await self.matters.change(work)
 
     async def close(self, system: str, incident: str, reason: str, *, by: str, call: str) -> Matter:
-        """Close an open incident for good; why must be said."""
-        if not reason.strip():
-            raise Invalid("REASON", "reason is empty, expected why the incident is closed")
+        """Close an open incident for good; why must be said, where anything may be written of it."""
 
         async def work() -> Matter:
             body = self._open(await self.matters.get(system, incident))
+            if not reason.strip() and not (await self.matters.tie(system, body["decisions"])).bar:
+                raise Invalid("REASON", "reason is empty, expected why the incident is closed")
             return await self._say(body, "closed", Change(text=reason), by=by, call=call)
 
         return await self.matters.change(work)
@@ -108,7 +108,7 @@ class Incidents:
             body["met_at"] = change.reported
         decisions = list(dict.fromkeys([*body["decisions"], *change.decisions]))
         await self.matters.calls(body["system"], change.decisions)
-        subject = await self.matters.one_subject(decisions)
+        tie = await self.matters.tie(body["system"], decisions)
         duty = CATEGORIES[category]
         body |= {
             "event": event,
@@ -121,6 +121,4 @@ class Incidents:
             "by": by,
             "call": call,
         }
-        return await self.matters.append(
-            body, {"reason" if event == "closed" else "text": change.text}, subject
-        )
+        return await self.matters.append(body, {"reason" if event == "closed" else "text": change.text}, tie)

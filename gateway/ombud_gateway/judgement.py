@@ -47,6 +47,8 @@ class Judgement:
     model_version: str = ""
     config_digest: str = ""
     response: bytes | None = None
+    requests: int = 1
+    """How many requests the upstream's answer took."""
     intended: bool = False
     unkeepable: bool = False
     """Facts or payload could not be stored: what is left is the record."""
@@ -243,6 +245,8 @@ def _end(judged: Judgement, outcome: str, status: str, reason: str) -> dict[str,
     _put(body, "config_digest", judged.config_digest)
     if judged.response is not None:
         body["response_bytes"] = len(judged.response)
+        if judged.call.cases:
+            body["requests"] = judged.requests
     if judged.part:
         body["part"] = judged.part
     call = judged.call

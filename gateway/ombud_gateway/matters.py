@@ -36,6 +36,31 @@ Texts = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Tie:
+    """Whom texts are about, if that is one person; `bar` says why nothing may be written, if so.
+
+    Nothing may be that no erasure would find: of somebody who was erased, or perhaps of somebody, where
+    nothing tells of whom.
+    """
+
+    subject: str | None
+    bar: Literal["", "erased", "untied"] = ""
+
+    def demand(self, texts: Texts) -> None:
+        """Raise Refusal for a text that may not be written, or is too long."""
+        for name, text in texts.items():
+            if len(text) > LONGEST_TEXT:
+                expected = f"must be at most {LONGEST_TEXT}"
+                raise Invalid("TEXT", f"{name} has {len(text)} characters, {expected}")
+        if not any(texts.values()) or not self.bar:
+            return
+        if self.bar == "erased":
+            raise erased()
+        why = "facts of its decisions are pruned or were never kept, so nothing tells whom a text is about"
+        raise Conflict("UNTIED", f"{why}: leave texts out; a request may name its subject")
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What was said at one time, by whom; `text` is empty where nothing was written, or it is erased."""
 
@@ -117,14 +142,17 @@ class Matters:
         (found,) = await self.find(system, matter)
         return found
 
-    async def append(self, body: Mapping[str, Any], texts: Texts, subject: str | None) -> Matter:
-        """Record a new state with what was written, and return the matter as it stands then."""
+    async def append(
+        self, body: Mapping[str, Any], texts: Texts, tie: Tie, *, remember: bool = False
+    ) -> Matter:
+        """Record a new state with what was written, and return the matter as it stands then.
+
+        `remember` keeps whom it is about although nothing was written: what is written later is theirs.
+        """
+        tie.demand(texts)
         written = {name: text for name, text in texts.items() if text}
-        for name, text in written.items():
-            if len(text) > LONGEST_TEXT:
-                expected = f"must be at most {LONGEST_TEXT}"
-                raise Invalid("TEXT", f"{name} has {len(text)} characters, {expected}")
-        facts = Facts(None, {}, written, subject) if written else None
+        kept = written or (remember and tie.subject)
+        facts = Facts(None, {}, written, tie.subject) if kept else None
         try:
             await self._ledger.append(self._kind, body, facts)
         except (SubjectErased, SubjectKeyMissing) as error:
@@ -154,11 +182,24 @@ class Matters:
                 raise NotFound("DECISION_UNKNOWN", f"decision is {decision!r}, {expected}")
         return [found.calls[decision] for decision in decisions]
 
-    async def one_subject(self, decisions: Sequence[str]) -> str | None:
-        """Return whom calls are about, if all of them are about one person; what was pruned tells nobody."""
+    async def tie(self, system: str, decisions: Sequence[str]) -> Tie:
+        """Say whom texts about calls are tied to: the one person they are about, if all are about one.
+
+        What is known to be about several people is tied to nobody. Else it must be known of every call.
+        """
         found = await self._look_up(decisions)
-        subjects = {found.calls[each].subject if each in found.calls else None for each in decisions}
-        return subjects.pop() if len(subjects) == 1 else None
+        calls = [found.calls.get(each) for each in decisions]
+        people = {call.subject if call else None for call in calls}
+        if len(people - {None}) > 1:
+            return Tie(None)
+        states = {call.facts if call else "pruned" for call in calls}
+        if "erased" in states:
+            return Tie(None, "erased")
+        governed = self._systems.get(system)
+        names_people = governed is not None and governed.contract.subject is not None
+        if names_people and not states.isdisjoint({"pruned", "none"}):
+            return Tie(None, "untied")
+        return Tie(people.pop() if len(people) == 1 else None)
 
     async def _look_up(self, decisions: Sequence[str]) -> cases.Cases:
         try:

@@ -258,7 +258,7 @@ class Pipeline:
         call = judged.call
         with judged.step("forward"):
             answer = await self._upstreams[call.upstream].forward(call, self._passage(judged))
-        judged.response = answer.body
+        judged.response, judged.requests = answer.body, answer.requests
         return answer
 
     async def _answers(self, judged: Judgement) -> AsyncGenerator[Answer, None]:

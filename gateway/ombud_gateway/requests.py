@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ombud_gateway.errors import Conflict, Invalid, NotFound, Unavailable
-from ombud_gateway.matters import Matter, Matters, erased
+from ombud_gateway.matters import Matter, Matters, Tie, erased
 from ombud_gateway.reviews import Review, Reviews
 from ombud_gateway.subjects import Pseudonyms
 from ombud_ledger import Ledger, LedgerError, cases, matters
@@ -29,7 +29,8 @@ CATEGORIES: Final = MappingProxyType(
 _MONTHS: Final = 1
 _EXTENDED: Final = 3
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SETTLED: Final = frozenset({"approved", "rejected"})
+_OVER: Final = frozenset({"approved", "rejected", "expired", "erased"})
+"""States of a review that nobody decides any more: who asks is told, whatever became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ class Requests:
         if not asked.subject and not asked.decisions:
             raise Invalid("SUBJECT", "neither subject nor decisions are given: one must say who asks")
         found = await self.matters.calls(system, list(dict.fromkeys(asked.decisions)))
-        subject = await self._subject(asked, found)
+        tie = await self._tie(system, asked, found)
+        texts = {"asked": asked.text, "identity": asked.identity}
+        tie.demand(texts)  # before a review is opened: what is refused leaves nothing behind
         body: dict[str, Any] = {
             "id": call,
             "event": "opened",
@@ -89,8 +92,8 @@ class Requests:
             # The review comes first: a crash after it leaves one without a request, which expires; the other
             # order would leave a request that nobody decides.
             if contests:
-                await self._contest(body, found[0], asked, subject)
-            return await self.matters.append(body, {"asked": asked.text, "identity": asked.identity}, subject)
+                await self._contest(body, found[0], asked, tie.subject)
+            return await self.matters.append(body, texts, tie, remember=True)
 
         return await self.matters.change(work)
 
@@ -107,14 +110,18 @@ class Requests:
             if self.matters.clock() > body["due_at"]:
                 raise Conflict("REQUEST_OVERDUE", f"request {found.id} is overdue: too late to extend it")
             body |= {"extended": True, "due_at": months_after(body["began_at"], _EXTENDED)}
-            return await self._say(found, body, {"reason": reason})
+            return await self.matters.append(body, {"reason": reason}, await self._tie_of(found))
 
         return await self.matters.change(work)
 
     async def answer(
         self, system: str, request: str, answered: int | None, texts: tuple[str, str], *, by: str, call: str
     ) -> Matter:
-        """Say that a request was answered, by default now; `texts` say how identity was checked, and what."""
+        """Say that a request was answered, by default now; `texts` say how identity was checked, and what.
+
+        Where nothing may be written any more, how identity was checked need not be said and is not kept; that
+        it was, and by whom, is.
+        """
         identity, text = texts
 
         async def work() -> Matter:
@@ -124,28 +131,32 @@ class Requests:
             self.matters.demand_time("answered", at, since=body["began_at"])
             if identity:
                 body["identity_by"] = by
-            if "identity_by" not in body:
+            tie = await self._tie_of(found)
+            if "identity_by" not in body and not tie.bar:
                 raise Invalid("IDENTITY", "nobody checked who asks: say how identity was checked")
             if "review" in body:
                 review = await self._reviews.get(body["review"])
-                if review.state not in (*_SETTLED, "erased"):
-                    settle = f"review {review.id} is {review.state}; it must be approved or rejected first"
+                if review.state not in _OVER:
+                    must = "must be approved or rejected first, or expire"
+                    settle = f"review {review.id} is {review.state}; it {must}"
                     raise Conflict("CONTEST_OPEN", settle)
                 body["review_state"] = review.state
             body["met_at"] = at
-            return await self._say(found, body, {"answer": text, "identity": identity})
+            kept = "" if tie.bar else identity
+            return await self.matters.append(body, {"answer": text, "identity": kept}, tie)
 
         return await self.matters.change(work)
 
     async def close(self, system: str, request: str, reason: str, *, by: str, call: str) -> Matter:
-        """Close a request for good; why must be said of one that was not answered."""
+        """Close a request for good; why must be said of one that was not answered, if it may be written."""
 
         async def work() -> Matter:
             found = await self._at(system, request, "open", "answered")
-            if found.state == "open" and not reason.strip():
+            tie = await self._tie_of(found)
+            if found.state == "open" and not reason.strip() and not tie.bar:
                 raise Invalid("REASON", "reason is empty, expected why it is closed without an answer")
             body = self._next(found, "closed", "closed", by, call)
-            return await self._say(found, body, {"reason": reason})
+            return await self.matters.append(body, {"reason": reason}, tie)
 
         return await self.matters.change(work)
 
@@ -158,7 +169,7 @@ class Requests:
         except NotFound:  # another store of reviews: the record still says which it was
             return None
 
-    async def _subject(self, asked: Asked, found: Sequence[cases.Case]) -> str | None:
+    async def _tie(self, system: str, asked: Asked, found: Sequence[cases.Case]) -> Tie:
         subjects = {case.subject for case in found if case.subject}
         if asked.subject:
             try:
@@ -172,7 +183,21 @@ class Requests:
             raise Invalid("SUBJECT", "the decisions are not all about the one person who asks")
         if any(case.facts == "erased" for case in found):
             raise erased()
-        return subjects.pop() if subjects else None
+        if subjects:
+            return Tie(subjects.pop())
+        return await self.matters.tie(system, [case.id for case in found])
+
+    async def _tie_of(self, found: Matter) -> Tie:
+        """Say whom an open request is tied to."""
+        if found.erased:
+            return Tie(None, "erased")
+        if found.subject is not None:
+            return Tie(found.subject)
+        if not found.record[
+            "decisions"
+        ]:  # its opening kept no facts of who was named: nothing tells any more
+            return Tie(None, "untied")
+        return await self.matters.tie(str(found.record["system"]), found.record["decisions"])
 
     async def _contest(
         self, body: dict[str, Any], case: cases.Case, asked: Asked, subject: str | None
@@ -187,7 +212,8 @@ class Requests:
             excluded=decided,
             text=asked.text,
             subject=subject or "",
-            expires=months_after(asked.received, _EXTENDED),
+            # Not from receipt: a contest that was recorded late is decided late, rather than never.
+            expires=months_after(self.matters.clock(), _EXTENDED),
         )
 
     async def _deciders(self, case: cases.Case) -> tuple[str, ...]:
@@ -219,11 +245,6 @@ class Requests:
         )  # fmt: skip
         body = {name: found.record[name] for name in kept if name in found.record}
         return {**body, "event": event, "state": state, "by": by, "call": call}
-
-    async def _say(self, found: Matter, body: dict[str, Any], texts: dict[str, str]) -> Matter:
-        if found.erased and any(texts.values()):
-            raise erased()
-        return await self.matters.append(body, texts, found.subject)
 
 
 def months_after(micros: int, months: int) -> int:

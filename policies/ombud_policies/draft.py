@@ -95,11 +95,18 @@ action erase appliesTo {
   resource: [Vault],
   context: { system: String, method: String },
 };
-// What came of a system's calls, and what the law wants reported of it.
-action label, report appliesTo {
+// What came of a system's calls.
+action label appliesTo {
   principal: [Agent, Workflow, Service, User],
   resource: [System],
   context: { system: String, method: String },
+};
+// What the law wants reported of a system, and reports on it: `report` is the kind asked for, "" where
+// an incident is kept; `texts`: with what people wrote. `explain` shows the features of single decisions.
+action report appliesTo {
+  principal: [Agent, Workflow, Service, User],
+  resource: [System],
+  context: { system: String, method: String, report: String, texts: Bool },
 };
 // Nothing applies to these yet.
 action invoke, stop;

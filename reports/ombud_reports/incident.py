@@ -31,11 +31,14 @@ ORDER BY e.ts, e.log, e.seq
 _KNOWN: Final = """
 SELECT DISTINCT id FROM incidents WHERE system = $system AND ts < $end::TIMESTAMP ORDER BY id LIMIT 20
 """
+# Every entry repeats when it was reported; the newest corrects those before it.
 _CLOCK: Final = """
-SELECT count(*) AS entries, min(began_at) AS aware, arg_max(due_at, ts) AS due, max(met_at) AS reported,
-       date_diff('second', min(began_at), max(met_at)) / 86400.0 AS days_to_report,
-       date_diff('second', coalesce(max(met_at), $end::TIMESTAMP), arg_max(due_at, ts)) / 86400.0 AS days_left
-FROM incidents WHERE system = $system AND id = $incident AND ts < $end::TIMESTAMP
+SELECT *, date_diff('second', aware, reported) / 86400.0 AS days_to_report,
+       date_diff('second', coalesce(reported, $end::TIMESTAMP), due) / 86400.0 AS days_left
+FROM (SELECT count(*) AS entries, min(began_at) AS aware,
+             arg_max(due_at, {'ts': ts, 'log': log, 'seq': seq}) AS due,
+             arg_max(met_at, {'ts': ts, 'log': log, 'seq': seq}) AS reported
+      FROM incidents WHERE system = $system AND id = $incident AND ts < $end::TIMESTAMP)
 """
 _CALLS: Final = """
 WITH related AS (

@@ -53,13 +53,15 @@ _STRETCHES = f"""
     FROM entries WHERE {IN_WINDOWS}
     GROUP BY ALL"""  # noqa: S608 - texts of ours
 # A resumed call repeats the answer that was held, so it is marked as `again`; `after` is what became of it.
+# An answer that people approved, but that no resumed call let out, is open: it has not left.
 _UNUSUAL = f"""
     SELECT e.log, e.seq, e.id, e.system, e.action, e.kind, e.route,
            coalesce(e.model_version, '') AS model_version, coalesce(e.attempt, i.attempt, 1) AS attempt,
            e.approval, h.id IS NOT NULL AS again,
            CASE WHEN coalesce(e.outcome, 'answered') = 'answered' THEN 'released'
                 WHEN e.outcome <> 'held' THEN 'not released'
-                WHEN r.released THEN 'approved' ELSE coalesce(t.event, 'open') END AS after
+                WHEN r.released THEN 'approved'
+                ELSE coalesce(nullif(t.event, 'approved'), 'open') END AS after
     FROM (
         SELECT * FROM entries
         WHERE {IN_WINDOWS} AND facts_contract IS NOT NULL AND kind IN ('decision', 'intent', 'outcome')

@@ -22,14 +22,15 @@ from ombud_ledger import Ledger, Options, query
 from ombud_reports import kind_of, kinds
 
 _REPORT = """
-action label, report appliesTo {
+action report appliesTo {
   principal: [Agent, Workflow, Service, User], resource: [System],
-  context: { system: String, method: String },
+  context: { system: String, method: String, report: String, texts: Bool },
 };
 """
 _PERMIT = """
 @id("operators-report")
-permit (principal in Group::"operators", action == Action::"report", resource == System::"lending");
+permit (principal in Group::"operators", action == Action::"report", resource == System::"lending")
+when { ["operations", "incident"].contains(context.report) && !context.texts };
 """
 
 
@@ -164,25 +165,33 @@ def test_every_kind_has_a_command() -> None:
 
 
 def test_a_gateway_makes_a_report(tmp_path: Path) -> None:
-    """Judged by policy, made in a process apart, recorded by the gateway; the files verify."""
+    """Policy judges its kind and texts; made apart, recorded by the gateway; the files verify."""
     deployment = deploy(tmp_path / "gateway", port=0, upstream=9)
     bundle = deployment.folder / "bundle"
     files = bundle_files()
     (bundle / "schema.cedarschema").write_bytes(files["schema.cedarschema"] + _REPORT.encode())
     (bundle / "policies.cedar").write_bytes(files["policies.cedar"] + _PERMIT.encode())
     out = tmp_path / "reports"
-    given = ("report", "operations", "--system", "lending", "--out", out, "--json")
+    given = ("--system", "lending", "--out", out, "--json")
 
     async def run() -> None:
         async with serving(load_config(deployment.config)) as gateway:
 
-            async def ask(who: str, *more: object) -> Result:
+            async def ask(who: str, *more: object, kind: str = "operations") -> Result:
                 at = {"OMBUD_GATEWAY": f"127.0.0.1:{gateway.port}", "OMBUD_TOKEN": deployment.tokens[who]}
-                return await asyncio.to_thread(lambda: ombud(*given, *more, **at))
+                return await asyncio.to_thread(lambda: ombud("report", kind, *given, *more, **at))
 
             denied = await ask(STRANGER)
             assert (denied.exit_code, out.exists()) == (1, False)
             assert "PERMISSION_DENIED" in denied.stderr
+            for features_or_texts in (
+                await ask(OPERATOR, "--decision", "any", kind="explain"),
+                await ask(OPERATOR, "--incident", "any", "--texts", kind="incident"),
+            ):
+                assert (features_or_texts.exit_code, out.exists()) == (1, False)
+                assert "PERMISSION_DENIED" in features_or_texts.stderr
+            without = await ask(OPERATOR, "--incident", "any", kind="incident")
+            assert (without.exit_code, "PERMISSION_DENIED" in without.stderr) == (2, False)
             unknown = await ask(OPERATOR, "--from", "2030-01-01")
             assert (unknown.exit_code, out.exists()) == (2, False)
             assert "must begin before it ends" in unknown.stderr

@@ -125,6 +125,7 @@ class Models:
     def __init__(self, events: list[str]) -> None:
         self.answer: Callable[[Call], Awaitable[bytes]] = score
         self.answers: list[bytes] = []
+        self.requests = 1
         self.decoupled = False
         self.seen: list[tuple[Call, Passage]] = []
         self._events = events
@@ -133,7 +134,7 @@ class Models:
         """Answer one request."""
         self._events.append("forward")
         self.seen.append((call, passage))
-        return Answer(await self.answer(call), (("initial", "1"),), (("trailing", "2"),))
+        return Answer(await self.answer(call), (("initial", "1"),), (("trailing", "2"),), self.requests)
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Yield the prepared answers."""

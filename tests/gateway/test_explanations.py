@@ -71,9 +71,9 @@ def explanation(one: Scene, *amounts: float, caller: str = OFFICER) -> Call:
 
 @played
 async def test_cases_are_judged_once_and_recorded_once(tmp_path: Path) -> None:
-    """One question, one record with the number of cases and their cost; no facts, no question of release."""
+    """One question, one record with cases, requests and cost; no facts, no question of release."""
     async with scene(tmp_path) as one:
-        one.models.answer = answer
+        one.models.answer, one.models.requests = answer, 2
         reply = await one.pipeline.judge(explanation(one, 5.0, 50.0, 500.0))
         asked = [question.action for question in one.engine.asked]
         (record,) = one.records()
@@ -84,11 +84,13 @@ async def test_cases_are_judged_once_and_recorded_once(tmp_path: Path) -> None:
     assert struct.unpack("<3d", response.raw_output_contents[0]) == (0.25, 0.75, 0.75)
     assert asked == ["explain"]
     assert {
-        key: record[key] for key in ("kind", "action", "cases", "decision", "cost_micros", "policies")
+        key: record[key]
+        for key in ("kind", "action", "cases", "requests", "decision", "cost_micros", "policies")
     } == {
         "kind": "decision",
         "action": "explain",
         "cases": 3,
+        "requests": 2,
         "decision": "call-0",
         "cost_micros": 120,
         "policies": ["officers-explain"],

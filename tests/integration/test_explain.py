@@ -151,6 +151,7 @@ def test_every_explanation_call_is_recorded_and_marked(served: Gateway, decision
             "decision": decision,
             "policies": ["the-reviewer-explains"],
         }
+        assert record["requests"] == call.cases  # the model takes one case at a time
         assert entries[call.decision].facts is None
     found = figures(report(served, decision=decision, answers=given(answers)))
     assert found["explanation.calls"].value == found["explanation.same"].value == len(calls)

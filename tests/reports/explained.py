@@ -135,11 +135,12 @@ def record(root: Path, count: int = 40, *, reviewed: int = 7, explained: Sequenc
             if number == reviewed:
                 body |= {"verdict": "review", "policies": ["unsure"], "outcome": "held", "review": "r-1"}
             add("decision", body, facts)
-        add("review", {"id": "r-1", "event": "opened", "system": "loans"}, None)
+        add("review", {"id": "r-1", "event": "opened", "stage": "release", "system": "loans"}, None)
         said = Facts(contract=None, values={}, extra={"reason": "income proven by letter"})
         by = {
             "id": "r-1",
             "event": "approved",
+            "stage": "release",
             "system": "loans",
             "group": "officers",
             "approver": 'User::"olga"',

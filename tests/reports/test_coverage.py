@@ -34,10 +34,10 @@ def spans(root: Path, logs: Sequence[Sequence[Entry]], grain: str = "month") -> 
     return [tuple(row[name] for name in ("version", *FIGURES)) for row in found.rows]
 
 
-def failed(seconds: float, call: str) -> Entry:
+def failed(seconds: float, call: str, **more: object) -> Entry:
     """Describe a call that was forwarded and not answered."""
     left_out = {"response_bytes", "model_version"}
-    body = {key: value for key, value in answered(seconds, call)[2].items() if key not in left_out}
+    body = {key: value for key, value in answered(seconds, call, **more)[2].items() if key not in left_out}
     return seconds, "decision", {**body, "outcome": "failed"}
 
 
@@ -123,11 +123,28 @@ CASES: dict[str, tuple[list[Entry], list[tuple[object, ...]]]] = {
         ],
         [("1", 1, 1, 0, 0, 0, 0, "no")],
     ),
-    "an explanation is one request a case": (
+    "an explanation in batches is as many requests as it took": (
         [
             sample(1, ("loan", "1", 0)),
             answered(2, "a"),
-            answered(3, "b", action="explain", cases=40),
+            answered(3, "b", action="explain", cases=40, requests=5),
+            sample(5, ("loan", "1", 7)),
+        ],
+        [("1", 7, 6, 0, 0, 1, 1, "no")],
+    ),
+    "an explanation that failed took at most one request a case": (
+        [
+            sample(1, ("loan", "1", 0)),
+            failed(3, "b", action="explain", cases=4),
+            sample(5, ("loan", "1", 4)),
+        ],
+        [("1", 4, 0, 4, 0, 0, 4, "no")],
+    ),
+    "an explanation case by case is one request a case": (
+        [
+            sample(1, ("loan", "1", 0)),
+            answered(2, "a"),
+            answered(3, "b", action="explain", cases=40, requests=40),
             sample(5, ("loan", "1", 42)),
         ],
         [("1", 42, 41, 0, 0, 1, 1, "no")],

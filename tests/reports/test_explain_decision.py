@@ -22,9 +22,13 @@ from ombud_reports.explain import (
     Wanted,
     parse_transcript,
 )
+from ombud_reports.explain.letter import letter
+from ombud_reports.explain.policy import Reasons
+from ombud_reports.explain.recorded import decided
 from ombud_reports.explain.run import ask_about_decision, ask_about_system
 from ombud_reports.explain.transcript import Model as Named
 from ombud_reports.kinds import Given
+from ombud_reports.known import known
 from ombud_reports.making import make
 from ombud_reports.reading import Reading
 from ombud_reports.result import Figure, Notice, Report, Table, Text
@@ -134,7 +138,6 @@ def test_calls_that_the_ledger_does_not_have_are_said_out_loud(
 def test_the_nearest_other_answer_changes_what_may_change(reading: Reading) -> None:
     """What is found is another answer; protected features and those held fixed stay; each case was really
     asked."""
-    from ombud_reports.explain.recorded import decided
     from ombud_reports.explain.run import explain_decision
 
     model = Model()
@@ -153,7 +156,6 @@ def test_the_nearest_other_answer_changes_what_may_change(reading: Reading) -> N
 
 def test_numbers_are_changed_no_more_than_it_takes(reading: Reading) -> None:
     """The change is close to the least one that the model answers otherwise."""
-    from ombud_reports.explain.recorded import decided
     from ombud_reports.explain.run import explain_decision
 
     how = replace(HOW, immutable=("history", "owner", "months"))
@@ -207,6 +209,41 @@ def test_the_letter_never_tells_attributions(ledger: Path, reading: Reading, tmp
     assert "to be signed by a person" in text
     assert "not used until a person had looked at it" in text
     assert "Shapley" not in text
+
+
+def event(name: str, stage: str) -> dict[str, str]:
+    """Describe what happened to a review."""
+    return {"event": name, "stage": stage, "review_group": "officers", "ts": "2026-01-01", "reason": ""}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events", "said"),
+    [
+        ("withheld", [], "withheld by a rule set by people"),
+        ("held", [event("opened", "release")], "held for a person; none has decided on it"),
+        (
+            "held",
+            [event("opened", "release"), event("expired", "release")],
+            "held for a person; none has decided on it",
+        ),
+        ("answered", [event("opened", "infer"), event("approved", "infer")], "passed on for the decision"),
+        ("answered", [event("approved", "release")], "not used until a person had looked at it"),
+        ("held", [event("rejected", "release")], "not used until a person had looked at it"),
+        ("held", [event("overridden", "release")], "not used until a person had looked at it"),
+    ],
+)
+def test_the_letter_tells_of_a_person_only_where_one_looked_at_the_answer(
+    reading: Reading, outcome: str, events: list[dict[str, str]], said: str
+) -> None:
+    """A rule that withholds is no person, nor is a review that lapsed, nor one before the model was asked."""
+    about = decided(reading, "d-11")
+    about = replace(about, record={**about.record, "outcome": outcome})
+    found = Reasons((), (), tuple(events), ())
+
+    texts = [block.text for block in letter(about, found, known(reading)).blocks if isinstance(block, Text)]
+
+    (part,) = [text for text in texts if text.startswith("What part it had.")]
+    assert f"which was {said}." in part
 
 
 def test_everything_of_the_model_is_marked(ledger: Path, reading: Reading, tmp_path: Path) -> None:

@@ -106,6 +106,20 @@ def test_reported_late(tmp_path: Path) -> None:
     assert gaps(report)[0] == "It was reported after its deadline."
 
 
+def test_when_it_was_reported_can_be_corrected(tmp_path: Path) -> None:
+    """The newest entry says when, be it sooner than one before it said, and be both of the same moment."""
+    report = file_of(
+        tmp_path,
+        told(6, "opened"),
+        told(17 * 86_400, "updated", met_at=AWARE + 16 * DAY),
+        told(17 * 86_400, "updated", met_at=AWARE + 2 * DAY),
+        told(17 * 86_400, "updated", met_at=AWARE + 3 * DAY),
+    )
+    found = figures(report)
+    assert (found["clock.days_to_report"], found["clock.days_left"]) == (3.0, 12.0)
+    assert "It was reported after its deadline." not in gaps(report)
+
+
 def test_its_calls_with_what_policies_say(tmp_path: Path) -> None:
     """Each determining policy stands with its author's words, out of the bundle that judged."""
     report = file_of(tmp_path, told(6, "opened"))

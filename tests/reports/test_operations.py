@@ -12,7 +12,7 @@ import pytest
 
 from ombud_ledger import query
 from ombud_reports import Report, make, to_json
-from reports.ledgers import START, call, halves, story, write
+from reports.ledgers import START, call, halves, review, story, write
 
 BEGIN = datetime.fromtimestamp(START / 1e6, UTC)
 HOUR = timedelta(hours=1)
@@ -109,6 +109,26 @@ def test_reviews(report: Report) -> None:
         "reviews.override_share": "no answer judged by a human in this window",
     }
     assert expected == {name: found[name] for name in expected}
+
+
+def test_contests_count_apart(report: Report, tmp_path: Path) -> None:
+    """Reviews of decisions that people contest change no figure on the reviews that calls wait for."""
+    contest = {"stage": "contest", "groups": ["appeals"]}
+    settled = {**contest, "group": "appeals", "approver": 'User::"ada"'}
+    told = [
+        review(900, 3_700, "opened", **contest),
+        review(900, 3_800, "approved", **settled),
+        review(901, 3_700, "opened", **contest),
+        review(901, 3_900, "rejected", **settled),
+        review(902, 3_700, "opened", **contest),
+    ]
+    write(tmp_path, sorted([*story(), *told], key=lambda entry: entry[0]))
+    found, without = values(operations(tmp_path)), values(report)
+    expected = {"opened": 3, "granted": 1, "refused": 1, "lapsed": 0, "waiting": 1}
+    assert expected == {name: found[f"contests.{name}"] for name in expected}
+    of_reviews = ("reviews.", "resolution.", "slo.review_turnaround.", "backlog.")
+    named = {name for name in without if name.startswith(of_reviews)}
+    assert {name: without[name] for name in named} == {name: found[name] for name in named}
 
 
 def test_cost_and_objectives(report: Report) -> None:

@@ -47,7 +47,8 @@ class ReportServiceServicer:
     """
 
     def MakeReport(self, request, context):
-        """Makes a report and records it. Cedar: report on System::"NAME".
+        """Makes a report and records it. Cedar: report on System::"NAME"; `context.report` is the kind, `context.texts`
+        whether the option `texts` asks for what people wrote.
 
         Its steps come as they are taken, then its files in chunks; last comes where it is recorded. Only a stream
         that ends with OK is a whole report. It runs in a process apart, within this gateway's bounds for queries.

@@ -32,6 +32,7 @@ from ombud_gateway.doors.unary import answer, answers
 from ombud_gateway.errors import Invalid, NotFound, Refusal
 from ombud_gateway.ids import Ids
 from ombud_gateway.pipeline import Pipeline
+from ombud_gateway.report_options import asks_texts, read_options
 from ombud_gateway.reviews import Reviews
 from ombud_policies import Uid, Value, bundle_digest
 
@@ -214,6 +215,19 @@ class ControlDoor(grpc.GenericRpcHandler):
             raise Invalid("MALFORMED", "system is empty, expected the name of a system")
         return _About(Uid("System", request.system), {"system": request.system})
 
+    async def about_incident(self, request: Any) -> _About:
+        """What policy sees of a call about a system's incidents: that it asks for no report."""
+        about = await self.about_system(request)
+        return about._replace(context={**about.context, "report": "", "texts": False})
+
+    async def about_report(self, request: Any) -> _About:
+        """What policy sees of a report that is asked for: its kind, and whether with what people wrote."""
+        if not request.kind:
+            raise Invalid("MALFORMED", "kind is empty, expected a kind of report")
+        about = await self.about_system(request)
+        texts = asks_texts(read_options(request.options_json))
+        return about._replace(context={**about.context, "report": request.kind, "texts": texts})
+
     async def about_people(self, request: Any) -> _About:
         """What policy sees of a call about what people ask: where they are known, and a system."""
         return _About(VAULT, {"system": request.system})
@@ -271,7 +285,7 @@ OPERATIONS = {
     ),
     **{
         f"IncidentService/{name}": _Operation(
-            request, "report", ControlDoor.about_system, resource=Uid("System", ""), names=True
+            request, "report", ControlDoor.about_incident, resource=Uid("System", ""), names=True
         )
         for name, request in (
             ("OpenIncident", incident_pb2.OpenIncidentRequest),
@@ -295,7 +309,7 @@ OPERATIONS = {
     "ReportService/MakeReport": _Operation(
         report_pb2.MakeReportRequest,
         "report",
-        ControlDoor.about_system,
+        ControlDoor.about_report,
         resource=Uid("System", ""),
         names=True,
         streams=True,

@@ -86,7 +86,7 @@ class KServeUpstream:
         finally:
             for task in asked:
                 task.cancel()
-        return Answer(joined(answers, batched=max_batch > 0))
+        return Answer(joined(answers, batched=max_batch > 0), requests=len(asked))
 
     async def stream(self, call: Call, passage: Passage) -> AsyncGenerator[Answer, None]:
         """Send one request on a stream of its own and yield its answers as they come."""

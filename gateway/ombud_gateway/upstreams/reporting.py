@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from ombud.v1 import report_pb2
 from ombud_gateway.errors import Invalid, Unavailable
+from ombud_gateway.report_options import read_options
 from ombud_gateway.upstreams.queries import check_checkpoints, refusals
 from ombud_ledger import Ledger, LedgerError, query_apart
 
 METHOD: Final = "ReportService.MakeReport"
-_MOST_OPTIONS: Final = 65_536
 _LONGEST: Final = 256
 _CHUNK: Final = 1 << 20
 
@@ -73,7 +73,7 @@ class Reports:
             "system": request.system,
             "from": getattr(request, "from"),
             "to": request.to,
-            "options": _options(request.options_json),
+            "options": read_options(request.options_json),
             "as_of": [b64encode(note).decode() for note in request.as_of],
             "json_only": request.json_only,
             "by": by,
@@ -114,17 +114,3 @@ class _Reader:
         piece = await anext(self._pieces, b"")
         self._left += piece
         return bool(piece)
-
-
-def _options(text: str) -> dict[str, Any]:
-    if len(text) > _MOST_OPTIONS:
-        raise Invalid(
-            "MALFORMED", f"options_json has {len(text)} characters, must have at most {_MOST_OPTIONS}"
-        )
-    try:
-        options = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
-        raise Invalid("MALFORMED", "options_json is no JSON") from error
-    if not isinstance(options, dict):
-        raise Invalid("MALFORMED", "options_json is no JSON object")
-    return options

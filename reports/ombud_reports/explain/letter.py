@@ -62,9 +62,18 @@ def _part(about: Decided, found: Reasons) -> str:
         field = about.contract.outputs[label]
         name = field.name.replace("_", " ")
         said = f" Its answer to “{name}” was: {shown(about.outputs[label], field)}."
-    if record.get("outcome") in ("held", "withheld") or record.get("approval") or found.events:
-        return f"It gave an answer, which was not used until a person had looked at it.{said}"
-    return f"It gave an answer, which was passed on for the decision.{said}"
+    return f"It gave an answer, which {_became(str(record.get('outcome', '')), found)}.{said}"
+
+
+def _became(outcome: str, found: Reasons) -> str:
+    """Say what became of an answer; of a person only where one decided on the answer itself."""
+    if any(each["stage"] == "release" for each in found.decided):
+        return "was not used until a person had looked at it"
+    if outcome == "held":
+        return "was held for a person; none has decided on it"
+    if outcome == "withheld":
+        return "was withheld by a rule set by people"
+    return "was passed on for the decision"
 
 
 def _inputs(about: Decided) -> str:
@@ -90,11 +99,10 @@ def _decisive(about: Decided, found: Reasons) -> str:
 
 
 def _people(found: Reasons) -> str:
-    decided = [each for each in found.events if each["event"] in ("approved", "rejected", "overridden")]
     told = [
         f"On {each['ts'][:10]} a person of the group “{each['review_group'] or 'reviewers'}” {each['event']} "
         "it" + (f", for the reason “{each['reason']}”." if each["reason"] else ". [State the reason given.]")
-        for each in decided
+        for each in found.decided
     ]
     if not told and found.events:
         return "The decision waits for a person, or has lapsed without one."

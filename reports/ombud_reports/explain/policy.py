@@ -16,7 +16,7 @@ from ombud_reports.reading import Reading
 from ombud_reports.result import Block, Notice, Section, Table, Text
 
 _REVIEWS: Final = """
-SELECT CAST(r.ts AS VARCHAR) AS ts, r.event, r.review_group, f.facts->>'$.reason' AS reason
+SELECT CAST(r.ts AS VARCHAR) AS ts, r.event, r.stage, r.review_group, f.facts->>'$.reason' AS reason
 FROM reviews r LEFT JOIN facts f ON f.log = r.log AND f.seq = r.seq
 WHERE r.id = $review ORDER BY r.ts, r.log, r.seq
 """
@@ -43,6 +43,11 @@ class Reasons:
     events: tuple[dict[str, Any], ...]
     resumed: tuple[str, ...]
     why_unknown: str = ""
+
+    @property
+    def decided(self) -> tuple[dict[str, Any], ...]:
+        """Return the events of the review in which a person decided."""
+        return tuple(each for each in self.events if each["event"] in ("approved", "rejected", "overridden"))
 
 
 def reasons(reading: Reading, about: Decided) -> Reasons:

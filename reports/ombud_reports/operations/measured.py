@@ -53,6 +53,7 @@ class _Measuring:
         volume = self._volume()
         self._straight()
         self._reviews(volume["calls"])
+        self._contests()
         self._resolution()
         self._latency()
         return Measures(self._figures, tuple(self._cost()))
@@ -114,6 +115,11 @@ class _Measuring:
         self._share(
             "reviews.approved_share", row["approved"], settled, "reviews", how=how, of="human verdict"
         )
+
+    def _contests(self) -> None:
+        (row,) = self._ask("contests", asked.CONTESTS)
+        for name, value in row.items():
+            self._add(f"contests.{name}", value, "contests", "contests")
 
     def _resolution(self) -> None:
         (row,) = self._ask("resolution", asked.RESOLUTION)

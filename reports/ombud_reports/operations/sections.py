@@ -212,10 +212,11 @@ def reviews(reading: Reading, now: Measures) -> tuple[Block, ...]:
         ("Half of them wait for at most", "reviews.median_us"),
     )
     table = Table("Reviews", ("what", "figure"), tuple((label, now[name]) for label, name in what))
+    contests = _contests(now)
     bucket = bucket_of(reading)
     rows = reading.ask("backlog", asked.BACKLOG, bucket=bucket)
     if len(rows) < 2:
-        return (table,)
+        return table, contests
     labels = tuple(_label(row["moment"], bucket) for row in rows)
     waiting = tuple(float(row["waiting"]) for row in rows)
     alt = (
@@ -228,7 +229,17 @@ def reviews(reading: Reading, now: Measures) -> tuple[Block, ...]:
         ("at, UTC", "waiting", "oldest"),
         tuple((_label(row["moment"], bucket), *_backlog(row)) for row in rows),
     )
-    return table, chart, backlog
+    return table, chart, backlog, contests
+
+
+def _contests(now: Measures) -> Table:
+    named = ("opened", "granted", "refused", "lapsed", "waiting")
+    return Table(
+        "Decisions that people contested",
+        ("opened", "granted", "not granted", "lapsed", "waiting"),
+        (tuple(now[f"contests.{name}"] for name in named),),
+        "Each is a review of a decision that was made before, and counts in no other figure of reviews.",
+    )
 
 
 def _backlog(row: dict[str, Any]) -> tuple[Figure, Figure]:

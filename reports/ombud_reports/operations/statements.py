@@ -121,10 +121,13 @@ SELECT step, max(total)::BIGINT AS calls, min(us) FILTER (upto >= 0.50 * total) 
        min(us) FILTER (upto >= 0.95 * total) AS p95, min(us) FILTER (upto >= 0.99 * total) AS p99
 FROM ranked GROUP BY step ORDER BY step
 """
-_REVIEWS: Final = """
+
+
+def _each_review(condition: str) -> str:
+    return f"""
 WITH told AS (
     SELECT id, ts, event, stage, review_group, len((record->'$.groups')::VARCHAR[]) AS wanted
-    FROM reviews WHERE system = $system AND ts < $end::TIMESTAMP
+    FROM reviews WHERE system = $system AND ts < $end::TIMESTAMP AND {condition}
 ), seen AS (
     SELECT id, max(stage) AS stage, min(ts) FILTER (event = 'opened') AS opened,
            max(ts) FILTER (event = 'approved') AS approved_at,
@@ -140,7 +143,12 @@ WITH told AS (
                 ELSE closed END AS settled
     FROM seen WHERE opened IS NOT NULL
 )
-"""
+"""  # noqa: S608 - constants
+
+
+# What a person contests was decided before: no call waits for it, and approving it finds against an answer.
+_REVIEWS: Final = _each_review("stage IS DISTINCT FROM 'contest'")
+_CONTESTS: Final = _each_review("stage = 'contest'")
 REVIEWS: Final = (
     _REVIEWS
     + """
@@ -157,6 +165,17 @@ SELECT count(*) FILTER (opened >= $begin::TIMESTAMP) AS opened,
        max(epoch_us($end::TIMESTAMP) - epoch_us(opened)) FILTER (settled_at IS NULL) AS oldest_us,
        quantile_disc(epoch_us($end::TIMESTAMP) - epoch_us(opened), 0.5) FILTER (settled_at IS NULL)
            AS median_us
+FROM each
+"""
+)
+CONTESTS: Final = (
+    _CONTESTS
+    + """
+SELECT count(*) FILTER (opened >= $begin::TIMESTAMP) AS opened,
+       count(*) FILTER (settled_at >= $begin::TIMESTAMP AND settled = 'approved') AS granted,
+       count(*) FILTER (settled_at >= $begin::TIMESTAMP AND settled = 'rejected') AS refused,
+       count(*) FILTER (settled_at >= $begin::TIMESTAMP AND settled IN ('expired', 'erased')) AS lapsed,
+       count(*) FILTER (settled_at IS NULL) AS waiting
 FROM each
 """
 )

@@ -200,7 +200,10 @@ def test_a_file_that_cannot_be_joined_is_refused(
 
 
 def reviewed(root: Path) -> Ledger:
-    """Record forty answers that wait for a human: of ten that were approved, ten rejected, twenty open."""
+    """Record forty answers held for a human: ten released, ten rejected, twenty open, five of these approved.
+
+    Of the five, two were asked for again, and that failed.
+    """
     held = {"outcome": "held", "verdict": "review", "policies": ["unsure"]}
     rows = [
         Row(START + HOUR * at, {**VALUES[at], "sex": "f", "approve": True}, {**held, "id": f"h{at}"})
@@ -208,7 +211,12 @@ def reviewed(root: Path) -> Ledger:
     ]
     rows += [
         Row(START + DAY * 5 + HOUR * at, {}, {"id": f"h{at}", "event": event, "outcome": "-"}, "review")
-        for at, event in enumerate(["approved"] * 10 + ["rejected"] * 10)
+        for at, event in enumerate(["approved"] * 10 + ["rejected"] * 10 + ["approved"] * 5)
+    ]
+    failed = {"outcome": "failed", "status": "UNAVAILABLE"}
+    rows += [
+        Row(START + DAY * 7 + HOUR * at, {}, {"id": f"f{at}", "approval": f"h{at}", **failed}, "outcome")
+        for at in (20, 21)
     ]
     for at in range(10):
         later, body = START + DAY * 6 + HOUR * at, {"id": f"n{at}", "approval": f"h{at}"}

@@ -11,7 +11,8 @@ gateways sample one server, the log with the most samples is taken; calls are co
 3. The ledger explains the calls that were forwarded, answered, and recorded within the span. A call under way
    when a sample was taken may be counted on either side of it: that is `edge`, and by it the result is open.
    So is a call that failed for the gateway (a deadline), but that the server may have finished.
-4. A call is one request to the server; an explanation is one a case, as its record says.
+4. A call is one request to the server; an explanation as many as its record says, which depends on how many
+   cases the model takes at once. One that failed has no such number: it took at most one a case.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ WITH asked AS (
     SELECT log, id, model, max(model_version) AS version, min(ts) AS done,
            min(ts - to_microseconds(added_us + forward_us + 20000)) AS received,
            bool_or(response_bytes IS NOT NULL) AS answered, action = 'explain' AS explains,
-           max(CASE WHEN action = 'explain' THEN (record->>'$.cases')::BIGINT ELSE 1 END) AS requests
+           max(CASE WHEN action = 'explain'
+               THEN coalesce(record->>'$.requests', record->>'$.cases')::BIGINT ELSE 1 END) AS requests
     FROM entries
     WHERE system = $system AND action IN ('infer', 'explain') AND kind IN ('decision', 'outcome')
       AND forward_us IS NOT NULL AND ts >= $begin::TIMESTAMP AND ts < $end::TIMESTAMP + INTERVAL 1 HOUR
@@ -115,7 +117,7 @@ FROM found
         Shown("ends", "Last sample", "UTC"),
         Shown("server", "Requests that servers counted as answered", "requests"),
         Shown("ledger", "Of which the ledger has the calls", "requests"),
-        Shown("explanations", "Of these, cases of explanations", "requests"),
+        Shown("explanations", "Of these, for explanations", "requests"),
         Shown("least", "Unexplained: possible bypass, at least", "requests"),
         Shown("most", "Unexplained: possible bypass, at most", "requests"),
         Shown("restarts", "Restarts of a server or model between samples", "restarts"),
@@ -150,10 +152,10 @@ ORDER BY span
         Shown("most", "At most"),
     ),
     always,
-    "Requests that the server counted as answered, those that the ledger has (one a call, one a case of an "
-    "explanation), and how many are unexplained. Failed: the gateway saw no answer, the server may have "
-    "finished it. Under way: received before a sample at either end and recorded after it, so it can be on "
-    "either side.",
+    "Requests that the server counted as answered, those that the ledger has (one a call, of an "
+    "explanation as many as its entry says), and how many are unexplained. Failed: the gateway saw no "
+    "answer, the server may have finished it. Under way: received before a sample at either end and recorded "
+    "after it, so it can be on either side.",
     keys=(Shown("span", "Span"), Shown("served", "Server, model, version")),
 )
 COVERED: Final = (COVERAGE, SPANS)

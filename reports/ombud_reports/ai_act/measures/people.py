@@ -10,18 +10,32 @@ from ombud_reports.ai_act.measure import Measure, Shown, positive
 from ombud_reports.ai_act.measures.windows import OURS, WINDOW
 
 _LATE: Final = "coalesce(met_at, $end::TIMESTAMP) > due_at"
+
+
+def _matters(view: str, more: str = "") -> str:
+    """Say in SQL what was said last of each matter that is open at the window's end or has entries in it.
+
+    Every entry repeats what is known; the newest corrects those before it.
+    """
+    newest = "{'ts': ts, 'log': log, 'seq': seq}"
+    state = f"arg_max(state, {newest})"
+    return f"""(SELECT id, any_value(category) AS category, {state} AS state, min(began_at) AS began_at,
+             arg_max(met_at, {newest}) AS met_at, arg_max(due_at, {newest}) AS due_at
+      FROM {view} WHERE system = $system AND ts < $end::TIMESTAMP{more}
+      GROUP BY id HAVING {state} = 'open' OR max(ts) >= $begin::TIMESTAMP)"""  # noqa: S608 - texts of ours
+
+
 INCIDENTS: Final = Measure(
     "incidents",
     "Incidents and their clocks",
     f"""
 SELECT count(*) AS incidents, count(*) FILTER (state <> 'closed') AS open,
        count(*) FILTER (met_at IS NOT NULL) AS reported, count(*) FILTER ({_LATE}) AS late,
-       min(due_at) FILTER (met_at IS NULL) AS next_due
-FROM (SELECT id, arg_max(state, ts) AS state, max(met_at) AS met_at, arg_max(due_at, ts) AS due_at
-      FROM incidents WHERE {OURS} GROUP BY id)
+       min(due_at) FILTER (met_at IS NULL AND state = 'open') AS next_due
+FROM {_matters("incidents")}
 """,  # noqa: S608 - the conditions are ours
     (
-        Shown("incidents", "Incidents with entries in the window", "incidents"),
+        Shown("incidents", "Incidents that are open at its end, or have entries in the window", "incidents"),
         Shown("open", "Not closed", "incidents"),
         Shown("reported", "Reported to an authority", "incidents"),
         Shown("late", "Past their deadline, reported late or not at all", "incidents"),
@@ -32,7 +46,7 @@ FROM (SELECT id, arg_max(state, ts) AS state, max(met_at) AS met_at, arg_max(due
     "report incident`).",
 )
 _CLOCK: Final = (
-    Shown("requests", "Requests", "requests"),
+    Shown("requests", "Requests that are open at its end, or have entries in the window", "requests"),
     Shown("answered", "Answered", "requests"),
     Shown("late", "Past their deadline", "requests"),
     Shown("median_hours", "Half were answered within", "hours"),
@@ -44,9 +58,7 @@ REQUESTS: Final = Measure(
 SELECT category, count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
        count(*) FILTER ({_LATE}) AS late,
        CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours
-FROM (SELECT id, any_value(category) AS category, min(began_at) AS began_at, max(met_at) AS met_at,
-             arg_max(due_at, ts) AS due_at
-      FROM requests WHERE {OURS} GROUP BY id)
+FROM {_matters("requests")}
 GROUP BY category ORDER BY category
 """,  # noqa: S608
     _CLOCK,
@@ -64,8 +76,7 @@ def _of_category(name: str, title: str, category: str) -> Measure:
 SELECT count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
        count(*) FILTER ({_LATE}) AS late,
        CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours
-FROM (SELECT id, min(began_at) AS began_at, max(met_at) AS met_at, arg_max(due_at, ts) AS due_at
-      FROM requests WHERE {OURS} AND category = '{category}' GROUP BY id)
+FROM {_matters("requests", f" AND category = '{category}'")}
 """,  # noqa: S608
         _CLOCK,
         positive("requests"),
