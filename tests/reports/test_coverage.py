@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def spans(root: Path, logs: Sequence[Sequence[Entry]], grain: str = "month") -> 
     return [tuple(row[name] for name in ("version", *FIGURES)) for row in found.rows]
 
 
-def failed(seconds: float, call: str, **more: object) -> Entry:
+def failed(seconds: float, call: str, **more: Any) -> Entry:
     """Describe a call that was forwarded and not answered."""
     left_out = {"response_bytes", "model_version"}
     body = {key: value for key, value in answered(seconds, call, **more)[2].items() if key not in left_out}
