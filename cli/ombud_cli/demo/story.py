@@ -274,6 +274,10 @@ def _serve_on(out: Console, workspace: Workspace, address: str) -> None:
         f"ombud review list --gateway {address} --token-file {workspace.token_file('underwriter')}",
         f"ombud review approve ID --gateway {address} --token-file {workspace.token_file('underwriter')}",
         f"ombud ledger head --gateway {address} --token-file {workspace.token_file('operator')}",
+        (
+            f"ombud report operations --system credit --out {workspace.reports} --force "
+            f"--gateway {address} --token-file {workspace.token_file('compliance')}"
+        ),
     ):
         out.print(f"  .venv/bin/{command}", soft_wrap=True)
     try:

@@ -109,7 +109,7 @@ def test_what_moved_is_said_and_since_when(shifted: Path) -> None:
     whole = made(shifted)
     kinds = ("Inputs: Numbers", "Inputs: Categories")
     findings = {row[0]: row[-1] for kind in kinds for row in tables(whole)[kind].rows}
-    assert str(findings["amount"]).startswith("moved: PSI, KS, Wasserstein-1")
+    assert str(findings["amount"]).startswith("moved: PSI, KS, W1/sd")
     assert str(findings["region"]).startswith("moved: ")
     assert "missing" in str(findings["owner"])
     assert values(whole)["amount.began"] == MIDDLE.date().isoformat()

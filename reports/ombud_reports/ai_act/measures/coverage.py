@@ -22,6 +22,8 @@ from typing import Final
 from ombud_reports.ai_act.measure import Measure, Shown, always, positive
 from ombud_reports.ai_act.measures.windows import OURS
 
+_THEN: Final = "f.answered AND f.version = s.version AND f.done > s.begins AND f.done <= s.ends"
+
 
 def _requests(condition: str) -> str:
     """Say in SQL how many requests the calls of `forwarded` that meet a condition put to the server."""
@@ -76,13 +78,7 @@ WITH asked AS (
     GROUP BY log, id, model, explains
 ), explained AS (
     SELECT s.upstream, s.model, s.version, s.period, s.restarted, s.begins, s.ends, s.server,
-           {_requests("f.answered AND f.version = s.version AND f.done > s.begins AND f.done <= s.ends")}
-               AS ledger,
-           {
-    _requests(
-        "f.explains AND f.answered AND f.version = s.version AND f.done > s.begins AND f.done <= s.ends"
-    )
-} AS explanations,
+           {_requests(_THEN)} AS ledger, {_requests(f"f.explains AND {_THEN}")} AS explanations,
            {_requests("NOT f.answered AND f.done > s.begins AND f.done <= s.ends")} AS failed,
            {_requests("f.done > s.begins AND f.received <= s.begins_told")} AS edge_begin,
            {_requests("f.done > s.ends AND f.received <= s.ends_told")} AS edge_end
