@@ -149,7 +149,7 @@ def test_what_a_process_says_comes_as_it_is_said(tmp_path: Path, monkeypatch: py
 
     async def run() -> list[bytes]:
         heard = []
-        async with aclosing(query_apart.run("slow_to_end", b"{}", 20.0)) as pieces:
+        async with aclosing(query_apart.run("slow_to_end", tmp_path, {}, 20.0)) as pieces:
             async for piece in pieces:
                 heard.append(piece)
                 (tmp_path / "heard").touch()
