@@ -124,10 +124,10 @@ def close_command(
     incident: Id,
     *,
     system: System,
-    reason: Annotated[str, typer.Option(help="Why; kept as erasable facts, never in the record.")],
+    reason: Annotated[str, typer.Option(help="Why; kept as erasable facts, never in the record.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Close an incident, for good."""
+    """Close an incident, for good; --reason must be given where anything may be written of it."""
     request = wire.CloseIncidentRequest(system=system, id=incident, reason=reason)
     _print(control.ask(IncidentServiceStub, "CloseIncident", request).incident, as_json=as_json)
 

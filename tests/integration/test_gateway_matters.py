@@ -149,6 +149,10 @@ def test_texts_of_an_incident_go_with_the_person(served: Gateway, agent: Caller)
     (found,) = told(served, "owner", "incident", "list", "--id", opened["id"])
     assert [note["text"] for note in found["notes"]] == [""]
     assert_gone(served, "declined wrongly")
+    which = ("incident", "close", opened["id"])
+    refused = ask(served, "owner", *which, "--system", "study", "--reason", "emil was paid")
+    assert (refused.exit_code, "SUBJECT_ERASED" in refused.stderr) == (1, True)
+    assert told(served, "owner", *which)["state"] == "closed"
 
 
 def assert_gone(gateway: Gateway, words: str) -> None:
