@@ -22,7 +22,7 @@ demo-reports: install  ## the same, with the reports that take longer: explanati
 	$(BIN)/ombud demo --reports
 
 test: install  ## run the tests, side by side (JOBS=0: one after the other)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile
 
 check: lint types arrows proto-check test  ## everything CI runs
 

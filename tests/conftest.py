@@ -16,13 +16,6 @@ settings.register_profile("ombud", deadline=None, print_blob=True)
 settings.load_profile("ombud")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a server, where tests run side by side: a file, and all that ask Triton."""
-    for item in items:
-        asks = "triton" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("triton" if asks else item.location[0]))
-
-
 @pytest.fixture(scope="session")
 def s3_port() -> Iterator[int]:
     """The port of an S3 server."""
