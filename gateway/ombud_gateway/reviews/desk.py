@@ -183,7 +183,8 @@ class Reviews:
         """
         async with self._settling:
             review = await self.get(review_id)
-            if review.state != "open" and not (verdict == "rejected" and review.state == "approved"):
+            taken_back = verdict == "rejected" and review.state == "approved" and review.stage != CONTEST
+            if review.state != "open" and not taken_back:
                 raise Conflict(f"REVIEW_{review.state.upper()}", f"the review is {review.state}, not open")
             if review.expires <= self._clock():
                 raise Conflict("REVIEW_EXPIRED", "the review has expired")

@@ -194,10 +194,13 @@ class ReviewStore:
         return self.get(review)
 
     def reject(self, review: str, now: int) -> Review | None:
-        """Reject an open or approved review; it keeps its place until it expires, so a retry is told so."""
-        moved = self._move(
-            review, ("open", "approved"), {"state": "rejected", **_EMPTY}, _REVIEWS.c.expires > now
-        )
+        """Reject an open or approved review; it keeps its place until it expires, so a retry is told so.
+
+        An approved contest is over: nobody waits with what could be taken back.
+        """
+        undecided = sa.or_(_REVIEWS.c.state == "open", _REVIEWS.c.stage != CONTEST)
+        only = sa.and_(_REVIEWS.c.expires > now, undecided)
+        moved = self._move(review, ("open", "approved"), {"state": "rejected", **_EMPTY}, only)
         return self.get(review) if moved else None
 
     def claim(self, review: str, claim: str, now: int) -> bool:
