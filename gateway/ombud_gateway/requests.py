@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from ombud_gateway.errors import Conflict, Invalid, NotFound, Unavailable
 from ombud_gateway.matters import Matter, Matters, Tie, erased
-from ombud_gateway.reviews import Review, Reviews
+from ombud_gateway.reviews import Reviews
 from ombud_gateway.subjects import Pseudonyms
-from ombud_ledger import Ledger, LedgerError, cases, matters
+from ombud_ledger import Ledger, LedgerError, RecordInvalid, SubjectErased, cases, matters
 
 CATEGORIES: Final = MappingProxyType(
     {"access": "15", "erasure": "17", "explanation": "86", "contest": "22(3)"}
@@ -28,6 +28,8 @@ CATEGORIES: Final = MappingProxyType(
 """Articles by category: of the GDPR, and 86 of the AI Act, which sets no deadline of its own."""
 _MONTHS: Final = 1
 _EXTENDED: Final = 3
+_LONGEST_GROUP: Final = 256
+"""Characters, as a record takes them."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OVER: Final = frozenset({"approved", "rejected", "expired", "erased"})
 """States of a review that nobody decides any more: who asks is told, whatever became of it."""
@@ -65,6 +67,9 @@ class Requests:
         contests = asked.category == "contest"
         if contests and (len(asked.decisions) != 1 or not asked.group):
             raise Invalid("CONTEST", "a contest must name one decision, and the group that decides it")
+        if len(asked.group) > _LONGEST_GROUP:
+            expected = f"must be at most {_LONGEST_GROUP}"
+            raise Invalid("GROUP", f"group has {len(asked.group)} characters, {expected}")
         if not asked.subject and not asked.decisions:
             raise Invalid("SUBJECT", "neither subject nor decisions are given: one must say who asks")
         found = await self.matters.calls(system, list(dict.fromkeys(asked.decisions)))
@@ -93,24 +98,31 @@ class Requests:
             # order would leave a request that nobody decides.
             if contests:
                 await self._contest(body, found[0], asked, tie.subject)
-            return await self.matters.append(body, texts, tie, remember=True)
+            try:
+                return await self.matters.append(body, texts, tie, remember=True)
+            except Conflict as refused:
+                # Erased since `tie` was found: no other erasure would find the review any more.
+                if contests and tie.subject and isinstance(refused.__cause__, SubjectErased):
+                    await self._reviews.erase(tie.subject)
+                raise
 
         return await self.matters.change(work)
 
     async def extend(self, system: str, request: str, reason: str, *, by: str, call: str) -> Matter:
-        """Extend a request's deadline by two months, once, before it has passed."""
-        if not reason.strip():
-            raise Invalid("REASON", "reason is empty, expected why it takes longer")
+        """Extend a deadline by two months, once, before it has passed; why must be said if it may."""
 
         async def work() -> Matter:
             found = await self._at(system, request, "open")
+            tie = await self._tie_of(found)
+            if not reason.strip() and not tie.bar:
+                raise Invalid("REASON", "reason is empty, expected why it takes longer")
             body = self._next(found, "extended", "open", by, call)
             if body.get("extended"):
                 raise Conflict("REQUEST_EXTENDED", f"request {found.id} was extended already, at most once")
             if self.matters.clock() > body["due_at"]:
                 raise Conflict("REQUEST_OVERDUE", f"request {found.id} is overdue: too late to extend it")
             body |= {"extended": True, "due_at": months_after(body["began_at"], _EXTENDED)}
-            return await self.matters.append(body, {"reason": reason}, await self._tie_of(found))
+            return await self.matters.append(body, {"reason": reason}, tie)
 
         return await self.matters.change(work)
 
@@ -135,12 +147,11 @@ class Requests:
             if "identity_by" not in body and not tie.bar:
                 raise Invalid("IDENTITY", "nobody checked who asks: say how identity was checked")
             if "review" in body:
-                review = await self._reviews.get(body["review"])
-                if review.state not in _OVER:
+                body["review_state"] = await self.review_state(found)
+                if body["review_state"] not in _OVER:
                     must = "must be approved or rejected first, or expire"
-                    settle = f"review {review.id} is {review.state}; it {must}"
+                    settle = f"review {body['review']} is {body['review_state']}; it {must}"
                     raise Conflict("CONTEST_OPEN", settle)
-                body["review_state"] = review.state
             body["met_at"] = at
             kept = "" if tie.bar else identity
             return await self.matters.append(body, {"answer": text, "identity": kept}, tie)
@@ -160,20 +171,31 @@ class Requests:
 
         return await self.matters.change(work)
 
-    async def review_of(self, found: Matter) -> Review | None:
-        """Return the review of a contest."""
-        if "review" not in found.record:
-            return None
+    async def review_state(self, found: Matter) -> str:
+        """Return how the review of a contest stands, as its answer keeps it; empty for any other request.
+
+        Where it lies in the store of another gateway, or in none any more, the ledger tells.
+        """
+        record = found.record
+        if "review" not in record or "review_state" in record:
+            return str(record.get("review_state", ""))
         try:
-            return await self._reviews.get(found.record["review"])
-        except NotFound:  # another store of reviews: the record still says which it was
-            return None
+            return (await self._reviews.get(record["review"])).state
+        except NotFound:
+            told = await self._said_of(record["review"])
+        over = [event for each in told if (event := str(each.record.get("event"))) in _OVER]
+        if over:
+            return over[-1]
+        ends = months_after(found.notes[0].at, _EXTENDED)  # the review was opened with the request
+        return "expired" if self.matters.clock() > ends else "open"
 
     async def _tie(self, system: str, asked: Asked, found: Sequence[cases.Case]) -> Tie:
         subjects = {case.subject for case in found if case.subject}
         if asked.subject:
             try:
                 named = await self._pseudonyms.of(asked.subject)
+            except RecordInvalid as error:
+                raise Invalid("SUBJECT", str(error)) from error
             except LedgerError as error:
                 raise Unavailable("VAULT_UNAVAILABLE", "the vault cannot work now") from error
             if not named:
@@ -193,9 +215,7 @@ class Requests:
             return Tie(None, "erased")
         if found.subject is not None:
             return Tie(found.subject)
-        if not found.record[
-            "decisions"
-        ]:  # its opening kept no facts of who was named: nothing tells any more
+        if not found.record["decisions"]:  # its opening kept no facts of who was named: nothing tells
             return Tie(None, "untied")
         return await self.matters.tie(str(found.record["system"]), found.record["decisions"])
 
@@ -217,17 +237,21 @@ class Requests:
         )
 
     async def _deciders(self, case: cases.Case) -> tuple[str, ...]:
-        """Return who made the call, and who settled its reviews: another person decides a contest of it."""
+        """Return who made the call, and who settled its reviews, and earlier contests of it.
 
-        def read() -> set[str]:
-            found = {case.principal}
-            for review in {case.id, *case.reviews}:
-                for entry in matters.stated(self._ledger.place, "review", review):
-                    found |= {str(entry.record["approver"])} if "approver" in entry.record else set()
-            return found
+        Another person decides a contest of it.
+        """
+        asked = await self.matters.find(case.system)
+        earlier = [each for each in asked if "review" in each.record and case.id in each.record["decisions"]]
+        decided = {case.principal}
+        for review in {case.id, *case.reviews, *(str(each.record["review"]) for each in earlier)}:
+            told = await self._said_of(review)
+            decided |= {str(each.record["approver"]) for each in told if "approver" in each.record}
+        return tuple(sorted(decided))
 
+    async def _said_of(self, review: str) -> list[matters.Stated]:
         try:
-            return tuple(sorted(await asyncio.to_thread(read)))
+            return await asyncio.to_thread(matters.stated, self._ledger.place, "review", review)
         except LedgerError as error:
             raise Unavailable("LEDGER_UNREADABLE", "the ledger cannot be searched now") from error
 

@@ -15,7 +15,7 @@ import pytest
 
 from gateway.scene import START, system
 from governed import AGENT, OFFICER, OPERATOR
-from ombud_gateway.errors import Conflict, Invalid, Refusal
+from ombud_gateway.errors import Conflict, Denied, Invalid, Refusal
 from ombud_gateway.incidents import Change, Incidents
 from ombud_gateway.matters import LONGEST_TEXT, Matter, Matters
 from ombud_gateway.requests import Asked, Requests
@@ -48,7 +48,8 @@ class Desk:
 
         parked = ParkedAnswers(b"k" * 32)
         self.reviews = Reviews(self.store, parked, self.ledger, lifetime_us=DAY, clock=lambda: self.now)
-        self.requests = Requests(matters("request"), self.ledger, self.reviews, Pseudonyms(self.vault))
+        pseudonyms = Pseudonyms(self.vault, lambda: self.now / 1_000_000)
+        self.requests = Requests(matters("request"), self.ledger, self.reviews, pseudonyms)
         self.incidents = Incidents(matters("incident"))
 
     async def decide(self, decision: str, person: str = "", *, facts: bool = True) -> None:
@@ -75,6 +76,16 @@ class Desk:
             "lending", request.id, reason, by=OPERATOR, call=f"{request.id}-close"
         )
 
+    async def extend(self, request: Matter, reason: str = "") -> Matter:
+        """Extend a request's deadline."""
+        return await self.requests.extend(
+            "lending", request.id, reason, by=OPERATOR, call=f"{request.id}-extend"
+        )
+
+    async def contest(self, **asked: Any) -> Matter:
+        """Contest the call `d-1` before the officers, by somebody whose passport was looked at."""
+        return await self.ask("contest", decisions=("d-1",), group="officers", identity="passport", **asked)
+
     async def happened(self, *decisions: str, text: str = "") -> Matter:
         """Open an incident about decisions."""
         self.calls += 1
@@ -88,6 +99,10 @@ class Desk:
         return await self.incidents.update(
             "lending", incident.id, Change(text=text), by=OPERATOR, call=f"{incident.id}-more"
         )
+
+    def beside(self, store: ReviewStore) -> Desk:
+        """Return a desk over the same ledger, with another store of reviews."""
+        return Desk(self.ledger, self.vault, store, self.now)
 
     async def erase(self, person: str) -> None:
         """Erase a person."""
@@ -173,6 +188,28 @@ def test_a_request_of_somebody_erased_is_closed_unanswered_without_a_word(tmp_pa
     run(tmp_path, story)
 
 
+def test_a_request_of_somebody_erased_is_extended_without_a_word(tmp_path: Path) -> None:
+    """Of others it must be said why."""
+
+    async def story(here: Desk) -> None:
+        opened = await here.ask("access", subject="ida")
+        await refused(here.extend(opened), Invalid, "REASON")
+        await here.erase("ida")
+        await refused(here.extend(opened, "many documents"), Conflict, "SUBJECT_ERASED")
+        assert (await here.extend(opened)).record["extended"]
+
+    run(tmp_path, story)
+
+
+def test_who_asks_must_be_somebody_that_calls_could_name(tmp_path: Path) -> None:
+    """An identifier that is none is the caller's mistake, not the vault's."""
+
+    async def story(here: Desk) -> None:
+        await refused(here.ask("access", subject="x" * 2_000), Invalid, "SUBJECT")
+
+    run(tmp_path, story)
+
+
 def test_nothing_is_written_of_a_request_that_is_tied_to_nobody(tmp_path: Path) -> None:
     """Facts that were never kept tell nobody; whoever names the person can write."""
 
@@ -228,10 +265,12 @@ def close_incident(here: Desk, incident: Matter) -> Coroutine[Any, Any, Matter]:
 
 
 def test_a_contest_that_is_refused_opens_no_review(tmp_path: Path) -> None:
-    """Its texts are looked at first."""
+    """Its texts and its group are looked at first."""
 
     async def story(here: Desk) -> None:
         await here.decide("d-1", "gina")
+        asking = here.ask("contest", decisions=("d-1",), group="g" * 300)
+        await refused(asking, Invalid, "GROUP")
         long = "x" * (LONGEST_TEXT + 1)
         for texts in ({"text": long}, {"identity": long}):
             asking = here.ask("contest", decisions=("d-1",), group="officers", **texts)
@@ -246,13 +285,7 @@ def test_a_contest_recorded_late_can_still_be_decided(tmp_path: Path) -> None:
 
     async def story(here: Desk) -> None:
         await here.decide("d-1", "gina")
-        contest = await here.ask(
-            "contest",
-            received=here.now - 130 * DAY,
-            decisions=("d-1",),
-            group="officers",
-            identity="passport",
-        )
+        contest = await here.contest(received=here.now - 130 * DAY)
         assert contest.deadline(here.now) == "overdue"
         await refused(here.answer(contest), Conflict, "CONTEST_OPEN")
         await here.reviews.settle(contest.id, "approved", "officers", OFFICER, "")
@@ -266,10 +299,72 @@ def test_a_contest_whose_review_has_expired_can_be_answered(tmp_path: Path) -> N
 
     async def story(here: Desk) -> None:
         await here.decide("d-1", "gina")
-        contest = await here.ask("contest", decisions=("d-1",), group="officers", identity="passport")
+        contest = await here.contest()
         here.now += 100 * DAY
         await here.reviews.expire()
         answered = await here.answer(contest)
         assert (answered.state, answered.record["review_state"]) == ("answered", "expired")
+
+    run(tmp_path, story)
+
+
+def test_a_contest_of_somebody_erased_meanwhile_leaves_no_review(tmp_path: Path) -> None:
+    """Whom the pseudonym is still at hand of: no other erasure would find what was contested."""
+
+    async def story(here: Desk) -> None:
+        await here.decide("d-1", facts=False)
+        await here.ask("access", subject="gina")
+        await here.erase("gina")
+        await refused(here.contest(subject="gina", text="Gina objects"), Conflict, "SUBJECT_ERASED")
+        assert [(each.state, each.facts) for each in here.store.find("", "", 10)] == [("erased", "")]
+
+    run(tmp_path, story)
+
+
+def test_a_second_contest_is_decided_by_a_third_person(tmp_path: Path) -> None:
+    """Who settled the first one decided on the call, too."""
+
+    async def story(here: Desk) -> None:
+        await here.decide("d-1", "gina")
+        first = await here.contest()
+        await here.reviews.settle(first.id, "rejected", "officers", OFFICER, "")
+        second = await here.contest()
+        again = here.reviews.settle(second.id, "rejected", "officers", OFFICER, "")
+        await refused(again, Denied, "REVIEW_NOT_ANOTHER")
+
+    run(tmp_path, story)
+
+
+def test_a_contest_that_was_granted_stays_so(tmp_path: Path) -> None:
+    """No call waits for it, so nothing is there to be taken back; who asks may have been told."""
+
+    async def story(here: Desk) -> None:
+        await here.decide("d-1", "gina")
+        contest = await here.contest()
+        await here.reviews.settle(contest.id, "approved", "officers", OFFICER, "")
+        back = here.reviews.settle(contest.id, "rejected", "officers", OFFICER, "")
+        await refused(back, Conflict, "REVIEW_APPROVED")
+        assert here.store.reject(contest.id, here.now) is None
+        assert await here.requests.review_state(contest) == "approved"
+
+    run(tmp_path, story)
+
+
+def test_the_ledger_tells_of_a_contest_whose_review_lies_elsewhere(tmp_path: Path) -> None:
+    """Another gateway's store has it, or none any more: what was decided there counts, or that nobody did."""
+
+    async def story(here: Desk) -> None:
+        await here.decide("d-1", "gina")
+        decided, open_ = await here.contest(), await here.contest()
+        await here.reviews.settle(decided.id, "rejected", "officers", OFFICER, "")
+        elsewhere = ReviewStore(f"sqlite:///{tmp_path / 'others.sqlite'}")
+        try:
+            there = here.beside(elsewhere)
+            assert (await there.answer(decided)).record["review_state"] == "rejected"
+            await refused(there.answer(open_), Conflict, "CONTEST_OPEN")
+            there.now += 100 * DAY
+            assert (await there.answer(open_)).record["review_state"] == "expired"
+        finally:
+            elsewhere.close()
 
     run(tmp_path, story)

@@ -62,7 +62,6 @@ def operations(requests: Requests) -> Operations:
 
     async def told(found: Matter) -> wire.PersonRequest:
         record = found.record
-        review = await requests.review_of(found)
         return wire.PersonRequest(
             id=found.id,
             system=record["system"],
@@ -76,7 +75,7 @@ def operations(requests: Requests) -> Operations:
             identity_by=record.get("identity_by", ""),
             decisions=record["decisions"],
             review=record.get("review", ""),
-            review_state=record.get("review_state") or (review.state if review else ""),
+            review_state=await requests.review_state(found),
             notes=map(note, found.notes),
         )
 
