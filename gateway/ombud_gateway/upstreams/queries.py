@@ -58,9 +58,14 @@ class Queries:
         if len(parameters) > MOST_PARAMETERS:
             raise Invalid("SQL", f"there are {len(parameters)} parameters, must be at most {MOST_PARAMETERS}")
         check_checkpoints(as_of)
-        async with aclosing(self._ask(query_apart.Question(sql, parameters, as_of), None)) as pieces:
-            async for piece in pieces:
-                yield piece
+        if self._places.locked():
+            raise Unavailable("QUERIES_BUSY", "as many queries run as may: try again later")
+        async with self._places:
+            question = query_apart.Question(sql, parameters, as_of)
+            with refusals(self._limits):
+                async with aclosing(query_apart.answer(self._ledger.place, question, self._limits)) as pieces:
+                    async for piece in pieces:
+                        yield piece
 
     async def entry(self, seq: int) -> list[Entry]:
         """Return an entry of this gateway's log by its number."""
@@ -90,16 +95,6 @@ class Queries:
         task.add_done_callback(self._looks.discard)
         with refusals(self._limits):
             return await asyncio.shield(task)
-
-    async def _ask(self, question: query_apart.Question, log: str | None) -> AsyncGenerator[bytes, None]:
-        if self._places.locked():
-            raise Unavailable("QUERIES_BUSY", "as many queries run as may: try again later")
-        async with self._places:
-            answer = query_apart.answer(self._ledger.place, question, self._limits, log=log)
-            with refusals(self._limits):
-                async with aclosing(answer) as pieces:
-                    async for piece in pieces:
-                        yield piece
 
 
 def check_checkpoints(notes: Sequence[bytes]) -> None:
