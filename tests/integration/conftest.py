@@ -3,6 +3,7 @@
 """Fixtures shared by the tests against real servers."""
 
 from integration.gateway import agent, gateway
+from integration.people import peopled
 from integration.triton import embedded, prepared, triton, triton_client
 
-__all__ = ["agent", "embedded", "gateway", "prepared", "triton", "triton_client"]
+__all__ = ["agent", "embedded", "gateway", "peopled", "prepared", "triton", "triton_client"]

@@ -7,68 +7,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import grpc
 import pytest
-from typer.testing import CliRunner, Result
 
-from integration.gateway import Caller, Gateway, Workspace, amount, infer_request
+from integration.gateway import Caller, Gateway
+from integration.people import ask, decide
 from ombud.v1 import label_pb2
 from ombud.v1.label_pb2_grpc import LabelServiceStub
-from ombud_cli.demo.upstream import ModelServer
-from ombud_cli.main import app
 from ombud_ledger import query
-
-POLICY: Final = """
-@id("privacy-answers-people")
-permit (
-  principal == User::"privacy",
-  action in [Action::"read", Action::"administer", Action::"erase"],
-  resource == Vault::"ombud"
-);
-
-@id("owners-report")
-permit (
-  principal == User::"owner", action in [Action::"label", Action::"report"], resource == System::"study"
-);
-"""
-
-
-@pytest.fixture(scope="module")
-def labelled(triton: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """Run a gateway with a vault where the owner may report labels; at the end its ledger must verify."""
-    made = Workspace(
-        tmp_path_factory.mktemp("labels"),
-        triton.grpc_address,
-        more_policy=POLICY,
-        vault={"folder": "vault", "keys": "vault-keys"},
-    )
-    assert CliRunner().invoke(app, ["vault", "init", "-c", str(made.config)]).exit_code == 0
-    with Gateway(made) as served:
-        yield served
-    found = served.verify()
-    assert found.exit_code == 0, found.to_json()
 
 
 @pytest.fixture
-def agent(labelled: Gateway) -> Iterator[Caller]:
+def agent(peopled: Gateway) -> Iterator[Caller]:
     """Call the gateway as the agent."""
-    with labelled.caller("agent") as caller:
+    with peopled.caller("agent") as caller:
         yield caller
-
-
-def ask(gateway: Gateway, name: str, *arguments: object) -> Result:
-    """Run `ombud` against the gateway as the named principal."""
-    runner = CliRunner(env={"OMBUD_GATEWAY": gateway.address, "OMBUD_TOKEN": gateway.workspace.tokens[name]})
-    return runner.invoke(app, [*map(str, arguments)])
-
-
-def decide(caller: Caller, person: str = "anna", value: float = 100.0) -> str:
-    """Ask `echo` about a person; return the decision's id."""
-    wire = caller.send("ModelInfer", infer_request("echo", amount(value, 0.75, person.encode())))
-    assert wire.code == "OK"
-    return wire.decision
 
 
 def bring(gateway: Gateway, file: Path, name: str = "owner", *more: str) -> tuple[int, dict[str, Any]]:
@@ -88,10 +43,10 @@ def newest(gateway: Gateway, decision: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_file_is_imported_once_and_corrected_by_a_later_one(
-    labelled: Gateway, agent: Caller, tmp_path: Path
+    peopled: Gateway, agent: Caller, tmp_path: Path
 ) -> None:
     """Twice the same records nothing twice; a correction counts; the old file does not bring the old back."""
-    first, second = decide(agent), decide(agent)
+    first, second = decide(agent, "anna"), decide(agent, "anna")
     old, new = tmp_path / "old.csv", tmp_path / "new.jsonl"
     old.write_text(
         f"decision,value,kind,selection,observed_at\n{first},90.5,observed,all,2026-03-01\n"
@@ -100,7 +55,7 @@ def test_a_file_is_imported_once_and_corrected_by_a_later_one(
     new.write_text(
         json.dumps({"decision": first, "value": 80, "kind": "observed", "selection": "all"}) + "\n"
     )
-    told = [bring(labelled, file) for file in (old, old, new, new, old)]
+    told = [bring(peopled, file) for file in (old, old, new, new, old)]
     counted = [
         (code, {name: found[name] for name in ("recorded", "corrected", "unchanged", "superseded")})
         for code, found in told
@@ -112,35 +67,35 @@ def test_a_file_is_imported_once_and_corrected_by_a_later_one(
         (0, {"recorded": 0, "corrected": 0, "unchanged": 1, "superseded": 0}),
         (0, {"recorded": 0, "corrected": 0, "unchanged": 1, "superseded": 1}),
     ]
-    assert newest(labelled, first) == [("observed", 80.0, 2, False)]
-    assert newest(labelled, second) == [("historical", 91.0, 1, False)]
+    assert newest(peopled, first) == [("observed", 80.0, 2, False)]
+    assert newest(peopled, second) == [("historical", 91.0, 1, False)]
 
 
 def test_each_row_that_cannot_be_taken_is_told_with_its_reason(
-    labelled: Gateway, agent: Caller, tmp_path: Path
+    peopled: Gateway, agent: Caller, tmp_path: Path
 ) -> None:
     """Unknown decisions, values that no answer could be, calls that are no inference; the rest counts."""
-    good = decide(agent)
-    with labelled.caller("operator") as operator:
+    good = decide(agent, "anna")
+    with peopled.caller("operator") as operator:
         read = operator.send("ServerLive", b"").decision
     file = tmp_path / "labels.csv"
     file.write_text(f"decision,value\n{good},5\nno-such,5\n{good},much\n{read},5\n")
-    code, told = bring(labelled, file, "owner", "--kind", "expert")
+    code, told = bring(peopled, file, "owner", "--kind", "expert")
     assert (code, told["recorded"]) == (1, 1)
     assert told["refused"] == {"unknown_decision": 1, "invalid": 1, "other_system": 1}
     assert [wrong["place"] for wrong in told["wrong"]] == ["line 3", "line 4", "line 5"]
     assert told["wrong"][1]["message"] == "contract breach: field 'answer' is 'much', must be a number"
 
 
-def test_policy_says_who_may_label(labelled: Gateway, agent: Caller, tmp_path: Path) -> None:
+def test_policy_says_who_may_label(peopled: Gateway, agent: Caller, tmp_path: Path) -> None:
     """Another principal is denied; the record of either call names the system and keeps no facts."""
-    decision = decide(agent)
+    decision = decide(agent, "anna")
     file = tmp_path / "labels.csv"
     file.write_text(f"decision,value,kind\n{decision},5,observed\n")
-    code, told = bring(labelled, file, "agent")
+    code, told = bring(peopled, file, "agent")
     assert (code, "PERMISSION_DENIED (DENIED)" in told["error"]) == (1, True)
-    assert bring(labelled, file)[0] == 0
-    with query.connect(labelled.workspace.ledger) as ledger:
+    assert bring(peopled, file)[0] == 0
+    with query.connect(peopled.workspace.ledger) as ledger:
         found = ledger.execute(
             "SELECT kind, principal, resource, verdict, facts FROM entries LEFT JOIN facts USING (log, seq)"
             " WHERE method = 'LabelService.Report' AND kind IN ('decision', 'intent')"
@@ -159,23 +114,23 @@ def test_policy_says_who_may_label(labelled: Gateway, agent: Caller, tmp_path: P
 
 
 def test_whoever_is_erased_takes_labels_along_and_gets_no_new_ones(
-    labelled: Gateway, agent: Caller, tmp_path: Path
+    peopled: Gateway, agent: Caller, tmp_path: Path
 ) -> None:
     """The value is gone, the label stays; a label for the erased decision is refused, and says so."""
     decision, other = decide(agent, "bert"), decide(agent, "clara")
     file = tmp_path / "labels.csv"
     file.write_text(f"decision,value,kind\n{decision},5,observed\n{other},6,observed\n")
-    assert bring(labelled, file)[0] == 0
-    assert ask(labelled, "privacy", "subject", "erase", "bert", "--yes").exit_code == 0
-    assert newest(labelled, decision) == [("observed", None, 1, True)]
-    assert newest(labelled, other) == [("observed", 6.0, 1, False)]
-    code, told = bring(labelled, file)
+    assert bring(peopled, file)[0] == 0
+    assert ask(peopled, "privacy", "subject", "erase", "bert", "--yes").exit_code == 0
+    assert newest(peopled, decision) == [("observed", None, 1, True)]
+    assert newest(peopled, other) == [("observed", 6.0, 1, False)]
+    code, told = bring(peopled, file)
     assert (code, told["refused"], told["unchanged"]) == (1, {"erased": 1}, 1)
 
 
-def test_a_stream_is_answered_request_by_request(labelled: Gateway, agent: Caller) -> None:
+def test_a_stream_is_answered_request_by_request(peopled: Gateway, agent: Caller) -> None:
     """Each request is a call of its own, `<stream>.<n>`; of two in one request the later counts."""
-    decision = decide(agent)
+    decision = decide(agent, "anna")
 
     def label(value: float) -> label_pb2.Label:
         return label_pb2.Label(decision=decision, number=value, kind="LABEL_KIND_OBSERVED")
@@ -184,8 +139,8 @@ def test_a_stream_is_answered_request_by_request(labelled: Gateway, agent: Calle
         label_pb2.LabelServiceReportRequest(system="study", labels=[label(1.0), label(2.0), label(2.0)]),
         label_pb2.LabelServiceReportRequest(system="study", labels=[label(2.0)]),
     ]
-    token = (("authorization", f"Bearer {labelled.workspace.tokens['owner']}"),)
-    with grpc.insecure_channel(labelled.address) as channel:
+    token = (("authorization", f"Bearer {peopled.workspace.tokens['owner']}"),)
+    with grpc.insecure_channel(peopled.address) as channel:
         stub: Any = LabelServiceStub(channel)  # type: ignore[no-untyped-call]
         answers = stub.Report(iter(requests), metadata=token)
         stream = dict(answers.initial_metadata())["ombud-stream-id"]
@@ -194,9 +149,9 @@ def test_a_stream_is_answered_request_by_request(labelled: Gateway, agent: Calle
         ["LABEL_RESULT_RECORDED", "LABEL_RESULT_CORRECTED", "LABEL_RESULT_UNCHANGED"],
         ["LABEL_RESULT_UNCHANGED"],
     ]
-    with query.connect(labelled.workspace.ledger) as ledger:
+    with query.connect(peopled.workspace.ledger) as ledger:
         ids = ledger.execute(
             "SELECT id FROM intents WHERE starts_with(id, $stream) ORDER BY seq", {"stream": stream}
         ).fetchall()
     assert ids == [(f"{stream}.1",), (f"{stream}.2",)]
-    assert newest(labelled, decision) == [("observed", 2.0, 2, False)]
+    assert newest(peopled, decision) == [("observed", 2.0, 2, False)]

@@ -9,26 +9,14 @@ import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from integration.gateway import Caller, Gateway, Wire, Workspace, amount, infer_request, plain
+from integration.people import ANSWERS, ask, places_of, with_vault
 from ombud.v1 import policy_pb2, review_pb2, subject_pb2
 from ombud_cli.demo.upstream import ModelServer
-from ombud_cli.main import app
-from ombud_ledger import query
-
-VAULT: Final = {"folder": "vault", "keys": "vault-keys"}
-ANSWERS: Final = """
-@id("privacy-answers-people")
-permit (
-  principal == User::"privacy",
-  action in [Action::"read", Action::"administer", Action::"erase"],
-  resource == Vault::"ombud"
-);
-"""
 
 
 def workspace(root: Path, triton: ModelServer, capture: str, **sections: Any) -> Workspace:
@@ -49,10 +37,7 @@ def capturing(made: Workspace, capture: str) -> None:
 @pytest.fixture(scope="module")
 def kept(triton: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Run a gateway with a vault whose policies keep all; at the end its ledger must verify."""
-    made = workspace(tmp_path_factory.mktemp("subjects"), triton, "full", vault=VAULT)
-    done = CliRunner().invoke(app, ["vault", "init", "-c", str(made.config)])
-    assert done.exit_code == 0, done.stderr
-    with Gateway(made) as served:
+    with Gateway(with_vault(workspace(tmp_path_factory.mktemp("subjects"), triton, "full"))) as served:
         yield served
     found = served.verify()
     assert found.exit_code == 0, found.to_json()
@@ -62,12 +47,6 @@ def kept(triton: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def person() -> str:
     """Somebody whom no other test knows."""
     return f"anna-{uuid.uuid4().hex}"
-
-
-def ask(gateway: Gateway, name: str, *arguments: object) -> Result:
-    """Run `ombud` against the gateway as the named principal."""
-    runner = CliRunner(env={"OMBUD_GATEWAY": gateway.address, "OMBUD_TOKEN": gateway.workspace.tokens[name]})
-    return runner.invoke(app, [*map(str, arguments)])
 
 
 def infer(caller: Caller, person: str, value: float = 100.0, certainty: float = 0.75, **more: Any) -> Wire:
@@ -84,24 +63,9 @@ def export(gateway: Gateway, person: str, file: Path) -> dict[str, Any]:
     return found
 
 
-def places_of(gateway: Gateway, words: str) -> list[str]:
-    """Name every file under the gateway's folder, and every cell of the ledger, that holds the words."""
-    found = [
-        str(path)
-        for path in gateway.workspace.root.rglob("*")
-        if path.is_file() and words.encode() in path.read_bytes()
-    ]
-    with query.connect(gateway.workspace.ledger) as ledger:
-        for view in ("entries", "facts", "facts_study"):
-            for row in ledger.execute(f"SELECT * FROM {view}").fetchall():  # noqa: S608
-                found += [view for cell in row if words in str(cell)]
-    return found
-
-
 def test_policy_says_what_is_kept(triton: ModelServer, tmp_path: Path) -> None:
     """One gateway, four bundles activated in turn: nothing, digests, typed values, the bytes themselves."""
-    made = workspace(tmp_path / "gateway", triton, "none", vault=VAULT)
-    assert CliRunner().invoke(app, ["vault", "init", "-c", str(made.config)]).exit_code == 0
+    made = with_vault(workspace(tmp_path / "gateway", triton, "none"))
     modes = ("none", "digest", "features", "full")
     with Gateway(made) as gateway, gateway.caller("owner") as owner, gateway.caller("agent") as agent:
         for capture in modes:
