@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from certificates import Authority
-from gateway.http2.test_channel import LIMIT, Handler, ask, failure, run
+from gateway.http2.calls import LIMIT, Handler, ask, failure, run
 from ombud_gateway.http2 import Channel, tls_context
 
 UNREACHED = ("UNAVAILABLE", "the server cannot be reached", False)
