@@ -4,6 +4,17 @@
 
 from integration.gateway import agent, gateway
 from integration.people import peopled
+from integration.reviews import large, reviewer
 from integration.triton import embedded, prepared, triton, triton_client
 
-__all__ = ["agent", "embedded", "gateway", "peopled", "prepared", "triton", "triton_client"]
+__all__ = [
+    "agent",
+    "embedded",
+    "gateway",
+    "large",
+    "peopled",
+    "prepared",
+    "reviewer",
+    "triton",
+    "triton_client",
+]

@@ -30,6 +30,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tritonclient.grpc import InferenceServerClient, InferInput
 
 from integration.triton import tensor
+from ombud.v1 import policy_pb2
 from ombud_cli.demo.upstream import ModelServer
 from ombud_gateway.identity import TokenFile, parse_principal
 from ombud_gateway.systems import load_systems
@@ -456,6 +457,15 @@ def infer_request(model: str, inputs: list[InferInput], **fields: Any) -> Any:
         if (content := each._get_content()) is not None:
             request.raw_input_contents.append(content)
     return request
+
+
+def activate(owner: Caller, folder: Path, more: str = "") -> Wire:
+    """Activate the bundle of a folder, with more policies."""
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    request = policy_pb2.ActivatePolicyRequest(files=files)
+    if more:
+        request.files["more.cedar"] = more.encode()
+    return owner.control("PolicyService/ActivatePolicy", request)
 
 
 @pytest.fixture(scope="session")

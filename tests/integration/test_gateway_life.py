@@ -24,12 +24,13 @@ from integration.gateway import (
     Caller,
     Gateway,
     Workspace,
+    activate,
     infer_request,
     number,
     plain,
     until,
 )
-from integration.test_gateway_reviews import activate, send, settle, told
+from integration.reviews import send, settle, told
 from ledger.samples import completeness_of
 from ombud.v1 import ledger_pb2, policy_pb2
 from ombud_cli.demo.upstream import ModelServer

@@ -4,14 +4,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tritonclient.grpc import InferenceServerClient
@@ -20,67 +15,17 @@ from tritonclient.utils import InferenceServerException
 from integration.gateway import (
     Caller,
     Gateway,
-    Wire,
     Workspace,
+    activate,
     amount,
     direct,
     infer_request,
     plain,
     until,
 )
+from integration.reviews import IS_APPROVED, NEEDS_REVIEW, calls_of, held_column, send, settle, shown, told
 from ombud.v1 import policy_pb2, review_pb2
 from ombud_cli.demo.upstream import ModelServer
-
-NEEDS_REVIEW = "needs review by reviewers; once approved, resume with ombud-resume"
-IS_APPROVED = "approved by reviewers: send the call again with ombud-resume"
-_STEPS = itertools.count(1)
-
-
-@pytest.fixture
-def large() -> float:
-    """Give an amount that needs a reviewer, and that no other test sends: a review is for the exact call."""
-    return 500 + next(_STEPS) / 4
-
-
-@pytest.fixture
-def reviewer(gateway: Gateway) -> Iterator[Caller]:
-    """Call as a reviewer."""
-    with gateway.caller("reviewer") as caller:
-        yield caller
-
-
-def send(caller: Caller, value: float, certainty: float = 0.9, **more: Any) -> Wire:
-    """Ask `echo`; `more` is metadata."""
-    return caller.send("ModelInfer", infer_request("echo", amount(value, certainty)), **more)
-
-
-def settle(caller: Caller, verdict: str, review: str, **fields: str) -> Wire:
-    """Approve or Reject a review."""
-    request = getattr(review_pb2, f"{verdict}ReviewRequest")(id=review, **fields)
-    return caller.control(f"ReviewService/{verdict}Review", request)
-
-
-def shown(caller: Caller, review: str) -> review_pb2.Review:
-    """Look at a review."""
-    answer = caller.control("ReviewService/GetReview", review_pb2.GetReviewRequest(id=review))
-    return review_pb2.GetReviewResponse.FromString(answer.body).review
-
-
-def calls_of(client: InferenceServerClient) -> int:
-    """Count how often Triton has run `echo`."""
-    return int(client.get_inference_statistics("echo").model_stats[0].inference_count)
-
-
-def told(entries: list[Any]) -> list[tuple[str, str, str]]:
-    """Kind, event or outcome, and reason or group of entries, in order."""
-    return [
-        (
-            entry.kind,
-            entry.record.get("event") or entry.record.get("outcome", ""),
-            entry.record.get("reason") or entry.record.get("group", ""),
-        )
-        for entry in entries
-    ]
 
 
 def test_curable_denial_parks_the_call(agent: Caller, reviewer: Caller, large: float) -> None:
@@ -348,9 +293,11 @@ def test_concurrent_resumptions_use_an_approval_once(
     assert calls_of(triton_client) == before + 1
 
 
-def test_every_named_group_must_approve(gateway: Gateway, agent: Caller, reviewer: Caller) -> None:
+def test_every_named_group_must_approve(
+    gateway: Gateway, agent: Caller, reviewer: Caller, large: float
+) -> None:
     """Two forbids name two groups: one approval leaves the review open, and each needs its own permit."""
-    value = 700 + next(_STEPS) / 4
+    value = large + 200
     parked = send(agent, value)
 
     with gateway.caller("senior") as senior:
@@ -443,155 +390,11 @@ def test_request_with_unknown_fields_cannot_be_reviewed(agent: Caller, large: fl
     assert told(agent.entries()) == [("decision", "refused", "UNREVIEWABLE")]
 
 
-class TestHeldAnswers:
-    """Policy parks the answer, not the call: Triton has run, and runs no second time."""
-
-    def test_held_answer_is_returned_without_asking_triton_again(
-        self,
-        agent: Caller,
-        reviewer: Caller,
-        triton: ModelServer,
-        triton_client: InferenceServerClient,
-        large: float,
-    ) -> None:
-        """Retries wait for the held answer; the resumption gets its very bytes."""
-        value = large - 500
-        own = direct(triton, "ModelInfer", infer_request("echo", amount(value, 0.25))).body
-        before = calls_of(triton_client)
-
-        held = send(agent, value, 0.25)
-        retried = send(agent, value, 0.25)
-        settle(reviewer, "Approve", held.decision)
-        answer = send(agent, value, 0.25, ombud_resume=held.decision)
-        again = send(agent, value, 0.25, ombud_resume=held.decision)
-
-        assert calls_of(triton_client) == before + 1
-        assert [(end.code, end.about.get("review_id")) for end in (held, retried)] == [
-            ("FAILED_PRECONDITION", held.decision)
-        ] * 2
-        assert (answer.code, answer.body) == ("OK", own)
-        assert (again.code, again.reason) == ("FAILED_PRECONDITION", "REVIEW_USED")
-        entries = agent.entries()
-        assert told(entries) == [
-            ("review", "opened", ""),
-            ("decision", "held", "REVIEW_REQUIRED"),
-            ("decision", "refused", "REVIEW_REQUIRED"),
-            ("review", "approved", "reviewers"),
-            ("intent", "", ""),
-            ("outcome", "answered", ""),
-            ("decision", "refused", "REVIEW_USED"),
-        ]
-        first, outcome = entries[1], entries[5]
-        bound = ("model_version", "config_digest", "response_bytes")
-        assert {key: first.record[key] for key in bound} == {key: outcome.record[key] for key in bound}
-        digests = [entry.facts["response_sha256"] for entry in (first, outcome) if entry.facts]
-        assert digests == [hashlib.sha256(own).hexdigest()] * 2
-        assert "forward" not in outcome.record["steps"]
-        assert plain(outcome)["policies"] == ["callers-infer"]
-
-    def test_reviewer_sees_what_was_asked_and_answered(
-        self, agent: Caller, reviewer: Caller, large: float
-    ) -> None:
-        """Before deciding, a reviewer reads typed inputs and outputs."""
-        held = send(agent, large - 500, 0.125)
-
-        review = shown(reviewer, held.decision)
-
-        assert (review.stage, json.loads(review.facts_json)) == (
-            "release",
-            {
-                "input": {"amount": str(large - 500), "certainty": "0.125"},
-                "output": {"answer": str(large - 500), "confidence": "0.125"},
-            },
-        )
-
-    def test_used_answer_frees_its_place(
-        self, agent: Caller, reviewer: Caller, triton_client: InferenceServerClient, large: float
-    ) -> None:
-        """After the answer is out, the same question is a new call and a new review."""
-        held = send(agent, large - 500, 0.25)
-        settle(reviewer, "Approve", held.decision)
-        send(agent, large - 500, 0.25, ombud_resume=held.decision)
-        before = calls_of(triton_client)
-
-        anew = send(agent, large - 500, 0.25)
-
-        assert (anew.reason, anew.about["review_id"]) == ("REVIEW_REQUIRED", anew.decision)
-        assert calls_of(triton_client) == before + 1
-
-    def test_altered_held_answer_is_not_returned(self, agent: Caller, reviewer: Caller, large: float) -> None:
-        """Whoever changes the parked bytes at rest stops the call, and the approval is not used up."""
-        held = send(agent, large - 500, 0.25)
-        settle(reviewer, "Approve", held.decision)
-        _flip_held(agent.gateway.workspace, held.decision)
-
-        refused = send(agent, large - 500, 0.25, ombud_resume=held.decision)
-
-        assert (refused.code, refused.reason, refused.text) == (
-            "DATA_LOSS",
-            "REVIEW_BROKEN",
-            f"the held answer cannot be opened [ombud-decision-id: {refused.decision}]",
-        )
-        assert shown(reviewer, held.decision).state == "approved"
-
-    def test_held_answers_are_encrypted_at_rest(self, agent: Caller, large: float) -> None:
-        """The answer's bytes are nowhere in the database of reviews."""
-        mark = b"a-mark-that-would-be-seen"
-        request = infer_request("echo", amount(large - 500, 0.25, b"anna", mark))
-
-        assert agent.send("ModelInfer", request).reason == "REVIEW_REQUIRED"
-
-        root = agent.gateway.workspace.root
-        stored = _held_column(agent.gateway.workspace)
-        assert stored
-        assert not [one for one in stored if mark in one]
-        assert (root / "reviews.key").stat().st_mode & 0o077 == 0
-
-    def test_rejected_answer_is_dropped(self, agent: Caller, reviewer: Caller, large: float) -> None:
-        """A rejection ends the answer: its bytes are gone from the database."""
-        held = send(agent, large - 500, 0.25)
-        settle(reviewer, "Reject", held.decision)
-
-        retried = send(agent, large - 500, 0.25)
-
-        assert (retried.code, retried.reason) == ("PERMISSION_DENIED", "REVIEW_REJECTED")
-        with sqlite3.connect(agent.gateway.workspace.root / "reviews.sqlite") as database:
-            row = database.execute(
-                "SELECT state, held, facts FROM reviews WHERE id = ?", (held.decision,)
-            ).fetchone()
-        database.close()
-        assert row == ("rejected", None, "")
-
-
-def _flip_held(workspace: Workspace, review: str) -> None:
-    with sqlite3.connect(workspace.root / "reviews.sqlite", timeout=10) as database:
-        (held,) = database.execute("SELECT held FROM reviews WHERE id = ?", (review,)).fetchone()
-        altered = held[:-1] + bytes([held[-1] ^ 1])
-        database.execute("UPDATE reviews SET held = ? WHERE id = ?", (altered, review))
-    database.close()
-
-
-def _held_column(workspace: Workspace) -> list[bytes]:
-    with sqlite3.connect(workspace.root / "reviews.sqlite") as database:
-        rows = database.execute("SELECT held FROM reviews WHERE held IS NOT NULL").fetchall()
-    database.close()
-    return [row[0] for row in rows]
-
-
 STRICTER = (
     '@id("nothing-large") forbid (principal, action == Action::"infer", resource) when {{ {} }};\n'.format(
         'context.input has amount && context.input.amount.greaterThan(decimal("600.0"))'
     )
 )
-
-
-def activate(owner: Caller, folder: Path, more: str = "") -> Wire:
-    """Activate the bundle of a folder, with more policies."""
-    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    request = policy_pb2.ActivatePolicyRequest(files=files)
-    if more:
-        request.files["more.cedar"] = more.encode()
-    return owner.control("PolicyService/ActivatePolicy", request)
 
 
 def test_policies_are_asked_afresh_at_resumption(triton: ModelServer, tmp_path: Path) -> None:
@@ -662,5 +465,5 @@ def test_review_expires(triton: ModelServer, tmp_path: Path) -> None:
 
         assert [(end.code, end.reason) for end in late] == [("FAILED_PRECONDITION", "REVIEW_EXPIRED")] * 3
         assert (anew.reason, anew.about["review_id"]) == ("REVIEW_REQUIRED", anew.decision)
-        assert _held_column(workspace) == []
+        assert held_column(workspace) == []
         assert told(agent.entries()).count(("review", "expired", "")) == 2

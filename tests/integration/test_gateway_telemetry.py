@@ -15,8 +15,8 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metric
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from integration.gateway import Gateway, Workspace, amount, infer_request
+from integration.reviews import send
 from integration.test_gateway_metadata import Stub, stub
-from integration.test_gateway_reviews import send
 from ombud_cli.demo.upstream import ModelServer
 
 __all__ = ["stub"]
