@@ -67,14 +67,12 @@ def chain_at(layout: LogLayout, seq: int) -> bytes:
 def _sealed(file: SealedFile, first: int, end: int) -> Iterator[Stored]:
     import pyarrow as pa  # here: a process that only appends does without Arrow
 
-    from ombud_ledger.tables import blobs, entries_schema, texts
+    from ombud_ledger.tables import blobs, texts
 
     limits = {"thrift_string_size_limit": _THRIFT_LIMIT, "thrift_container_size_limit": _THRIFT_LIMIT}
-    begins, name = file.first, file.path.name
+    begins, name = file.first, file.name
     try:
         with open_parquet(file, page_checksum_verification=True, **limits) as parquet:
-            if not parquet.schema_arrow.equals(entries_schema()):
-                raise LedgerUnreadable(f"{name}: its columns are not those of the format")
             for group in range(parquet.num_row_groups):
                 rows = parquet.metadata.row_group(group).num_rows
                 if begins < end and first < begins + rows:
