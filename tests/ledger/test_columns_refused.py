@@ -61,9 +61,9 @@ def test_types_order_and_version_count() -> None:
     schema = entries_schema()
     at = schema.get_field_index("part")
     typed = schema.set(at, pa.field("part", pa.string()))
-    with pytest.raises(LedgerUnreadable, match="x: .* of another type: part$"):
+    with pytest.raises(LedgerUnreadable, match=r"x: .* of another type: part$"):
         demand_columns(typed, schema, "x")
-    with pytest.raises(LedgerUnreadable, match="in another order, or twice$"):
+    with pytest.raises(LedgerUnreadable, match=r"in another order, or twice$"):
         demand_columns(schema.remove(at).append(schema.field(at)), schema, "x")
-    with pytest.raises(LedgerUnreadable, match="x: format b'2' is not known here"):
+    with pytest.raises(LedgerUnreadable, match=r"x: format b'2' is not known here"):
         demand_columns(schema.with_metadata({"ombud_format": "2"}), schema, "x")

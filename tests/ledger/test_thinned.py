@@ -529,11 +529,16 @@ def test_copies_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("damage", "what"),
     [
-        (lambda text: text[:-9], "is malformed"),
+        (lambda text: text[:-9], "is no JSON: "),
         (lambda text: text.replace('"format": 1', '"format": 2'), "format '2' is not known here"),
         (lambda text: text.replace('"sha256": "', '"sha256": "x'), "sha256 is none"),
         (lambda text: text.replace('"size": ', '"size": -0.'), "is of another type"),
-        (lambda text: "[]", "is malformed"),
+        (lambda text: "[]", "is no JSON object"),
+        (lambda text: text.replace('"spans"', '"span"'), "spans is missing"),
+        (
+            lambda text: text.replace('"records": {', '"records": {"shoe": [7], '),
+            "records or spans is of another form",
+        ),
     ],
 )
 def test_a_stub_that_is_none_is_named(tmp_path: Path, damage: Callable[[str], str], what: str) -> None:
@@ -543,7 +548,7 @@ def test_a_stub_that_is_none_is_named(tmp_path: Path, damage: Callable[[str], st
     thin(root, there)
     stub = next((root / LOG / "entries").glob("*.away"))
     stub.write_text(damage(stub.read_text()))
-    with pytest.raises(LedgerUnreadable, match=f"{stub.name}.*{what}"):
+    with pytest.raises(LedgerUnreadable, match=f"entries/{stub.name}: .*{what}.*; copy "):
         Thinned(root, there).layout("r-0").entries_files()[0].at_hand()
 
 
