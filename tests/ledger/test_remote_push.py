@@ -470,6 +470,28 @@ def test_what_was_pruned_goes_there_too(tmp_path: Path) -> None:
         assert (there.execute(sql).fetchall(), there.pruned) == (here.execute(sql).fetchall(), here.pruned)
 
 
+def test_what_was_pruned_is_removed_only_with_the_bytes_of_the_log(tmp_path: Path) -> None:
+    """Though nothing is remembered of it: what somebody else put under its name stays, and stops all."""
+    root, place = tmp_path / "ledger", folder_place(tmp_path)
+    retained.record(root, signers=[samples.KEY])
+    push(root, place)
+    before = {name for name in remote_names(place) if name.endswith(".parquet")}
+    retained.prune(root, signers=[samples.KEY])
+    gone = sorted(before - {f"{LOG}/{name}" for name in retained.parquet(root)})
+    remote_memory(root, place).unlink()
+    own = storage.read(place, gone[-1])
+    storage.write(place, gone[-1], b"of somebody else")
+    for _ in range(2):
+        with pytest.raises(LedgerBroken, match=f"{gone[-1]} was pruned here, and holds SHA-256"):
+            push(root, place)
+    assert set(gone) <= set(storage.names(place))
+    assert storage.read(place, gone[-1]) == b"of somebody else"
+    storage.write(place, gone[-1], own)
+    assert push(root, place).removed == len(gone)
+    assert set(gone).isdisjoint(storage.names(place))
+    assert_sound(place)
+
+
 @pytest.mark.parametrize("signers", [(), (samples.KEY,)], ids=["unsigned", "signed"])
 def test_an_evidence_folder_is_no_ledger_to_send(tmp_path: Path, signers: tuple[Signer, ...]) -> None:
     """It is refused by name; copied as it is, it verifies and is queried elsewhere as what it is."""
