@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ombud_ledger import labels, tables
-from ombud_ledger.as_of import chain_before, demand, demand_head
+from ombud_ledger.as_of import demand, demand_head
 from ombud_ledger.batches import readable
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.columns import COLUMNS
@@ -22,8 +22,10 @@ from ombud_ledger.facts import contract_columns
 from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
 from ombud_ledger.layout import NO_CONTRACT, SealedFile
+from ombud_ledger.origin import origin_of
 from ombud_ledger.place import Place
 from ombud_ledger.pruned import newest_prune
+from ombud_ledger.records import chain_before
 from ombud_ledger.snapshot import snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint
 from ombud_ledger.tlog.pub import Pub
@@ -60,7 +62,8 @@ class Sources:
             if isinstance(bound, Checkpoint):
                 demand(shot, log, bound, Pub(layout.pub), begins)
             elif bound is not None:
-                demand_head(shot, log, bound, chain_before(layout, begins), begins)
+                before = chain_before(layout, begins, origin_of(layout))
+                demand_head(shot, log, bound, before, begins)
             self._add_sealed(
                 self._entries, log, _before(end, shot.entries), end, schema=tables.entries_schema()
             )

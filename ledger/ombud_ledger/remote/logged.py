@@ -31,7 +31,8 @@ def told_since(shot: Snapshot, since: int) -> Iterator[ToldFile]:
     """Yield what the entries from number `since` on say of files, in order.
 
     A `seal` entry gives each file's digest, a `shred` entry the new one of a file it rewrote, a `prune` entry
-    names files that are let go, each with its digest first. Raises LedgerUnreadable, and EntryBroken for one that is malformed.
+    names files that are let go, each with its digest first. Raises LedgerUnreadable, and EntryBroken for one
+    that is malformed.
     """
     for seq, record in _records(shot, since):
         try:

@@ -367,8 +367,8 @@ class Push:
         if digest is None or ours or self._memory.was_said(name.removeprefix(f"{self._base}/"), digest):
             return
         raise LedgerBroken(
-            f"{self._remote.address}: {name} was pruned here, and holds SHA-256 {digest}, which this log never"
-            " gave it: somebody put that there; it is not removed, and nothing more is sent"
+            f"{self._remote.address}: {name} was pruned here, and holds SHA-256 {digest}, which this log"
+            " never gave it: it is not removed, and nothing more is sent"
         )
 
     def _remove_partial(self) -> int:
