@@ -126,4 +126,5 @@ def _away(data: bytes) -> Away:
     except (TypeError, ValueError) as error:
         raise ValueError(f"records or spans is of another form: {error}") from error
     kinds = tuple(str(each) for each in said["kinds"])
-    return Away(*(said[name] for name in _PLAIN), kinds, records, spans)
+    url, sha256, size, oldest, newest = (said[name] for name in _PLAIN)
+    return Away(url, sha256, size, oldest, newest, kinds, records, spans)
