@@ -469,8 +469,8 @@ def test_an_erasure_that_waits_fetches_once(
     monkeypatch.setattr(Remote, "fetch", fetch)
     assert not ledger.erase(ANN).complete
     asked.clear()
-    assert ledger._eraser is not None
-    assert ledger._eraser.resume()
+    assert ledger._upkeep.eraser is not None
+    assert ledger._upkeep.eraser.resume()
     assert asked == []
     ledger.close()
 
