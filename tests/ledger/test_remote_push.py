@@ -441,7 +441,7 @@ def test_somebody_is_erased_while_the_copy_is_read(
         read.append(job.name)
         return check_segment(job, progress)
 
-    monkeypatch.setattr("ombud_ledger.verification.check_segment", erased_first)
+    monkeypatch.setattr("ombud_ledger.workers.check_segment", erased_first)
     assert verify(place).exit_code == 0
     assert len(read) > 1
 
