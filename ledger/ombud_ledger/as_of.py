@@ -9,11 +9,9 @@ from typing import Final
 
 from ombud_ledger.entry import Head
 from ombud_ledger.errors import LedgerUnreadable, NotProven
-from ombud_ledger.hashing import LEAF, chain_links, chain_start
-from ombud_ledger.layout import LogLayout
+from ombud_ledger.hashing import LEAF, chain_links
 from ombud_ledger.origin import origin_of
 from ombud_ledger.place import Place
-from ombud_ledger.pruned import newest_prune
 from ombud_ledger.records import stretch
 from ombud_ledger.snapshot import Snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
@@ -80,12 +78,6 @@ def demand_head(shot: Snapshot, log: str, head: Head, before: bytes, begins: int
         raise NotProven(f"log {log} has {at} entries, the head is of {head.size}")
     if chain != head.chain:
         raise NotProven(f"log {log}: its first {at} entries lead to {chain.hex()}, not {head.chain.hex()}")
-
-
-def chain_before(layout: LogLayout, begins: int) -> bytes:
-    """Return the chain value before the first entry that was not pruned. Raises LedgerUnreadable."""
-    prune = newest_prune(layout) if begins else None
-    return chain_start(origin_of(layout)) if prune is None else bytes.fromhex(prune.chain)
 
 
 def demand(shot: Snapshot, log: str, checkpoint: Checkpoint, pub: Pub, begins: int = 0) -> None:

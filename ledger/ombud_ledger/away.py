@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ombud_ledger.durable import Durable, store
 from ombud_ledger.errors import LedgerUnreadable
@@ -26,6 +26,13 @@ _FORMAT: Final = 1
 _MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_RECORDS: Final = 512 * 1024  # characters of all records of one kind; more are fetched when asked for
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
+_PLAIN: Final = ("url", "sha256", "size", "oldest", "newest")
+_TYPES: Final = {
+    **dict(zip(_PLAIN, (str, str, int, int, int), strict=True)),
+    "kinds": list,
+    "records": dict,
+    "spans": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +86,45 @@ def away(file: Path) -> Away | None:
 def read_stub(file: Path) -> Away | None:
     """Return what the stub of a sealed file says, None where there is none. Raises LedgerUnreadable."""
     stub = stub_of(file)
+    name = f"{stub.parent.name}/{stub.name}"
     try:
         with stub.open("rb") as opened:
             data = opened.read(_MOST_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LedgerUnreadable(f"{stub.name}: cannot be read: {error}") from error
+        raise LedgerUnreadable(f"{name}: cannot be read: {error}") from error
     if len(data) > _MOST_BYTES:
-        raise LedgerUnreadable(f"{stub.name}: has more than {_MOST_BYTES} bytes")
+        raise LedgerUnreadable(f"{name}: has more than {_MOST_BYTES} bytes")
+    try:
+        return _away(data)
+    except ValueError as error:
+        remedy = f"copy {file.name} here from where it was put; then this stub counts for nothing"
+        raise LedgerUnreadable(f"{name}: {str(error)[:200]}; {remedy}") from error
+
+
+def _away(data: bytes) -> Away:
+    """Return what a stub says. Raises ValueError."""
     try:
         said = json.loads(data)
-        if said["format"] != _FORMAT:
-            raise LedgerUnreadable(f"{stub.name}: format {str(said['format'])[:80]!r} is not known here")
-        return _away(said)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LedgerUnreadable(f"{stub.name}: is malformed: {error!r}"[:300]) from error
-
-
-def _away(said: Any) -> Away:
-    texts, numbers = (said["url"], said["sha256"]), (said["size"], said["oldest"], said["newest"])
-    if any(type(each) is not str for each in texts) or any(type(each) is not int for each in numbers):
-        raise ValueError("url, sha256, size, oldest or newest is of another type")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no JSON: {error}") from error
+    if type(said) is not dict:
+        raise ValueError("is no JSON object")
+    if said.get("format") != _FORMAT:
+        raise ValueError(f"format {str(said.get('format'))[:80]!r} is not known here, only {_FORMAT}")
+    for name, kind in _TYPES.items():
+        if type(said.get(name)) is not kind:
+            raise ValueError(f"{name} is {'of another type' if name in said else 'missing'}")
     if not _HEX64.fullmatch(said["sha256"]):
         raise ValueError("sha256 is none")
-    records = {
-        str(kind): [(int(seq), str(record)) for seq, record in entries]
-        for kind, entries in said["records"].items()
-    }
-    spans = {str(column): (str(least), str(greatest)) for column, (least, greatest) in said["spans"].items()}
-    return Away(*texts, *numbers, tuple(str(each) for each in said["kinds"]), records, spans)
+    try:
+        records = {
+            kind: [(int(seq), str(text)) for seq, text in each] for kind, each in said["records"].items()
+        }
+        spans = {column: (str(least), str(greatest)) for column, (least, greatest) in said["spans"].items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"records or spans is of another form: {error}") from error
+    kinds = tuple(str(each) for each in said["kinds"])
+    url, sha256, size, oldest, newest = (said[name] for name in _PLAIN)
+    return Away(url, sha256, size, oldest, newest, kinds, records, spans)

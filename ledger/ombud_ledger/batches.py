@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ombud_ledger.bulk import Block
 from ombud_ledger.errors import EntryBroken, LedgerUnreadable
+from ombud_ledger.tables import demand_columns
 
 _BATCH = 4_096  # rows checked at a time
 _BATCH_BYTES = 16 * 1024 * 1024
@@ -40,12 +41,7 @@ def batches(path: Path, schema: pa.Schema) -> Iterator[Any]:
         thrift_string_size_limit=_THRIFT_LIMIT,
         thrift_container_size_limit=_THRIFT_LIMIT,
     ) as parquet:
-        stored = parquet.schema_arrow
-        version = (stored.metadata or {}).get(b"ombud_format")
-        if version != (schema.metadata or {}).get(b"ombud_format"):
-            raise LedgerUnreadable(f"format {version!r} is not known here")
-        if not stored.equals(schema):
-            raise LedgerUnreadable("its columns are not those of the format")
+        demand_columns(parquet.schema_arrow, schema, path.name)
         for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False):
             yield from parts(batch, _BATCH, _BATCH_BYTES)
 

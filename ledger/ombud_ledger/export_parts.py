@@ -19,16 +19,13 @@ from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.export_folder import Item, item
 from ombud_ledger.export_texts import readme, sql_files
 from ombud_ledger.exported import EXPORT, FORMAT, parse_export
-from ombud_ledger.hashing import chain_start
 from ombud_ledger.latest import backwards, stored
 from ombud_ledger.layout import LogLayout, SealedFile, objects_folder
 from ombud_ledger.ledger import Ledger
 from ombud_ledger.opened import open_parquet
 from ombud_ledger.place import Place
-from ombud_ledger.pruned import newest_prune
-from ombud_ledger.records import chain_at, stretch
+from ombud_ledger.records import chain_at, chain_before
 from ombud_ledger.seals import HEX64
-from ombud_ledger.snapshot import snapshot
 from ombud_ledger.tlog.checkpoint import parse_checkpoint
 from ombud_ledger.tlog.pub import Pub
 from ombud_ledger.tlog.tiles import WIDTH, tiles_of
@@ -144,7 +141,7 @@ def _log(
             {
                 "first": each.file.first,
                 "last": each.file.last,
-                "before": _chain_before(layout, each.file.first, ledger.origin),
+                "before": chain_before(layout, each.file.first, ledger.origin).hex(),
                 "entries_by_system": dict(sorted(each.counts.items())),
             }
             for each in segments
@@ -235,19 +232,6 @@ def _records(layout: LogLayout, spans: set[tuple[int, int]], files: Container[st
     ]
     found += [(seq, record) for seq, record, shred in stored(layout, "shred") if shred.get("path") in files]
     return sorted(found)
-
-
-def _chain_before(layout: LogLayout, first: int, origin: str) -> str:
-    if first == 0:
-        return chain_start(origin).hex()
-    with snapshot(layout) as shot:
-        before = next(stretch(shot, first - 1, first), None)
-    if before is not None:
-        return before.chain.hex()
-    prune = newest_prune(layout)
-    if prune is None or prune.before != first:
-        raise LedgerUnreadable(f"{layout.folder.name}: entry {first - 1} is missing")
-    return prune.chain
 
 
 def _iso(ts: int | None) -> str:

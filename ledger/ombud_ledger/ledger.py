@@ -8,30 +8,24 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ombud_ledger.apart import StageApart
 from ombud_ledger.aside import LARGE, Aside
 from ombud_ledger.canonical import JSON
 from ombud_ledger.clock import microseconds
-from ombud_ledger.durable import Durable, Lock, act_now, exclusive, make_folder
+from ombud_ledger.durable import Durable, Lock, act_now, make_folder
 from ombud_ledger.entry import Head, Position, check_body
-from ombud_ledger.errors import (
-    KeyUnusable,
-    LedgerError,
-    LedgerReadOnly,
-    LedgerUnavailable,
-)
+from ombud_ledger.errors import LedgerError, LedgerUnavailable
 from ombud_ledger.facts import Facts
 from ombud_ledger.intake import Intake, UnderWay
 from ombud_ledger.kinds import FORMAT
 from ombud_ledger.latest import latest
-from ombud_ledger.layout import holds_lock, log_layout, objects_folder
+from ombud_ledger.layout import log_layout, objects_folder
 from ombud_ledger.objects import Objects
 from ombud_ledger.options import Options
 from ombud_ledger.pace import Pace
@@ -39,25 +33,24 @@ from ombud_ledger.parts import Parts
 from ombud_ledger.place import Place, place_of
 from ombud_ledger.records import whole_stretch
 from ombud_ledger.recover import recover
-from ombud_ledger.seal import Frozen, Sealed, Sealer, Stage
+from ombud_ledger.seal import Sealed, Stage
 from ombud_ledger.segment import Progress
 from ombud_ledger.signing import Signing
+from ombud_ledger.upkeep import Upkeep
 from ombud_ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from ombud_ledger.prune import Pruned, Pruner
+    from ombud_ledger.prune import Pruned
     from ombud_ledger.prune_plan import Plan
     from ombud_ledger.tlog.note import Signer
     from ombud_ledger.tlog.witnessing import Witnesses
-    from ombud_ledger.vault.erasure import Eraser, Erasure
+    from ombud_ledger.vault.erasure import Erasure
     from ombud_ledger.vault.export import SubjectFile
     from ombud_ledger.vault.payload import Payload
     from ombud_ledger.vault.vault import Vault
 
 _Part = TypeVar("_Part")
 _LOG: Final = logging.getLogger(__name__)
-_SEAL_CHECK: Final = 0.5  # seconds between looks at whether the tail is due for sealing
-_BACKOFF_MOST: Final = 60.0
 
 
 class Ledger:
@@ -68,7 +61,6 @@ class Ledger:
         self.log = log
         self.origin = origin
         self.on_state: Callable[[str], None] | None = parts.on_state
-        self.seal_error: Exception | None = None
         self._options = options
         self._parts = parts
         self._layout = self.place.layout(log)
@@ -105,8 +97,6 @@ class Ledger:
         # 4. Serve.
         self._under_way = UnderWay()
         self._intake = Intake(self._objects, parts.randomness, parts.vault, origin)
-        self._seal_lock = threading.Lock()
-        self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
         self._closing = threading.Event()
         clean, size = tail.clean, tail.size
         self._writer = Writer(
@@ -120,17 +110,19 @@ class Ledger:
         )
         self._pace = Pace(self._writer)
         self._aside = Aside(log)
-        self._stage = parts.stage or StageApart(options.seal_timeout)
-        self._sealer = Sealer(
-            self._layout,
-            log=log,
-            objects=objects_folder(self.root),
+        self._upkeep = Upkeep(
+            self.place,
+            log,
+            origin,
+            options,
+            parts,
+            writer=self._writer,
+            signing=self._signing,
             append=self.append_blocking,
-            durable=parts.durable,
-            stage=self._stage,
-            cover=self._signing.cover,
+            flush=self._flush,
+            closing=self._closing,
         )
-        self._eraser = self._make_eraser(parts) if parts.vault is not None else None
+        self._upkeep.found_frozen(frozen, tail.first)
         self._writer.start()
         if self._signing.why:
             self._forbid(self._signing.why)
@@ -139,13 +131,14 @@ class Ledger:
         try:
             if self.state != "read-only":
                 self._say_begun(size, clean)
-                self._finish_what_was_begun()
+                self._upkeep.finish_what_was_begun()
         except BaseException:
             self._writer.stop(timeout=options.close_timeout)
             self._let_go()
             raise
-        self._keeper = threading.Thread(target=self._keep, name=f"ledger-seal-{log}", daemon=True)
-        self._begin_threads()
+        if options.seal_automatically and self.state != "read-only":
+            self._upkeep.start()
+        self._signing.start()
 
     @classmethod
     def open(
@@ -265,8 +258,7 @@ class Ledger:
 
     def seal_blocking(self, progress: Progress | None = None) -> Sealed | None:
         """Seal from a thread; like `seal`."""
-        with self._seal_lock:
-            return self._seal(progress)
+        return self._upkeep.seal(progress)
 
     def erase(self, subject: str, progress: Progress | None = None) -> "Erasure":
         """Erase a person, by their own identifier: blank their facts, destroy their key; blocking.
@@ -276,8 +268,7 @@ class Ledger:
         its key (nothing was done); LedgerUnavailable, VaultUnusable (try again).
         """
         self.demand_erasable()
-        with self._seal_lock:
-            return self._with_vault(self._eraser).erase(subject, progress)
+        return self._upkeep.erase(self._with_vault(self._upkeep.eraser), subject, progress)
 
     def export(self, subject: str) -> "SubjectFile":
         """Return all that is held of a person, by their own identifier: entries, facts, payloads; blocking.
@@ -297,14 +288,11 @@ class Ledger:
         next opening goes on. Raises LedgerBroken, LedgerUnreadable, LedgerUnavailable; KeyUnusable for a
         signed log that is open without its key.
         """
-        with self._seal_lock:
-            self.demand_key()
-            return self._pruner(progress).run(now=self._parts.clock(), by=by, before=before)
+        return self._upkeep.prune(by=by, before=before, progress=progress)
 
     def would_prune(self, *, before: int | None = None, progress: Progress | None = None) -> "Plan":
         """Say what `prune_blocking` would do now, and change nothing; blocking, and raises like it."""
-        with self._seal_lock:
-            return self._pruner(progress).plan(now=self._parts.clock(), before=before)
+        return self._upkeep.would_prune(before=before, progress=progress)
 
     def hold_blocking(self, system: str, event: str, *, by: str, reason: str) -> Position:
         """Record that a system is under a legal hold (`event` "held") or not any more ("released").
@@ -312,25 +300,15 @@ class Ledger:
         A prune that is under way, of any log, ends first: from then on none deletes what is held. Raises as
         `append`.
         """
-        body = {"event": event, "system": system, "by": by}
-        try:
-            with self._seal_lock, exclusive(holds_lock(self.root)):
-                return self.append_blocking("system", body, Facts(None, {}, {"reason": reason}))
-        except OSError as error:
-            raise LedgerUnavailable(f"log {self.log}: a hold cannot be recorded: {error}") from error
+        return self._upkeep.hold(system, event, by=by, reason=reason)
 
-    @contextmanager
-    def settled(self) -> Iterator[None]:
+    def settled(self) -> AbstractContextManager[None]:
         """Seal the tail, let a checkpoint cover that, and keep what is sealed as it is; blocking.
 
         Until the with block ends nothing is sealed, pruned or erased; appends go on. Raises KeyUnusable for a
         signed log that is open without its key, LedgerError.
         """
-        with self._seal_lock:
-            self.demand_key()
-            self._seal(None)
-            self.publish()
-            yield
+        return self._upkeep.settled()
 
     def close(self, *, seal: bool = False) -> None:
         """Record what is queued, append `close`, let the log go. Harmless when closed already."""
@@ -341,13 +319,9 @@ class Ledger:
                 self.seal_blocking()
         finally:
             self._closing.set()
-            self._stage.stop()
+            self._upkeep.stop()
             self._aside.close()
-            if self._keeper.is_alive():
-                self._keeper.join(self._options.close_timeout)
-            # A prune ends at its next step: it must not delete what is another process's by then.
-            if self._seal_lock.acquire(timeout=self._options.close_timeout):
-                self._seal_lock.release()
+            self._upkeep.wait(self._options.close_timeout)
             try:
                 if self._writer.state == "serving":
                     self.append_blocking("close", {})
@@ -360,16 +334,11 @@ class Ledger:
 
     def demand_erasable(self) -> None:
         """Raise LedgerReadOnly or KeyUnusable if nobody can be erased in this log."""
-        if self.state == "read-only":
-            raise LedgerReadOnly(f"log {self.log} is read-only, so nobody can be erased in it: {self.why}")
-        self.demand_key()
+        self._upkeep.demand_erasable()
 
     def demand_key(self) -> None:
         """Raise KeyUnusable if the log is signed, but was opened without its key."""
-        if self._signing.keyless:
-            raise KeyUnusable(
-                f"log {self.log} is signed: its key is needed, so that a checkpoint covers what is done"
-            )
+        self._upkeep.demand_key()
 
     def publish(self) -> bytes | None:
         """Publish a checkpoint of all that is durable by now and return it; None for an unsigned log.
@@ -407,6 +376,11 @@ class Ledger:
     def why(self) -> str:
         """Why the log is read-only, empty while it is not."""
         return self._writer.why
+
+    @property
+    def seal_error(self) -> Exception | None:
+        """What keeps the tail from being sealed; None if nothing does."""
+        return self._upkeep.error
 
     @property
     def signed(self) -> bool:
@@ -486,80 +460,6 @@ class Ledger:
             raise LedgerError(f"log {self.log} was opened without a vault: it knows no subjects or payloads")
         return part
 
-    def _seal(self, progress: Progress | None) -> Sealed | None:
-        # 1. A segment left frozen by a crash or a failed attempt comes first.
-        sealed = None
-        if self._frozen is not None:
-            sealed = self._sealer.seal(self._frozen, progress)
-            self._frozen = None
-        # 2. Freeze the hot file: what is appended from now on goes to the next.
-        rolled = self._writer.roll()
-        if rolled is None:
-            return sealed
-        self._frozen = Frozen(*rolled)
-        # 3. Seal it while appends go on.
-        sealed = self._sealer.seal(self._frozen, progress)
-        self._frozen = None
-        return sealed
-
-    def _pruner(self, progress: Progress | None = None) -> "Pruner":
-        from ombud_ledger.prune import Pruner
-
-        def tell(what: str, done: int, total: int) -> None:
-            if self._closing.is_set():
-                raise LedgerUnavailable(f"log {self.log} is closing: its next opening goes on with the prune")
-            if progress is not None:
-                progress(what, done, total)
-
-        return Pruner(
-            self._layout,
-            origin=self.origin,
-            place=self.place,
-            append=self.append_blocking,
-            cover=self._signing.cover,
-            durable=self._parts.durable,
-            tell=tell,
-        )
-
-    def _finish_prunes(self) -> None:
-        self.demand_key()
-        self._pruner().finish_all()
-
-    def _finish_what_was_begun(self) -> None:
-        """Go on with prunes and erasures that a crash cut short; failing that, a later one does."""
-        if self._signing.keyless:
-            return  # no checkpoint would cover what is done
-        try:
-            self._pruner().finish_tail()
-        except LedgerError as error:
-            _LOG.warning("log %s: a prune is not finished yet: %s", self.log, error)
-        if self._eraser is not None:
-            try:
-                with self._seal_lock:
-                    self._eraser.resume()
-            except LedgerError as error:  # calls do not wait for it; the keeper tries again
-                _LOG.warning("log %s: an erasure is still not finished: %r", self.log, error)
-
-    def _make_eraser(self, parts: Parts) -> "Eraser":
-        from ombud_ledger.vault.erasure import Eraser  # here: a vault needs cryptography
-
-        return Eraser(
-            self.place,
-            self.log,
-            self._with_vault(parts.vault),
-            append=self.append_blocking,
-            flush=self._flush,
-            seal=lambda: self._seal(None),
-            finish_prunes=self._finish_prunes,
-            cover=self._signing.cover,
-            durable=parts.durable,
-        )
-
-    def _begin_threads(self) -> None:
-        if self._options.seal_automatically and self.state != "read-only":
-            self._keeper.start()
-        self._signing.start()
-
     def _forbid(self, why: str) -> None:
         _LOG.critical("log %s is read-only: %s", self.log, why)
         self._writer.forbid(why)
@@ -587,31 +487,5 @@ class Ledger:
         tail, frozen = recover(self._layout, origin=self.origin, durable=durable)
         self._signing.demand_signed(tail.size)
         # Recovery copied a frozen file too: seal that copy, and find the chain there.
-        self._frozen = Frozen(frozen.path, frozen.first, tail.first) if frozen else None
+        self._upkeep.found_frozen(frozen, tail.first)
         return tail, frozen
-
-    def _keep(self) -> None:
-        delay = pause = _SEAL_CHECK
-        passed = 0.0  # seconds since erasures were looked at
-        while not self._closing.wait(delay):
-            passed += delay
-            try:
-                if self._writer.silent(self._options.beat_seconds):
-                    self.append_blocking("beat", {})
-                with self._seal_lock:
-                    if self._frozen is not None or self._writer.due():
-                        self._seal(None)
-                    if self._eraser is not None and passed >= pause:
-                        # One that waits for another log may do so for days, and each look reads all facts.
-                        waits = self._eraser.resume()
-                        pause = min(pause * 2, _BACKOFF_MOST) if waits else _SEAL_CHECK
-                        passed = 0.0
-            except (LedgerError, OSError) as error:
-                if self._closing.is_set():
-                    return
-                self.seal_error = error
-                delay = min(delay * 2, _BACKOFF_MOST)
-                _LOG.warning("log %s: sealing failed, next try in %.1f s: %r", self.log, delay, error)
-            else:
-                self.seal_error = None
-                delay = _SEAL_CHECK

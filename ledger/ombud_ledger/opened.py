@@ -21,11 +21,21 @@ def open_sealed(file: SealedFile) -> BufferedReader:
 def open_parquet(file: SealedFile, **options: Any) -> Any:
     """Return it open, a `pyarrow.parquet.ParquetFile`; `options` are what that takes.
 
-    Raises FileNotFoundError for what is nowhere, LedgerUnreadable, and what pyarrow raises.
+    Raises FileNotFoundError for what is nowhere, LedgerUnreadable (of an entries file, for other columns than
+    those of the format too: what is not there would read as null), and what pyarrow raises.
     """
     import pyarrow.parquet as pq  # here: a process that only appends does without Arrow
 
-    return _at_hand(file, lambda path: pq.ParquetFile(path, **options))
+    from ombud_ledger.tables import demand_columns, entries_schema
+
+    parquet = _at_hand(file, lambda path: pq.ParquetFile(path, **options))
+    if file.name.startswith("entries/"):
+        try:
+            demand_columns(parquet.schema_arrow, entries_schema(), file.name)
+        except BaseException:
+            parquet.close()
+            raise
+    return parquet
 
 
 def _at_hand(file: SealedFile, act: Callable[[Path], T]) -> T:

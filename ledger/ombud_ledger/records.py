@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ombud_ledger.errors import LedgerUnreadable
+from ombud_ledger.hashing import chain_start
 from ombud_ledger.layout import LogLayout, SealedFile
 from ombud_ledger.opened import open_parquet
-from ombud_ledger.pruned import newest_prune
+from ombud_ledger.pruned import newest_prune, prunes_in
 from ombud_ledger.snapshot import Snapshot, snapshot
 
 _THRIFT_LIMIT = 64 * 1024 * 1024
@@ -64,17 +65,31 @@ def chain_at(layout: LogLayout, seq: int) -> bytes:
     return entry.chain
 
 
+def chain_before(layout: LogLayout, first: int, origin: str) -> bytes:
+    """Return the chain value before entry `first` of the log of this origin. Raises LedgerUnreadable."""
+    if first == 0:
+        return chain_start(origin)
+    with snapshot(layout) as shot:
+        before = next(stretch(shot, first - 1, first), None)
+    if before is not None:
+        return before.chain
+    for prune in prunes_in(layout):
+        if prune.before == first:
+            return bytes.fromhex(prune.chain)
+    raise LedgerUnreadable(
+        f"{layout.folder.name}: entry {first - 1} is missing, and no prune entry says what chain value it had"
+    )
+
+
 def _sealed(file: SealedFile, first: int, end: int) -> Iterator[Stored]:
     import pyarrow as pa  # here: a process that only appends does without Arrow
 
-    from ombud_ledger.tables import blobs, entries_schema, texts
+    from ombud_ledger.tables import blobs, texts
 
     limits = {"thrift_string_size_limit": _THRIFT_LIMIT, "thrift_container_size_limit": _THRIFT_LIMIT}
-    begins, name = file.first, file.path.name
+    begins, name = file.first, file.name
     try:
         with open_parquet(file, page_checksum_verification=True, **limits) as parquet:
-            if not parquet.schema_arrow.equals(entries_schema()):
-                raise LedgerUnreadable(f"{name}: its columns are not those of the format")
             for group in range(parquet.num_row_groups):
                 rows = parquet.metadata.row_group(group).num_rows
                 if begins < end and first < begins + rows:

@@ -4,12 +4,14 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
 
 import pyarrow as pa
 
 from ombud_ledger import facts as facts_of
 from ombud_ledger.columns import COLUMNS, project
+from ombud_ledger.errors import LedgerUnreadable
 from ombud_ledger.facts import Column
 from ombud_ledger.hashing import HASH_BYTES, SALT_BYTES
 from ombud_ledger.kinds import FORMAT
@@ -25,6 +27,7 @@ _ARROW: Final = {
 }
 
 
+@cache
 def entries_schema() -> pa.Schema:
     """Return the exact schema of an entries file."""
     fixed = [
@@ -53,6 +56,24 @@ def facts_schema(columns: tuple[Column, ...]) -> pa.Schema:
 def facts_projection(columns: tuple[Column, ...]) -> list[pa.Field]:
     """Return the typed columns of a facts file, which follow seq, salt and facts."""
     return [pa.field(each.name, _ARROW[each.type]) for each in columns]
+
+
+def demand_columns(stored: pa.Schema, wanted: pa.Schema, name: str) -> None:
+    """Demand that a sealed file has exactly these columns. Raises LedgerUnreadable, naming it and them."""
+    version = (stored.metadata or {}).get(b"ombud_format")
+    if version != (wanted.metadata or {}).get(b"ombud_format"):
+        raise LedgerUnreadable(f"{name}: format {version!r:.80} is not known here")
+    if stored.equals(wanted):
+        return
+    have, known = dict(zip(stored.names, stored, strict=True)), dict(zip(wanted.names, wanted, strict=True))
+    said = {
+        "without": [each for each in known if each not in have],
+        "unknown here:": [each for each in have if each not in known],
+        "of another type:": [each for each in known if each in have and not have[each].equals(known[each])],
+    }
+    told = "; ".join(f"{what} {', '.join(names)}" for what, names in said.items() if names)
+    what = f"{told or 'in another order, or twice'}"[:400]
+    raise LedgerUnreadable(f"{name}: its columns are not those of format {FORMAT}: {what}")
 
 
 def entries_table(rows: Iterable[tuple[int, bytes, bytes]]) -> pa.Table:

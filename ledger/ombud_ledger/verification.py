@@ -3,14 +3,10 @@
 """Verify a ledger offline: trust nothing but the bytes, and give the full account of what does not hold."""
 
 import gc
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from math import inf
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +16,6 @@ import pyarrow.parquet as pq
 from ombud_ledger import canonical
 from ombud_ledger.account import BROKEN, INCOMPLETE, UNREADABLE, Finding, LogAccount, Verification
 from ombud_ledger.check_gone import check_gone, check_said, spans_of
-from ombud_ledger.check_segment import check_segment
 from ombud_ledger.check_tail import check_tail, said_in
 from ombud_ledger.check_tree import TreeCheck
 from ombud_ledger.completeness import completeness
@@ -29,7 +24,7 @@ from ombud_ledger.errors import EntryBroken, EntryUnreadable, LedgerBroken, Ledg
 from ombud_ledger.exported import EXPORT, Part, exported
 from ombud_ledger.follow import Follower
 from ombud_ledger.layout import LogLayout, SealedFile, objects_folder
-from ombud_ledger.lean import COLLECT_EVERY, begin_worker
+from ombud_ledger.lean import COLLECT_EVERY
 from ombud_ledger.of_kinds import of_kinds
 from ombud_ledger.place import Place, at_place
 from ombud_ledger.pruned import Gone, gone_by
@@ -38,6 +33,7 @@ from ombud_ledger.seal import digest_of
 from ombud_ledger.seals import Seal
 from ombud_ledger.segment_job import SegmentJob, SegmentResult
 from ombud_ledger.snapshot import Snapshot, snapshot
+from ombud_ledger.workers import Workers
 
 if TYPE_CHECKING:
     from ombud_ledger.remote.address import RemoteAddress
@@ -54,7 +50,6 @@ _UNREADABLE: Final = (
     MemoryError,
     LedgerError,
 )
-_MANY_ENTRIES: Final = 100_000  # sealed: from here on, starting processes pays
 
 
 def verify(
@@ -134,10 +129,6 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Log:
     """Verifies one log."""
 
@@ -159,7 +150,6 @@ class _Log:
         self._layout: LogLayout = place.layout_found(name)
         self._head = head
         self._progress = progress
-        self._processes = processes
         self._vault = vault
         self._account = LogAccount(name)
         self._said = Said()
@@ -169,13 +159,12 @@ class _Log:
         self._done = 0
         self._total = 0
         self._wanted_chain: bytes | None = None
-        self._stack = ExitStack()
-        self._pool: ProcessPoolExecutor | None = None
+        self._workers = Workers(processes)
 
     def verify(self) -> LogAccount:
         try:
             tree = TreeCheck(self._layout, self._demands.vkeys)
-            with self._stack, snapshot(self._layout) as shot:
+            with self._workers, snapshot(self._layout) as shot:
                 # A folder whose files lie elsewhere does not miss them: that comes first.
                 self._place.demand_reached((*shot.entries, *shot.facts, *shot.payloads))
                 self._verify(shot, inf if tree.published_size is None else tree.published_size)
@@ -205,17 +194,6 @@ class _Log:
             return any(fields.get("kind") == "shred" for _, fields in said)
         return False
 
-    def _workers(self, entries: int) -> ProcessPoolExecutor | None:
-        """Return the other processes, None if so few entries do not repay their start."""
-        processes = self._processes
-        if processes is None:
-            processes = _cores() if entries >= _MANY_ENTRIES else 1
-        if processes > 1 and self._pool is None:
-            self._pool = self._stack.enter_context(
-                ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn"), initializer=begin_worker)
-            )
-        return self._pool
-
     def _verify(self, shot: Snapshot, covered: float) -> None:
         # 1. Go through the hot tail for what it says of files. It holds the seal of the last segment.
         hot_entries, said = said_in(shot.rows())
@@ -244,7 +222,8 @@ class _Log:
         follower = Follower(wanted=self._head[0] - 1 if self._head else -1)
         jobs = self._plan(shot, follower, inf if shot.begins is None else shot.begins)
         # 4. Check each segment by itself, against the chain value that the one before is sealed with.
-        for job, result in zip(jobs, self._check(jobs), strict=True):
+        results = self._workers.check(jobs, self._total, self._tell)
+        for job, result in zip(jobs, results, strict=True):
             self._take(job, result, follower)
         # 5. Files nobody sealed and nobody asked for.
         named = {*self._said.seals, *(job.name for job in jobs)}
@@ -281,7 +260,7 @@ class _Log:
         sealed = shot.entries[-1].last + 1 if shot.entries else 0
         # What lies elsewhere was fetched by this process, which demands the same bytes each time: it walks
         # the tree alone.
-        pool = self._workers(sealed) if self._place.is_here else None
+        pool = self._workers.pool(sealed) if self._place.is_here else None
         result = tree.check(
             shot,
             origin=account.origin,
@@ -395,36 +374,6 @@ class _Log:
         elif follower.size == gone.before > 0 and follower.head not in (None, bytes.fromhex(gone.chain)):
             what = f"prune entry {gone.entry} says another chain value"
             self._find(BROKEN, what, entry=gone.before - 1)
-
-    def _check(self, jobs: list[SegmentJob]) -> list[SegmentResult]:
-        linked = all(job.head is not None or job.first == 0 for job in jobs)
-        pool = self._workers(self._total) if len(jobs) > 1 and linked else None
-        if pool is not None:
-            return self._check_together(jobs, pool)
-        results = []
-        before: SegmentResult | None = None
-        for at, job in enumerate(jobs):
-            # Without a seal entry for the file before, its own end is what this one must follow from.
-            if before is not None and job.head is None and jobs[at - 1].last + 1 == job.first:
-                before = check_segment(replace(job, head=before.head), self._tell)
-            else:
-                before = check_segment(job, self._tell)
-            results.append(before)
-        return results
-
-    def _check_together(self, jobs: list[SegmentJob], pool: ProcessPoolExecutor) -> list[SegmentResult]:
-        # The others begin with the first segments. This process takes what none has begun from the end, so
-        # that it works while they start.
-        results: dict[int, SegmentResult] = {}
-        futures = [pool.submit(check_segment, job) for job in jobs]
-        for at in reversed(range(len(jobs))):
-            if futures[at].cancel():
-                results[at] = check_segment(jobs[at], self._tell)
-        for at, future in enumerate(futures):
-            if at not in results:
-                results[at] = future.result()
-                self._tell(jobs[at].last - jobs[at].first + 1)
-        return [results[at] for at in range(len(jobs))]
 
     def _take(self, job: SegmentJob, result: SegmentResult, follower: Follower) -> None:
         account = self._account

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ombud_ledger import labels, tables
-from ombud_ledger.as_of import chain_before, demand, demand_head
+from ombud_ledger.as_of import demand, demand_head
+from ombud_ledger.batches import readable
 from ombud_ledger.canonical import MAX_RECORD, parse
 from ombud_ledger.columns import COLUMNS
 from ombud_ledger.entry import Head
@@ -20,8 +22,10 @@ from ombud_ledger.facts import contract_columns
 from ombud_ledger.hot import Row
 from ombud_ledger.kinds import VIEWS
 from ombud_ledger.layout import NO_CONTRACT, SealedFile
+from ombud_ledger.origin import origin_of
 from ombud_ledger.place import Place
 from ombud_ledger.pruned import newest_prune
+from ombud_ledger.records import chain_before
 from ombud_ledger.snapshot import snapshot
 from ombud_ledger.tlog.checkpoint import Checkpoint
 from ombud_ledger.tlog.pub import Pub
@@ -58,8 +62,11 @@ class Sources:
             if isinstance(bound, Checkpoint):
                 demand(shot, log, bound, Pub(layout.pub), begins)
             elif bound is not None:
-                demand_head(shot, log, bound, chain_before(layout, begins), begins)
-            self._add_sealed(self._entries, log, _before(end, shot.entries), end)
+                before = chain_before(layout, begins, origin_of(layout))
+                demand_head(shot, log, bound, before, begins)
+            self._add_sealed(
+                self._entries, log, _before(end, shot.entries), end, schema=tables.entries_schema()
+            )
             sealed_facts = _before(end, shot.facts)
             for contract in sorted({file.path.parent.name for file in sealed_facts}):
                 files = [file for file in sealed_facts if file.path.parent.name == contract]
@@ -84,17 +91,32 @@ class Sources:
             table = tables.facts_table(((row.seq, row.salt, row.facts) for row in rows), columns)
             into.setdefault(contract[:16] or NO_CONTRACT, []).append(table)
 
-    def _add_sealed(self, into: list[str], log: str, files: list[SealedFile], end: int | None) -> None:
+    def _add_sealed(
+        self,
+        into: list[str],
+        log: str,
+        files: list[SealedFile],
+        end: int | None,
+        *,
+        schema: pa.Schema | None = None,
+    ) -> None:
         if not files:
             return
         covered = "" if end is None else f" WHERE seq < {end}"
         elsewhere = self._place.read_in_place(files)
         if elsewhere:
-            into.append(self._register(log, self._place.dataset(log, elsewhere), "sealed") + covered)
+            dataset = self._place.dataset(log, elsewhere)
+            if schema is not None:
+                tables.demand_columns(dataset.schema, schema, elsewhere[0].name)
+            into.append(self._register(log, dataset, "sealed") + covered)
         there = {file.name for file in elsewhere}
         files = [file for file in files if file.name not in there]
         if not files:
             return
+        if schema is not None:
+            # What is not there would show as NULL. The oldest tells: DuckDB holds the others to it.
+            with readable(files[0].path):
+                tables.demand_columns(pq.read_schema(files[0].path), schema, files[0].name)
         self.paths += [file.path.absolute() for file in files]
         listed = ", ".join(sql_text(str(file.path.absolute())) for file in files)
         into.append(f"SELECT {sql_text(log)} AS log, * FROM read_parquet([{listed}]){covered}")  # noqa: S608

@@ -55,7 +55,7 @@ def test_silence_shows(tmp_path: Path, sealed: bool) -> None:
     ledger = open_log(tmp_path, clock)
     ledger.append_blocking("label", {"id": "before"})
     ledger._closing.set()  # its keeper, who beats, has stopped, as in a machine put to sleep
-    ledger._keeper.join()
+    ledger._upkeep._keeper.join()
     clock.now += 3 * HOUR
     ledger.append_blocking("label", {"id": "after"})
     ledger._closing.clear()
@@ -70,7 +70,7 @@ def test_nothing_is_found_across_a_hole(tmp_path: Path) -> None:
     clock = Clock()
     ledger = open_log(tmp_path, clock)
     ledger._closing.set()
-    ledger._keeper.join()
+    ledger._upkeep._keeper.join()
     for number in range(4):
         samples.fill(ledger, 3, start=number * 10)
         ledger.seal_blocking()

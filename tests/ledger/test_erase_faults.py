@@ -117,7 +117,7 @@ def durable(step, act):
 root = Path(sys.argv[1])
 vault = Vault.open(root / "store", root / "keys")
 ledger = samples.open_log(root / "ledger", vault=vault)
-ledger._eraser._durable = vault._store._durable = durable
+ledger._upkeep.eraser._durable = vault._store._durable = durable
 ledger.erase(sys.argv[4])
 """
 

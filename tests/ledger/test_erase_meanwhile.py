@@ -247,7 +247,7 @@ def test_while_it_waits(tmp_path: Path, vault: Vault, monkeypatch: pytest.Monkey
     assert not ledger.erase(ANN).complete
     samples.fill(ledger, 2)
     segments = len(list(root.glob("logs/r-0/entries/*")))
-    eraser, looks = ledger._eraser, list[float]()
+    eraser, looks = ledger._upkeep.eraser, list[float]()
     assert eraser is not None
     resume, time = eraser.resume, 0.0
 
@@ -264,8 +264,8 @@ def test_while_it_waits(tmp_path: Path, vault: Vault, monkeypatch: pytest.Monkey
         return time > 70
 
     monkeypatch.setattr(eraser, "resume", look)
-    monkeypatch.setattr(ledger, "_closing", SimpleNamespace(wait=wait, is_set=lambda: False))
-    ledger._keep()
+    monkeypatch.setattr(ledger._upkeep, "_closing", SimpleNamespace(wait=wait, is_set=lambda: False))
+    ledger._upkeep._keep()
     assert looks[:6] == [0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
     assert looks[6:9] == [63.5, 64.0, 64.5]  # nothing waits any more
     assert len(list(root.glob("logs/r-0/entries/*"))) == segments
@@ -284,7 +284,7 @@ def test_the_keeper_resumes(tmp_path: Path, vault: Vault) -> None:
     hold = vault.hold(ANN, "not yet")  # so that opening leaves it
     options = replace(samples.QUIET, seal_automatically=True)
     ledger = samples.open_log(root, vault=vault, options=options)
-    assert ledger._eraser is not None
+    assert ledger._upkeep.eraser is not None
     over = said(vault)
     assert ledger.latest("shred") is None
     vault.release(hold)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledger import samples
+from ledger import retained, samples
 from ombud_ledger import Head, LedgerUnreadable, NotProven, ObjectMissing, query
 from ombud_ledger.hashing import LEAF
 from ombud_ledger.layout import log_layout
@@ -123,6 +123,22 @@ def test_a_log_that_does_not_lead_to_the_head_is_refused(root: Path) -> None:
     ]:
         with pytest.raises(NotProven, match=re.escape(reason)):
             query.connect(root, as_of=notes, heads=heads)
+
+
+def test_a_head_is_shown_of_a_prune_that_is_not_finished(tmp_path: Path) -> None:
+    """The chain value to go on from is that before the first entry that is there, whoever said it."""
+    retained.record(tmp_path)
+    head = head_of(tmp_path, 20)
+    ledger = retained.at(tmp_path, retained.LATER)
+    ledger.prune_blocking(by="t", before=retained.us("2024-01-01"))
+    ledger.close()
+    left, *_ = sorted(tmp_path.glob("logs/r-0/entries/*.parquet"))
+    data = left.read_bytes()
+    retained.prune(tmp_path, "2026-07-02")
+    assert not left.exists()
+    left.write_bytes(data)
+    with query.connect(tmp_path, heads={"r-0": head}) as sql:
+        assert sql.heads() == [("r-0", 20, head.chain.hex())]
 
 
 def test_as_published(root: Path) -> None:

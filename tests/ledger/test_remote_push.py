@@ -4,87 +4,44 @@
 
 import contextlib
 import itertools
-import re
 import shutil
 import signal
-import socket
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger import retained, samples, storage
+from ledger.elsewhere import (
+    LOG,
+    Failing,
+    assert_sound,
+    folder_place,
+    grow,
+    local_names,
+    local_names_match,
+    push,
+    remote_memory,
+    remote_names,
+)
 from ombud_ledger import (
     KeyUnusable,
     LedgerBroken,
     LedgerLocked,
     LedgerUnavailable,
     LedgerUnreadable,
-    Vault,
     export,
     query,
     remote,
     verify,
 )
-from ombud_ledger.check_segment import check_segment
 from ombud_ledger.layout import log_layout
-from ombud_ledger.remote import RemoteAddress, RemoteKeeper
-from ombud_ledger.remote.store import Held, Remote
-from ombud_ledger.segment_job import SegmentJob, SegmentResult
+from ombud_ledger.remote import RemoteAddress
+from ombud_ledger.remote.store import Remote
 from ombud_ledger.tlog.checkpoint import parse_checkpoint
 from ombud_ledger.tlog.note import Signer
-
-LOG = "logs/r-0"
-
-
-@pytest.fixture(params=["file", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> RemoteAddress:
-    """An empty place: on the S3 server, and in a folder."""
-    if request.param == "file":
-        return folder_place(tmp_path)
-    return storage.address_at(request.getfixturevalue("s3_port"), tmp_path, tmp_path.name)
-
-
-def folder_place(tmp_path: Path) -> RemoteAddress:
-    """Return an empty place in a folder."""
-    return RemoteAddress(f"file://{tmp_path}/remote")
-
-
-def push(root: Path, place: RemoteAddress, *, whole: bool = False) -> remote.Pushed:
-    """Send the log."""
-    (pushed,) = remote.push(root, place, whole=whole)
-    return pushed
-
-
-def grow(root: Path, count: int, *, seal: bool) -> None:
-    """Append decisions to the log, and seal them."""
-    ledger = samples.open_log(root, signers=[samples.KEY])
-    samples.fill(ledger, count)
-    if seal:
-        ledger.seal_blocking()
-    ledger.close()
-
-
-def assert_sound(place: RemoteAddress) -> None:
-    """Demand that what is there verifies, signature and all."""
-    account = verify(place, vkeys=[str(samples.KEY.key)])
-    assert [str(finding) for finding in account.all_findings()] == []
-
-
-def local_names(root: Path) -> list[str]:
-    """Return the names of the local files that belong on other storage, but for tail and partial tiles."""
-    kept = {"objects", "entries", "facts", "payloads", "pub"}
-    files = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return sorted(str(file) for file in files if kept & {*file.parts} and ".p/" not in str(file))
-
-
-def remote_names(place: RemoteAddress) -> list[str]:
-    """Return the names that are there, but for those of partial tiles."""
-    return [name for name in storage.names(place) if ".p/" not in name]
 
 
 def test_what_the_log_names_is_there_and_sent_once(tmp_path: Path, place: RemoteAddress) -> None:
@@ -102,11 +59,6 @@ def test_what_the_log_names_is_there_and_sent_once(tmp_path: Path, place: Remote
     assert_sound(place)
 
 
-def local_names_match(root: Path, place: RemoteAddress) -> bool:
-    """Say whether every local file is there with the same bytes."""
-    return all(storage.read(place, name) == (root / name).read_bytes() for name in local_names(root))
-
-
 def test_every_byte_is_the_local_one(tmp_path: Path, place: RemoteAddress) -> None:
     """What is there are the bytes that are here; the files are private where they have a mode."""
     root = tmp_path / "ledger"
@@ -116,25 +68,6 @@ def test_every_byte_is_the_local_one(tmp_path: Path, place: RemoteAddress) -> No
     if not place.on_s3:
         modes = {path.stat().st_mode & 0o777 for path in Path(place.base).rglob("*")}
         assert modes == {0o600, 0o700}
-
-
-class Failing:
-    """Makes the put numbered `at` of all remotes fail, before or after it did its work; keeps the names."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, *, stored: bool) -> None:
-        self.put: list[str] = []
-        real = Remote.put
-
-        def put(self_: Remote, name: str, source: Path | bytes, digest: str) -> Held:
-            self.put.append(name)
-            if len(self.put) - 1 != at:
-                return real(self_, name, source, digest)
-            if stored:
-                real(self_, name, source, digest)
-            raise LedgerUnavailable("the line was cut")
-
-        monkeypatch.setattr(Remote, "put", put)
-        monkeypatch.setattr("ombud_ledger.remote.upload._AT_ONCE", 1)
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -165,13 +98,6 @@ def test_a_reader_sees_a_sound_log_wherever_sending_stops(
     order = [name.removeprefix(f"{LOG}/").split("/")[0] for name in failing.put]
     assert [kind for kind, _ in itertools.groupby(order)] == ["facts", "entries", "hot", "pub"]
     assert failing.put[-1] == f"{LOG}/pub/checkpoint"
-
-
-def remote_memory(root: Path, place: RemoteAddress) -> Path:
-    """Return the path of the memory of a place."""
-    from ombud_ledger.remote.memory import memory_path
-
-    return memory_path(root / LOG / "state", place.url)
 
 
 _KILLED = """
@@ -336,140 +262,6 @@ def test_a_corrupt_file_is_not_sent(tmp_path: Path) -> None:
     assert str(file.relative_to(root)) not in storage.names(place)
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    """A new vault."""
-    with contextlib.closing(Vault.create(tmp_path / "store", tmp_path / "keys")) as made:
-        yield made
-
-
-def keep_people(root: Path, vault: Vault) -> None:
-    """Record what concerns Ann and Bob, with payloads, in a segment and in the tail."""
-    ledger = samples.open_log(root, signers=[samples.KEY], vault=vault)
-    for start in (0, 10):
-        for number, subject in enumerate(("ann", "bob", "ann")):
-            samples.about(ledger, vault, subject, start + number, f"{subject} called")
-        if not start:
-            ledger.seal_blocking()
-    ledger.close()
-
-
-def erase(root: Path, vault: Vault, subject: str) -> None:
-    """Erase a person."""
-    ledger = samples.open_log(root, signers=[samples.KEY], vault=vault)
-    ledger.erase(subject)
-    ledger.close()
-
-
-def test_payloads_are_there_and_open(tmp_path: Path, place: RemoteAddress, vault: Vault) -> None:
-    """Payloads, sealed and of the tail, are sent like facts, and open there with the keys."""
-    root = tmp_path / "ledger"
-    keep_people(root, vault)
-    push(root, place)
-    assert local_names_match(root, place)
-    assert [name for name in storage.names(place) if "/payloads/" in name]
-    assert verify(place, vault=vault) == verify(root, vault=vault)
-    (payloads,) = (name for name in storage.names(place) if "/payloads/" in name)
-    storage.bare(place).delete_file(payloads)
-    assert [each.what for each in verify(place).all_findings()] == ["the payloads file is missing"]
-
-
-def test_what_an_erasure_rewrote_follows(tmp_path: Path, place: RemoteAddress, vault: Vault) -> None:
-    """A facts file without the erased person replaces the one with them, even if nothing is remembered."""
-    root = tmp_path / "ledger"
-    keep_people(root, vault)
-    push(root, place)
-    (rewritten,) = (name for name in storage.names(place) if "/facts/" in name)
-    old = storage.read(place, rewritten)
-    erase(root, vault, "ann")
-    if place.on_s3:
-        remote_memory(root, place).unlink()
-    assert push(root, place).restored == []
-    assert storage.read(place, rewritten) == (root / rewritten).read_bytes() != old
-    assert_sound(place)
-    account = verify(place, vault=vault)
-    assert account == verify(root, vault=vault)
-    assert account.exit_code == 0
-
-
-def test_an_erasure_is_said_there_before_it_shows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: Vault
-) -> None:
-    """Wherever sending stops, the copy is sound or says that an erasure is not carried out: never broken."""
-    root, base = tmp_path / "ledger", folder_place(tmp_path)
-    keep_people(root, vault)
-    push(root, base)
-    shutil.copytree(root / LOG / "state", tmp_path / "state")
-    erase(root, vault, "ann")
-    told = []
-    for at in itertools.count():
-        place = RemoteAddress(f"file://{tmp_path}/{at}")
-        shutil.copytree(base.base, place.base)
-        (memory,) = (tmp_path / "state").glob("remote-*.sqlite")
-        shutil.copy(memory, remote_memory(root, place))
-        with monkeypatch.context() as patched:
-            failing = Failing(patched, at, stored=False)
-            with contextlib.suppress(LedgerUnavailable):
-                push(root, place)
-        account = verify(place)
-        told += [each.what for each in account.all_findings()]
-        assert account.exit_code in (0, 3)
-        if "/pub/" in failing.put[-1]:
-            break
-    push(root, place)
-    assert_sound(place)
-    assert set(told) == {"an erasure was logged but not carried out: the file is the one before"}
-    # New sealed files, the tail, and only then what was rewritten.
-    kinds = [name.removeprefix(f"{LOG}/").split("/")[0] for name in failing.put]
-    order = ["facts", "payloads", "entries", "hot", "facts", "pub"]
-    assert [kind for kind, _ in itertools.groupby(kinds)] == order
-
-
-def test_somebody_is_erased_while_the_copy_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: Vault
-) -> None:
-    """A facts file replaced after the tail was fetched is no damage: the copy is then read once more."""
-    root, place = tmp_path / "ledger", folder_place(tmp_path)
-    keep_people(root, vault)
-    push(root, place)
-    read: list[str] = []
-
-    def erased_first(job: SegmentJob, progress: Callable[[int], None] | None) -> SegmentResult:
-        if not read:
-            erase(root, vault, "ann")
-            push(root, place)
-        read.append(job.name)
-        return check_segment(job, progress)
-
-    monkeypatch.setattr("ombud_ledger.verification.check_segment", erased_first)
-    assert verify(place).exit_code == 0
-    assert len(read) > 1
-
-
-def test_what_was_pruned_goes_there_too(tmp_path: Path) -> None:
-    """Files pruned by declaration go, once the checkpoint that is there covers the entry that says so."""
-    root, place = tmp_path / "ledger", folder_place(tmp_path)
-    retained.record(root, signers=[samples.KEY])
-    push(root, place)
-    before = [name for name in remote_names(place) if name.endswith(".parquet")]
-    checkpoint = (root / LOG / "pub/checkpoint").read_bytes()
-    retained.prune(root, signers=[samples.KEY])
-    covering = (root / LOG / "pub/checkpoint").read_bytes()
-    (root / LOG / "pub/checkpoint").write_bytes(checkpoint)  # as one who looked before it was covered
-    assert push(root, place).removed == 0
-    assert_sound(place)
-    (root / LOG / "pub/checkpoint").write_bytes(covering)
-    pushed = push(root, place)
-    left = [name for name in remote_names(place) if name.endswith(".parquet")]
-    assert left == [f"{LOG}/{name}" for name in retained.parquet(root)] != before
-    assert (pushed.removed, pushed.absent) == (len(before) - len(left), [])
-    assert_sound(place)
-    assert verify(place) == verify(root)
-    with query.connect(root, as_of=[covering]) as here, query.connect(place, as_of=[covering]) as there:
-        sql = "SELECT * FROM entries ORDER BY ALL"
-        assert (there.execute(sql).fetchall(), there.pruned) == (here.execute(sql).fetchall(), here.pruned)
-
-
 @pytest.mark.parametrize("signers", [(), (samples.KEY,)], ids=["unsigned", "signed"])
 def test_an_evidence_folder_is_no_ledger_to_send(tmp_path: Path, signers: tuple[Signer, ...]) -> None:
     """It is refused by name; copied as it is, it verifies and is queried elsewhere as what it is."""
@@ -495,82 +287,6 @@ def test_a_log_that_is_written_is_not_sent_by_hand(tmp_path: Path) -> None:
     with pytest.raises(LedgerLocked):
         push(tmp_path / "ledger", folder_place(tmp_path))
     ledger.close()
-
-
-def test_the_keeper_follows_the_log(tmp_path: Path, s3_port: int) -> None:
-    """Beside the writer, round by round; the last one after the log is closed."""
-    root, place = tmp_path / "ledger", storage.address_at(s3_port, tmp_path, tmp_path.name)
-    ledger = samples.open_log(root, signers=[samples.KEY])
-    keeper = RemoteKeeper(root, "r-0", place)
-    samples.fill(ledger, 20)
-    ledger.publish()
-    keeper.round()
-    assert (keeper.size, keeper.error) == (22, None)
-    assert_sound(place)
-    ledger.seal_blocking()
-    samples.fill(ledger, 20)
-    keeper.start()
-    ledger.close()
-    keeper.finish(60)
-    assert (keeper.size, keeper.error) == (44, None)
-    assert_sound(place)
-
-
-def test_the_server_may_be_down(tmp_path: Path) -> None:
-    """While nobody answers, the keeper says why and the log goes on; when the server is back, all is sent."""
-    root = tmp_path / "ledger"
-    ledger = samples.open_log(root, signers=[samples.KEY])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    place = storage.address_at(port, tmp_path)
-    keeper = RemoteKeeper(root, "r-0", place)
-    with pytest.raises(LedgerUnavailable, match="cannot"):
-        keeper.round()
-    samples.fill(ledger, 20)
-    assert "cannot" in str(keeper.error)
-    with storage.serving_s3(port):
-        keeper.round()
-        assert (keeper.size, str(keeper.error)) == (22, "None")
-        ledger.close()
-        keeper.finish(60)
-        assert_sound(place)
-
-
-def test_the_keeper_says_what_a_look_around_meets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that goes while the place is looked at is told like any failure; the next round goes on."""
-    root = tmp_path / "ledger"
-    samples.build(root)
-    keeper = RemoteKeeper(root, "r-0", folder_place(tmp_path))
-    with monkeypatch.context() as patch:
-        patch.setattr(Remote, "below", gone)
-        with pytest.raises(LedgerUnavailable, match="log r-0: not sent: it was there"):
-            keeper.round()
-    assert isinstance(keeper.error, LedgerUnavailable)
-    keeper.round()
-    assert keeper.error is None
-    keeper.finish(60)
-
-
-def gone(*_: object) -> None:
-    """Stand for a listing during which something goes."""
-    raise FileNotFoundError("it was there")
-
-
-@pytest.mark.parametrize("record", [b'{"kind":"seal"', b'{"kind":"seal", "format":1}'])
-def test_the_keeper_stops_at_an_entry_that_is_none(tmp_path: Path, record: bytes) -> None:
-    """A record that is not canonical JSON ends the keeper, and `error` names the entry."""
-    root, place = tmp_path / "ledger", folder_place(tmp_path)
-    samples.build(root, hot=3)
-    (tail,) = (root / LOG / "hot").glob("*.sqlite")
-    with contextlib.closing(sqlite3.connect(tail, isolation_level=None)) as db:
-        db.execute("UPDATE entries SET record = ? WHERE seq = (SELECT max(seq) FROM entries)", [record])
-    keeper = RemoteKeeper(root, "r-0", place)
-    keeper.start()
-    keeper.finish(60)
-    assert keeper.stopped
-    assert re.search(r"entry \d+ is no record: not ", str(keeper.error))
-    assert storage.names(place) == []
 
 
 def test_a_wrong_key_is_refused_and_not_shown(tmp_path: Path, s3_port: int) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from ledger import retained, samples, storage
-from ledger.test_erase import ANN, BOB, NAME, bytes_under
+from ledger.elsewhere import AT_ONCE, LOG, VKEY, assert_sound, findings, folder_place, grow, thin, thinned
 from ombud_ledger import (
     LedgerBroken,
     LedgerUnavailable,
     LedgerUnreadable,
-    Vault,
     export,
     origins,
     pruning,
@@ -25,69 +24,9 @@ from ombud_ledger import (
     remote,
     sample,
     transparency,
-    verify,
 )
-from ombud_ledger.durable import Durable, act_now
 from ombud_ledger.layout import log_layout
 from ombud_ledger.remote import RemoteAddress, RemoteKeeper, Thinned
-from ombud_ledger.remote.store import Remote
-
-LOG = "logs/r-0"
-VKEY = str(samples.KEY.key)
-_AT_ONCE = 0  # how long sealed files are kept here
-
-
-@pytest.fixture(params=["file", "s3"])
-def there(request: pytest.FixtureRequest, tmp_path: Path) -> RemoteAddress:
-    """An empty place: in a folder, and on the S3 server."""
-    if request.param == "file":
-        return folder_place(tmp_path)
-    return storage.address_at(request.getfixturevalue("s3_port"), tmp_path, tmp_path.name)
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    """Return a new vault."""
-    with closing(Vault.create(tmp_path / "store", tmp_path / "keys")) as made:
-        yield made
-
-
-def folder_place(tmp_path: Path) -> RemoteAddress:
-    """Return an empty place in a folder."""
-    return RemoteAddress(f"file://{tmp_path}/remote")
-
-
-def thin(root: Path, there: RemoteAddress, *, durable: Durable = act_now) -> remote.Pushed:
-    """Send the log, and let go of all but its newest segment."""
-    (pushed,) = remote.push(root, there, keep_local=_AT_ONCE, durable=durable)
-    return pushed
-
-
-def grow(place: Path | Thinned, count: int, start: int = 0) -> None:
-    """Append decisions to the log, and seal them."""
-    ledger = samples.open_log(place, signers=[samples.KEY])
-    samples.fill(ledger, count, start=start)
-    ledger.seal_blocking()
-    ledger.close()
-
-
-def thinned(root: Path, there: RemoteAddress) -> Thinned:
-    """Record three segments, and let go of the first two."""
-    samples.build(root, sealed=(12, 30, 9), signers=[samples.KEY])
-    assert thin(root, there).thinned == 6
-    return Thinned(root, there)
-
-
-def assert_sound(place: Path | RemoteAddress | Thinned, **how: object) -> None:
-    """Demand that it verifies, signature and all."""
-    account = verify(place, vkeys=[VKEY], **how)  # type: ignore[arg-type]
-    assert [str(finding) for finding in account.all_findings()] == []
-
-
-def findings(place: Path | RemoteAddress | Thinned) -> tuple[int, str]:
-    """Return the exit code of verification, and all that it found in one text."""
-    account = verify(place)
-    return account.exit_code, "\n".join(str(each) for each in account.all_findings())
 
 
 def test_a_thinned_log_goes_on(tmp_path: Path, there: RemoteAddress) -> None:
@@ -255,7 +194,7 @@ def test_a_gateway_lets_go_while_it_writes(tmp_path: Path) -> None:
     root, there = tmp_path / "ledger", folder_place(tmp_path)
     samples.build(root, sealed=(12, 9), signers=[samples.KEY])
     ledger = samples.open_log(Thinned(root, there), signers=[samples.KEY])
-    with keeper_of(root, there, keep_local=_AT_ONCE) as keeper:
+    with keeper_of(root, there, keep_local=AT_ONCE) as keeper:
         keeper.round()
         assert (len(retained.parquet(root)), keeper.error) == (3, None)
         assert ledger.entry(3)[0] == 3
@@ -364,151 +303,6 @@ def test_half_a_segment_here(tmp_path: Path) -> None:
             assert ours.execute(sql).fetchall() == theirs.execute(sql).fetchall()
 
 
-def about_people(place: Path | Thinned, vault: Vault, start: int) -> None:
-    """Record a segment about two people."""
-    ledger = samples.open_log(place, signers=[samples.KEY], vault=vault)
-    samples.about(ledger, vault, ANN, start, f"{NAME} called, {start}")
-    samples.about(ledger, vault, BOB, start + 1, "Bob wrote")
-    ledger.seal_blocking()
-    ledger.close()
-
-
-def test_people_are_found_and_erased_there(tmp_path: Path, there: RemoteAddress, vault: Vault) -> None:
-    """What lies elsewhere about a person is handed out, and blanked; then no byte there tells of them."""
-    root = tmp_path / "ledger"
-    for start in (0, 10, 20):
-        about_people(root, vault, start)
-    thin(root, there)
-    place = Thinned(root, there)
-    account = verify(place, vault=vault)
-    assert account.exit_code == 0, account.all_findings()
-    ledger = samples.open_log(place, signers=[samples.KEY], vault=vault)
-    told = list(ledger.export(ANN).entries)
-    assert [each.facts["reason"] for each in told if each.facts] == [
-        f"{NAME} called, {n}" for n in (0, 10, 20)
-    ]
-    assert all(each.payload for each in told)
-    erasure = ledger.erase(ANN)
-    assert (erasure.complete, erasure.rows, len(erasure.files), erasure.payloads) == (True, 3, 3, 3)
-    assert any(there.url in each for each in erasure.remains)
-    ledger.close()
-    assert NAME.encode() not in bytes_under(root)
-    assert_sound(place)
-    # The files there are replaced, and then let go here again.
-    pushed = thin(root, there)
-    assert (pushed.absent, pushed.thinned) == ([], 2)
-    copy = tmp_path / "downloaded"
-    for name in storage.names(there):
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_bytes(storage.read(there, name))
-    assert NAME.encode() not in bytes_under(copy)
-    assert b"Bob wrote" in bytes_under(copy)
-    for each in (place, there, copy):
-        account = verify(each, vault=vault, vkeys=[VKEY])
-        assert (account.exit_code, account.logs[0].erased) == (0, 3), account.all_findings()
-
-
-class FailsAt:
-    """Carries out durable steps; the first of one name fails, before or after its work."""
-
-    def __init__(self, name: str, *, stored: bool) -> None:
-        self.name: str | None = name
-        self._stored = stored
-
-    def __call__(self, step: str, act: Callable[[], object]) -> None:
-        if step != self.name:
-            act()
-            return
-        self.name = None
-        if self._stored:
-            act()
-        raise OSError(28, "No space left on device")
-
-
-@pytest.mark.parametrize("step", ["erase.stage", "erase.rename", "erase.purge"])
-@pytest.mark.parametrize("stored", [False, True])
-def test_an_erasure_that_fails_at_any_step(tmp_path: Path, vault: Vault, step: str, stored: bool) -> None:
-    """Whichever durable step fails, the next opening ends the erasure, here and there."""
-    root, there = tmp_path / "ledger", folder_place(tmp_path)
-    for start in (0, 10):
-        about_people(root, vault, start)
-    thin(root, there)
-    place, failing = Thinned(root, there), FailsAt(step, stored=stored)
-    ledger = samples.open_log(place, signers=[samples.KEY], vault=vault, durable=failing)
-    with pytest.raises(LedgerUnavailable):
-        ledger.erase(ANN)
-    ledger.close()
-    assert failing.name is None
-    thin(root, there)  # what a round does meanwhile
-    samples.open_log(place, signers=[samples.KEY], vault=vault).close()
-    thin(root, there)
-    assert NAME.encode() not in bytes_under(root) + bytes_under(tmp_path / "remote")
-    account = verify(place, vault=vault, vkeys=[VKEY])
-    assert (account.exit_code, account.logs[0].erased) == (0, 2), account.all_findings()
-
-
-def test_an_erasure_that_waits_fetches_once(
-    tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While it waits for another log, files elsewhere without facts about the person are not read again."""
-    root, there = tmp_path / "ledger", folder_place(tmp_path)
-    for start in (0, 10):
-        about_people(root, vault, start)
-    other = samples.open_log(root, log="r-1", origin="acme.example/test/r/2", vault=vault)
-    samples.about(other, vault, ANN, 1, NAME)
-    other.close()
-    list(remote.push(root, there, keep_local=_AT_ONCE))
-    ledger = samples.open_log(Thinned(root, there), signers=[samples.KEY], vault=vault)
-    asked: list[str] = []
-    real = Remote.fetch
-
-    def fetch(self: Remote, name: str, target: Path) -> str | None:
-        asked.append(name)
-        return real(self, name, target)
-
-    monkeypatch.setattr(Remote, "fetch", fetch)
-    assert not ledger.erase(ANN).complete
-    asked.clear()
-    assert ledger._eraser is not None
-    assert ledger._eraser.resume()
-    assert asked == []
-    ledger.close()
-
-
-def test_what_is_over_goes_there_too(tmp_path: Path) -> None:
-    """Pruned files that lie elsewhere alone: the log says so, the stubs go, then the files there."""
-    root, there = tmp_path / "ledger", folder_place(tmp_path)
-    retained.record(root, signers=[samples.KEY])
-    thin(root, there)
-    place = Thinned(root, there)
-    plan = pruning.would_prune(place, "r-0", now=retained.us(retained.LATER))
-    retained.prune(place, signers=[samples.KEY])
-    left = sorted(str(path.relative_to(root / LOG)) for path in (root / LOG).glob("*/**/*.away"))
-    gone = {each.file.name for each in plan.going}
-    assert gone
-    assert not gone & {name.replace(".away", ".parquet") for name in left}
-    assert {name.removeprefix(f"{LOG}/") for name in storage.names(there)} >= gone  # until the next round
-    assert_sound(place)
-    pushed = thin(root, there)
-    assert (pushed.removed >= len(gone), pushed.absent) == (True, [])
-    assert not gone & {name.removeprefix(f"{LOG}/") for name in storage.names(there)}
-    assert_sound(place)
-    assert_sound(there)
-    receipt = transparency.published(place).receipt
-    with pytest.raises(LedgerUnreadable, match="was pruned by declaration"):
-        receipt(3)
-
-
-def test_a_young_segment_is_not_fetched_to_be_judged(tmp_path: Path) -> None:
-    """A plan reads nothing elsewhere of segments that no period can be over for."""
-    root, there = tmp_path / "ledger", folder_place(tmp_path)
-    retained.record(root)
-    thin(root, there)
-    (tmp_path / "remote").rename(tmp_path / "unplugged")
-    plan = pruning.would_prune(Thinned(root, there), "r-0", now=retained.us("2023-03-20"))
-    assert (plan.going, {each.why for each in plan.staying if "at least" in each.why} != set()) == ((), True)
-
-
 def test_copies_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what is fetched for an open log little is kept, in its own folder; opened anew, nothing."""
     root, there = tmp_path / "ledger", folder_place(tmp_path)
@@ -529,11 +323,16 @@ def test_copies_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("damage", "what"),
     [
-        (lambda text: text[:-9], "is malformed"),
+        (lambda text: text[:-9], "is no JSON: "),
         (lambda text: text.replace('"format": 1', '"format": 2'), "format '2' is not known here"),
         (lambda text: text.replace('"sha256": "', '"sha256": "x'), "sha256 is none"),
         (lambda text: text.replace('"size": ', '"size": -0.'), "is of another type"),
-        (lambda text: "[]", "is malformed"),
+        (lambda text: "[]", "is no JSON object"),
+        (lambda text: text.replace('"spans"', '"span"'), "spans is missing"),
+        (
+            lambda text: text.replace('"records": {', '"records": {"shoe": [7], '),
+            "records or spans is of another form",
+        ),
     ],
 )
 def test_a_stub_that_is_none_is_named(tmp_path: Path, damage: Callable[[str], str], what: str) -> None:
@@ -543,7 +342,7 @@ def test_a_stub_that_is_none_is_named(tmp_path: Path, damage: Callable[[str], st
     thin(root, there)
     stub = next((root / LOG / "entries").glob("*.away"))
     stub.write_text(damage(stub.read_text()))
-    with pytest.raises(LedgerUnreadable, match=f"{stub.name}.*{what}"):
+    with pytest.raises(LedgerUnreadable, match=f"entries/{stub.name}: .*{what}.*; copy "):
         Thinned(root, there).layout("r-0").entries_files()[0].at_hand()
 
 

@@ -31,7 +31,8 @@ def told_since(shot: Snapshot, since: int) -> Iterator[ToldFile]:
     """Yield what the entries from number `since` on say of files, in order.
 
     A `seal` entry gives each file's digest, a `shred` entry the new one of a file it rewrote, a `prune` entry
-    names files that are let go. Raises LedgerUnreadable, and EntryBroken for one that is malformed.
+    names files that are let go, each with its digest first. Raises LedgerUnreadable, and EntryBroken for one
+    that is malformed.
     """
     for seq, record in _records(shot, since):
         try:
@@ -45,7 +46,9 @@ def told_since(shot: Snapshot, since: int) -> Iterator[ToldFile]:
             if shred is not None:
                 yield ToldFile(seq, shred.path, shred.new)
         elif fields.get("kind") == "prune":
-            yield from (ToldFile(seq, path, None) for path in prune_of(seq, fields).files)
+            for path, digest in prune_of(seq, fields).files.items():
+                yield ToldFile(seq, path, digest)  # what it went with: the entry that sealed it may be gone
+                yield ToldFile(seq, path, None)
 
 
 def _records(shot: Snapshot, since: int) -> Iterator[tuple[int, bytes]]:

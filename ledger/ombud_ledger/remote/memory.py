@@ -102,7 +102,10 @@ class Memory:
     def newest(self) -> dict[str, Newest]:
         """Return, by path, the newest that the log says of a file."""
         with self._lock:
-            rows = self._db.execute("SELECT entry, path, sha256 FROM said ORDER BY entry").fetchall()
+            # Of one entry that names a file and lets it go, that comes last: its digest is empty.
+            rows = self._db.execute(
+                "SELECT entry, path, sha256 FROM said ORDER BY entry, sha256 DESC"
+            ).fetchall()
         found: dict[str, Newest] = {}
         for entry, path, digest in [*rows, *self._hot]:
             known = found.get(path)

@@ -352,9 +352,24 @@ class Push:
             f"{self._base}/{path}" for path in let_go if not is_kept(self._layout.folder / path)
         ]  # where it is here still, whoever prunes is not done
         due = [name for name in due if self._memory.sent.get(name) != _REMOVED]
+        for name in due:
+            self._look()
+            self._demand_named(name)
         removed = self._remove(due)
         self._memory.done(dict.fromkeys(due, _REMOVED))
         return removed
+
+    def _demand_named(self, name: str) -> None:
+        """Demand that a file there has bytes that the log gave it, or is an upload of ours cut short."""
+        digest = self._remote.digest(name)
+        known = self._memory.sent.get(name)
+        ours = known is not None and known.size is None
+        if digest is None or ours or self._memory.was_said(name.removeprefix(f"{self._base}/"), digest):
+            return
+        raise LedgerBroken(
+            f"{self._remote.address}: {name} was pruned here, and holds SHA-256 {digest}, which this log"
+            " never gave it: it is not removed, and nothing more is sent"
+        )
 
     def _remove_partial(self) -> int:
         tiles = f"{self._base}/pub/tile/"
