@@ -34,10 +34,11 @@ SELECT DISTINCT id FROM incidents WHERE system = $system AND ts < $end::TIMESTAM
 # Every entry repeats when it was reported; the newest corrects those before it.
 _CLOCK: Final = """
 SELECT *, date_diff('second', aware, reported) / 86400.0 AS days_to_report,
-       date_diff('second', coalesce(reported, $end::TIMESTAMP), due) / 86400.0 AS days_left
+       date_diff('second', coalesce(reported, closed, $end::TIMESTAMP), due) / 86400.0 AS days_left
 FROM (SELECT count(*) AS entries, min(began_at) AS aware,
              arg_max(due_at, {'ts': ts, 'log': log, 'seq': seq}) AS due,
-             arg_max(met_at, {'ts': ts, 'log': log, 'seq': seq}) AS reported
+             arg_max(met_at, {'ts': ts, 'log': log, 'seq': seq}) AS reported,
+             min(ts) FILTER (state = 'closed') AS closed
       FROM incidents WHERE system = $system AND id = $incident AND ts < $end::TIMESTAMP)
 """
 _CALLS: Final = """
@@ -120,10 +121,12 @@ def _summary(found: Known, incident: str, newest: Row, clock: Row) -> Section:
         )
     ]
     if clock["reported"] is None and (clock["days_left"] or 0) < 0:
-        late = "The deadline is past, and no report to an authority is on record."
+        late = "The deadline passed, and no report to an authority is on record."
         blocks.append(Notice(late, "gap"))
     elif clock["reported"] is not None and (clock["days_left"] or 0) < 0:
         blocks.append(Notice("It was reported after its deadline.", "gap"))
+    if clock["reported"] is None and clock["closed"] is not None:
+        blocks.append(Notice("It was closed, and no report to an authority is on record.", "gap"))
     about = (
         ("System", found.name),
         ("Incident", incident),
@@ -137,12 +140,13 @@ def _summary(found: Known, incident: str, newest: Row, clock: Row) -> Section:
         ("Became aware", _figure("clock", clock, "aware", "UTC")),
         ("To be reported at the latest", _figure("clock", clock, "due", "UTC")),
         ("Reported", _figure("clock", clock, "reported", "UTC", "no report is on record")),
+        ("Closed", _figure("clock", clock, "closed", "UTC", "not closed")),
         (
             "From awareness to report",
             _figure("clock", clock, "days_to_report", "days", "no report is on record"),
         ),
         (
-            "Left of the deadline, at the report or at the end of the window",
+            "Left of the deadline when it was reported or closed, else at the end of the window",
             _figure("clock", clock, "days_left", "days"),
         ),
     )
