@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ombud_reports.reviewed import CONTESTED, REVIEWED
+
 _CALLS: Final = """
 WITH asked AS (
     SELECT id, ts, kind, coalesce(attempt, 1) AS attempt, hash(coalesce(correlation_id, id)) AS case_hash,
@@ -123,34 +125,8 @@ FROM ranked GROUP BY step ORDER BY step
 """
 
 
-def _each_review(condition: str) -> str:
-    return f"""
-WITH told AS (
-    SELECT id, ts, event, stage, review_group, len((record->'$.groups')::VARCHAR[]) AS wanted
-    FROM reviews WHERE system = $system AND ts < $end::TIMESTAMP AND {condition}
-), seen AS (
-    SELECT id, max(stage) AS stage, min(ts) FILTER (event = 'opened') AS opened,
-           max(ts) FILTER (event = 'approved') AS approved_at,
-           count(DISTINCT review_group) FILTER (event = 'approved') >= max(wanted) AS approved,
-           min(ts) FILTER (event IN ('rejected', 'overridden', 'expired', 'erased')) AS closed_at,
-           min_by(event, ts) FILTER (event IN ('rejected', 'overridden', 'expired', 'erased')) AS closed
-    FROM told GROUP BY id
-), each AS (
-    SELECT id, stage, opened,
-           CASE WHEN approved AND (closed_at IS NULL OR approved_at <= closed_at) THEN approved_at
-                ELSE closed_at END AS settled_at,
-           CASE WHEN approved AND (closed_at IS NULL OR approved_at <= closed_at) THEN 'approved'
-                ELSE closed END AS settled
-    FROM seen WHERE opened IS NOT NULL
-)
-"""  # noqa: S608 - constants
-
-
-# What a person contests was decided before: no call waits for it, and approving it finds against an answer.
-_REVIEWS: Final = _each_review("stage IS DISTINCT FROM 'contest'")
-_CONTESTS: Final = _each_review("stage = 'contest'")
 REVIEWS: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 SELECT count(*) FILTER (opened >= $begin::TIMESTAMP) AS opened,
        count(*) FILTER (settled_at >= $begin::TIMESTAMP AND settled = 'approved') AS approved,
@@ -169,7 +145,7 @@ FROM each
 """
 )
 CONTESTS: Final = (
-    _CONTESTS
+    CONTESTED
     + """
 SELECT count(*) FILTER (opened >= $begin::TIMESTAMP) AS opened,
        count(*) FILTER (settled_at >= $begin::TIMESTAMP AND settled = 'approved') AS granted,
@@ -180,7 +156,7 @@ FROM each
 """
 )
 RESOLUTION: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 SELECT count(*) AS verdicts, quantile_disc(epoch_us(settled_at) - epoch_us(opened), [0.5, 0.95, 0.99]) AS us
 FROM each
@@ -188,7 +164,7 @@ WHERE settled IN ('approved', 'rejected', 'overridden') AND settled_at >= $begin
 """
 )
 TURNAROUND: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 SELECT count(*) AS reviews,
        count(*) FILTER (coalesce(settled IN ('approved', 'rejected', 'overridden'), false)
@@ -200,7 +176,7 @@ WHERE coalesce(settled, '') <> 'erased'
 """
 )
 BACKLOG: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 , moments AS (
     SELECT unnest(generate_series(
