@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from ombud_ledger import LedgerError
 from ombud_policies import BundleInvalid, KeptPolicy, kept_policies
+from ombud_reports.ai_act.catalogue import catalogue
 from ombud_reports.ai_act.declared import Declared
 from ombud_reports.ai_act.measure import scalar
 from ombud_reports.errors import OptionInvalid
@@ -153,14 +154,20 @@ def _summary(found: Known, incident: str, newest: Row, clock: Row) -> Section:
     note = (
         "Days of 24 hours from awareness. At once means at once: the deadline is the latest day, not the "
         "right one. 15 days in general (73(2)), 10 for a death (73(4)), 2 for a widespread infringement or "
-        "a disruption of critical infrastructure (73(3)). These articles apply from 2027-12-02 (Annex III) "
-        "by the reading in the ai-act document."
+        f"a disruption of critical infrastructure (73(3)). Article 73 applies from {_applies(found)} by the "
+        "reading in the ai-act document."
     )
     blocks += [
         Table("The incident", ("What", "As recorded"), about),
         Table("Its clock", ("What", "Figure"), figures, note),
     ]
     return Section("Summary", tuple(blocks))
+
+
+def _applies(found: Known) -> date:
+    line = next(line for line in catalogue().lines() if line.id == "73(2)")
+    declared = Declared(found.section("ai_act"))
+    return catalogue().dates[line.applies].of(annex_i=declared.by_annex_i)
 
 
 def _timeline(told: Sequence[Row], reviews: Sequence[Row], *, texts: bool) -> Section:

@@ -106,6 +106,21 @@ def test_reported_late(tmp_path: Path) -> None:
     assert gaps(report)[0] == "It was reported after its deadline."
 
 
+def test_from_when_its_article_applies(tmp_path: Path) -> None:
+    """The catalogue's date, by the route that the system was classified by."""
+    product = {"classification": {"conclusion": "high_risk", "annex_i": "Medical devices", "reason": "r"}}
+    write(tmp_path, [declare(tmp_path, ai_act=product), told(6, "opened")])
+    with query.connect(tmp_path) as ledger:
+        report = make("incident", ledger, system="credit", options={"incident": "i1"})
+    (note,) = (
+        block.note
+        for section in report.sections
+        for block in section.blocks
+        if isinstance(block, Table) and block.title == "Its clock"
+    )
+    assert "Article 73 applies from 2028-08-02" in note
+
+
 def test_closed_without_a_report(tmp_path: Path) -> None:
     """Closed in time it missed no deadline, however late one looks; that nobody was told stands there."""
     closed = (told(6, "opened"), told(3 * 86_400, "closed"), answered(20 * 86_400, "b"))
