@@ -168,6 +168,7 @@ def test_lines_name_what_exists() -> None:
     scopes = {"", *SCOPES, *get_args(Trait)}
     for line in catalogue().lines():
         assert set(line.evidence) <= measures, line.id
+        assert line.ledger or not line.evidence, line.id
         assert line.scope in scopes, line.id
 
 
