@@ -95,10 +95,14 @@ GROUP BY currency ORDER BY currency
 OVER_TIME: Final = (
     _CALLS
     + """
-SELECT time_bucket($bucket::INTERVAL, ts) AS bucket, count(*) AS calls,
-       count(*) FILTER (outcome = 'answered') AS answered,
-       count(*) FILTER (verdict = 'review') AS review, count(*) FILTER (verdict = 'deny') AS deny
-FROM each GROUP BY bucket ORDER BY bucket
+, buckets AS (
+    SELECT unnest(generate_series(time_bucket($bucket::INTERVAL, $begin::TIMESTAMP),
+                                  $end::TIMESTAMP - INTERVAL 1 MICROSECOND, $bucket::INTERVAL)) AS bucket
+)
+SELECT b.bucket, count(e.id) AS calls, count(e.id) FILTER (e.outcome = 'answered') AS answered,
+       count(e.id) FILTER (e.verdict = 'review') AS review, count(e.id) FILTER (e.verdict = 'deny') AS deny
+FROM buckets b LEFT JOIN each e ON time_bucket($bucket::INTERVAL, e.ts) = b.bucket
+GROUP BY b.bucket ORDER BY b.bucket
 """
 )
 # Nearest rank: the least time that so large a share of the calls did not exceed. Counts by microsecond, so
