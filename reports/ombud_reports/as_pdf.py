@@ -231,11 +231,13 @@ def _story(report: Report) -> Iterator[Any]:
     contents.levelStyles = [styles["toc"]]
     yield contents
     for number, section in enumerate(report.sections, 1):
-        # A heading stays with what follows it, which a chart needs room for.
-        yield CondPageBreak((110 if section.blocks and isinstance(section.blocks[0], Chart) else 40) * mm)
-        yield _heading(section.title, f"section-{number}")
-        for block in section.blocks:
-            yield from _block(block)
+        yield CondPageBreak(40 * mm)
+        # A heading stays with what follows it.
+        groups = [group for block in section.blocks for group in _block(block)]
+        first, *others = groups or [[]]
+        yield KeepTogether([_heading(section.title, f"section-{number}"), *first])
+        for group in others:
+            yield from group if len(group) == 1 else [KeepTogether(group)]
     yield from _appendices(report)
 
 
@@ -245,11 +247,12 @@ def _heading(title: str, key: str) -> Paragraph:
     return heading
 
 
-def _block(block: Block) -> Iterator[Any]:
+def _block(block: Block) -> Iterator[list[Any]]:
+    """Yield what a block is laid out as, by groups that a page does not part."""
     styles = _styles()
     match block:
         case Text():
-            yield Paragraph(_inline(block.text), styles["text"])
+            yield [Paragraph(_inline(block.text), styles["text"])]
         case Notice():
             word, ink, wash = _NOTICES[block.level]
             style = _style(
@@ -262,16 +265,14 @@ def _block(block: Block) -> Iterator[Any]:
                 spaceAfter=12,
             )
             colour = f"#{ink.hexval()[2:]}"
-            yield Paragraph(
-                f'<font name="{_BOLD}" color="{colour}">{word}</font> {_inline(block.text)}', style
-            )
+            said = f'<font name="{_BOLD}" color="{colour}">{word}</font> {_inline(block.text)}'
+            yield [Paragraph(said, style)]
         case Table():
             yield from _table(block)
         case Chart():
-            chart = [Paragraph(_marked(block.title), styles["caption"]), _legend(block), _drawn(block)]
-            yield KeepTogether(
-                [each for each in chart if each] + [Paragraph(_marked(block.alt), styles["small"])]
-            )
+            title, alt = Paragraph(_marked(block.title), styles["caption"]), _marked(block.alt)
+            chart = [title, _legend(block), _drawn(block), Paragraph(alt, styles["small"])]
+            yield [each for each in chart if each]
 
 
 def _inline(text: str) -> str:
@@ -281,7 +282,7 @@ def _inline(text: str) -> str:
     )
 
 
-def _table(table: Table) -> Iterator[Any]:
+def _table(table: Table) -> Iterator[list[Any]]:
     styles = _styles()
     numeric = numeric_columns(table)
     texts = [[cell if isinstance(cell, str) else shown(cell) for cell in row] for row in table.rows]
@@ -302,18 +303,15 @@ def _table(table: Table) -> Iterator[Any]:
             [["nothing to show"]],
         )
         texts[0] += [""] * (len(head) - 1)
-    laid: list[Any] = [
-        Paragraph(_marked(table.title), styles["caption"]),
-        _grid([head, *rows], _widths(table.columns, texts), head=1),
-    ]
-    if table.note:
-        laid += [Spacer(1, 3), Paragraph(_inline(table.note), styles["small"])]
+    caption = Paragraph(_marked(table.title), styles["caption"])
+    grid = _grid([head, *rows], _widths(table.columns, texts), head=1)
+    note = [Spacer(1, 3), Paragraph(_inline(table.note), styles["small"])] if table.note else []
     if len(rows) <= _WHOLE:
-        yield KeepTogether(laid)
+        yield [caption, grid, *note, Spacer(1, 5)]
     else:
-        yield CondPageBreak(22 * mm)
-        yield from laid
-    yield Spacer(1, 5)
+        yield [CondPageBreak(22 * mm), caption]
+        yield [grid]
+        yield [*note, Spacer(1, 5)]
 
 
 def _cell_style(cell: str | Figure, right: bool) -> str:
