@@ -25,6 +25,8 @@ from ombud_reports.shown import shown
 from ombud_reports.svg import legible, to_svg
 
 _DATA: Final = re.compile(rb'<script type="application/json" id="report">\n(.*?)</script>', re.DOTALL)
+_SHORT: Final = 16
+"""Letters up to which a line of a cell is not broken: a date, a state."""
 _LONG: Final = 40
 """Letters above which a cell gets room of its own, so that no column beside it squeezes it."""
 _WORDS: Final = {"note": "Note", "warning": "Warning", "gap": "Gap"}
@@ -116,6 +118,7 @@ class _Page:
 
     def _table(self, table: Table) -> dict[str, Any]:
         figures = [cell for row in table.rows for cell in row if isinstance(cell, Figure)]
+        numeric = numeric_columns(table)
         used = dict.fromkeys(figure.source for figure in figures if figure.source)
         known = [self._source(self._sources[name]) for name in used if name in self._shown]
         fresh = [self._source(self._sources[name]) for name in used if name not in self._shown]
@@ -124,10 +127,9 @@ class _Page:
             "type": "table",
             "title": table.title,
             "columns": [
-                {"text": text, "number": any(is_number(row[at]) for row in table.rows)}
-                for at, text in enumerate(table.columns)
+                {"text": text, "number": number} for text, number in zip(table.columns, numeric, strict=True)
             ],
-            "rows": [[_cell(cell) for cell in row] for row in table.rows],
+            "rows": [list(map(_cell, row, numeric)) for row in table.rows],
             "note": pieces(table.note),
             "figures": [_exactly(figure) for figure in figures],
             "sources": fresh,
@@ -202,28 +204,34 @@ def option_text(value: Any) -> str:
     return "not given" if value is None else str(value)
 
 
-def is_number(cell: str | Figure) -> bool:
-    """Say whether a cell holds a number, which stands to the right."""
+def numeric_columns(table: Table) -> list[bool]:
+    """Say of each column whether it holds numbers; then all that is in it stands to the right."""
+    return [any(_is_number(row[at]) for row in table.rows) for at in range(len(table.columns))]
+
+
+def _is_number(cell: str | Figure) -> bool:
     return isinstance(cell, Figure) and isinstance(cell.value, int | float)
 
 
-def _cell(cell: str | Figure) -> Mapping[str, Any]:
+def _cell(cell: str | Figure, numeric: bool) -> Mapping[str, Any]:
+    css = ["right"] if numeric else []
     if isinstance(cell, str):
-        css = "long" if len(cell) > _LONG else ""
-        return {"figure": False, "text": legible(cell), "css": f"{css} lines" if "\n" in cell else css}
-    css = "number" if is_number(cell) else "absent" if cell.value is None else ""
-    if cell.interval is not None:
-        css += " interval"
-    return {"figure": True, "text": shown(cell), "css": css}
+        lines = cell.split("\n")
+        css += ["lines"] if len(lines) > 1 else []
+        css += ["short"] if all(len(line) <= _SHORT for line in lines) else []
+        css += ["long"] if len(cell) > _LONG else []
+        return {"figure": False, "text": legible(cell), "css": " ".join(css)}
+    css += ["number"] if _is_number(cell) else ["absent"] if cell.value is None else []
+    css += ["interval"] if cell.interval is not None else []
+    return {"figure": True, "text": shown(cell), "css": " ".join(css)}
 
 
 def _exactly(figure: Figure) -> dict[str, str]:
     if figure.value is None:
         exact = f"none: {figure.absent}"
     else:
-        exact = (
-            f"{figure.value!r} {figure.unit}".rstrip() if not isinstance(figure.value, str) else figure.value
-        )
+        value = figure.value if isinstance(figure.value, str) else repr(figure.value)
+        exact = f"{value} {figure.unit}".rstrip()
     if figure.interval is not None:
         interval = figure.interval
         exact += f"; {interval.low!r} to {interval.high!r} at {interval.level!r}"

@@ -36,7 +36,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tableofcontents import TableOfContents
 
-from ombud_reports.as_html import extent, is_number, moment_text, option_text, pieces
+from ombud_reports.as_html import extent, moment_text, numeric_columns, option_text, pieces
 from ombud_reports.drawing import COLOURS, WIDTH, Area, Dot, Line, Mark, Words, draw
 from ombud_reports.result import Block, Chart, Figure, Notice, Report, Table, Text
 from ombud_reports.shown import shown
@@ -44,6 +44,10 @@ from ombud_reports.svg import legible
 
 _LEFT: Final = 18 * mm
 _ROOM: Final = A4[0] - 2 * _LEFT
+_DIGEST: Final = 0.65 * _ROOM
+"""The most that a column asks for: what a SHA-256 takes."""
+_WHOLE: Final = 12
+"""Rows up to which a table stands on one page, if one has the room."""
 _FONTS: Final = {
     # DejaVu knows Greek and Cyrillic and comes with most systems; Vera, its origin, comes with reportlab.
     Path("/usr/share/fonts/truetype/dejavu"): ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono"),
@@ -106,24 +110,18 @@ def _style(name: str, **more: Any) -> ParagraphStyle:
 
 @cache
 def _styles() -> dict[str, ParagraphStyle]:
+    cells: dict[str, dict[str, Any]] = {
+        "cell": {"fontSize": 7.8, "leading": 10, "spaceAfter": 0},
+        "absent": {"fontSize": 7.8, "leading": 10, "spaceAfter": 0, "textColor": _SOFT},
+        "head": {"fontName": _BOLD, "fontSize": 7.4, "leading": 9.5, "spaceAfter": 0, "textColor": _SOFT},
+    }
     return {
+        **{name: _style(name, **given) for name, given in cells.items()},
+        **{f"{name}-right": _style(name, **given, alignment=TA_RIGHT) for name, given in cells.items()},
         "text": _style("text"),
         "title": _style("title", fontName=_BOLD, fontSize=19, leading=24, spaceAfter=8),
         "h2": _style("h2", fontName=_BOLD, fontSize=13, leading=17, spaceBefore=12, spaceAfter=5),
         "caption": _style("caption", fontName=_BOLD, spaceBefore=6, spaceAfter=3),
-        "cell": _style("cell", fontSize=7.8, leading=10, spaceAfter=0),
-        "right": _style("right", fontSize=7.8, leading=10, spaceAfter=0, alignment=TA_RIGHT),
-        "absent": _style("absent", fontSize=7.8, leading=10, spaceAfter=0, textColor=_SOFT),
-        "head": _style("head", fontName=_BOLD, fontSize=7.4, leading=9.5, spaceAfter=0, textColor=_SOFT),
-        "head-right": _style(
-            "head-right",
-            fontName=_BOLD,
-            fontSize=7.4,
-            leading=9.5,
-            spaceAfter=0,
-            textColor=_SOFT,
-            alignment=TA_RIGHT,
-        ),
         "small": _style("small", fontSize=7.6, leading=10, textColor=_SOFT),
         "code": _style(
             "code",
@@ -233,11 +231,13 @@ def _story(report: Report) -> Iterator[Any]:
     contents.levelStyles = [styles["toc"]]
     yield contents
     for number, section in enumerate(report.sections, 1):
-        # A heading stays with what follows it, which a chart needs room for.
-        yield CondPageBreak((110 if section.blocks and isinstance(section.blocks[0], Chart) else 40) * mm)
-        yield _heading(section.title, f"section-{number}")
-        for block in section.blocks:
-            yield from _block(block)
+        yield CondPageBreak(40 * mm)
+        # A heading stays with what follows it.
+        groups = [group for block in section.blocks for group in _block(block)]
+        first, *others = groups or [[]]
+        yield KeepTogether([_heading(section.title, f"section-{number}"), *first])
+        for group in others:
+            yield from group if len(group) == 1 else [KeepTogether(group)]
     yield from _appendices(report)
 
 
@@ -247,11 +247,12 @@ def _heading(title: str, key: str) -> Paragraph:
     return heading
 
 
-def _block(block: Block) -> Iterator[Any]:
+def _block(block: Block) -> Iterator[list[Any]]:
+    """Yield what a block is laid out as, by groups that a page does not part."""
     styles = _styles()
     match block:
         case Text():
-            yield Paragraph(_inline(block.text), styles["text"])
+            yield [Paragraph(_inline(block.text), styles["text"])]
         case Notice():
             word, ink, wash = _NOTICES[block.level]
             style = _style(
@@ -264,16 +265,14 @@ def _block(block: Block) -> Iterator[Any]:
                 spaceAfter=12,
             )
             colour = f"#{ink.hexval()[2:]}"
-            yield Paragraph(
-                f'<font name="{_BOLD}" color="{colour}">{word}</font> {_inline(block.text)}', style
-            )
+            said = f'<font name="{_BOLD}" color="{colour}">{word}</font> {_inline(block.text)}'
+            yield [Paragraph(said, style)]
         case Table():
             yield from _table(block)
         case Chart():
-            chart = [Paragraph(_marked(block.title), styles["caption"]), _legend(block), _drawn(block)]
-            yield KeepTogether(
-                [each for each in chart if each] + [Paragraph(_marked(block.alt), styles["small"])]
-            )
+            title, alt = Paragraph(_marked(block.title), styles["caption"]), _marked(block.alt)
+            chart = [title, _legend(block), _drawn(block), Paragraph(alt, styles["small"])]
+            yield [each for each in chart if each]
 
 
 def _inline(text: str) -> str:
@@ -283,16 +282,19 @@ def _inline(text: str) -> str:
     )
 
 
-def _table(table: Table) -> Iterator[Any]:
+def _table(table: Table) -> Iterator[list[Any]]:
     styles = _styles()
-    numeric = [any(is_number(row[at]) for row in table.rows) for at in range(len(table.columns))]
+    numeric = numeric_columns(table)
     texts = [[cell if isinstance(cell, str) else shown(cell) for cell in row] for row in table.rows]
     head = [
         Paragraph(_marked(text), styles["head-right" if right else "head"])
         for text, right in zip(table.columns, numeric, strict=True)
     ]
     rows = [
-        [Paragraph(_marked(text), styles[_cell_style(cell)]) for text, cell in zip(line, row, strict=True)]
+        [
+            Paragraph(_marked(text), styles[_cell_style(cell, right)])
+            for text, cell, right in zip(line, row, numeric, strict=True)
+        ]
         for line, row in zip(texts, table.rows, strict=True)
     ]
     if not rows:
@@ -301,19 +303,20 @@ def _table(table: Table) -> Iterator[Any]:
             [["nothing to show"]],
         )
         texts[0] += [""] * (len(head) - 1)
-    yield CondPageBreak(22 * mm)
-    yield Paragraph(_marked(table.title), styles["caption"])
-    yield _grid([head, *rows], _widths(table.columns, texts), head=1)
-    if table.note:
-        yield Spacer(1, 3)
-        yield Paragraph(_inline(table.note), styles["small"])
-    yield Spacer(1, 5)
+    caption = Paragraph(_marked(table.title), styles["caption"])
+    grid = _grid([head, *rows], _widths(table.columns, texts), head=1)
+    note = [Spacer(1, 3), Paragraph(_inline(table.note), styles["small"])] if table.note else []
+    if len(rows) <= _WHOLE:
+        yield [caption, grid, *note, Spacer(1, 5)]
+    else:
+        yield [CondPageBreak(22 * mm), caption]
+        yield [grid]
+        yield [*note, Spacer(1, 5)]
 
 
-def _cell_style(cell: str | Figure) -> str:
-    if isinstance(cell, str):
-        return "cell"
-    return "absent" if cell.value is None else "right" if is_number(cell) else "cell"
+def _cell_style(cell: str | Figure, right: bool) -> str:
+    style = "absent" if isinstance(cell, Figure) and cell.value is None else "cell"
+    return f"{style}-right" if right else style
 
 
 def _widths(columns: tuple[str, ...], rows: list[list[str]]) -> list[float]:
@@ -322,7 +325,7 @@ def _widths(columns: tuple[str, ...], rows: list[list[str]]) -> list[float]:
     wide, least = [], []
     for at, column in enumerate(columns):
         texts = [row[at] for row in rows]
-        wide.append(min(max([_wide(column, _BOLD), *map(_wide, texts)]), 0.6 * _ROOM) + pad)
+        wide.append(min(max([_wide(column, _BOLD), *map(_wide, texts)]), _DIGEST) + pad)
         words = [_wide(word) for text in texts for word in text.split()]
         longest = max([_wide(word, _BOLD) for word in column.split()] + words, default=0.0)
         least.append(min(longest + pad, wide[-1], _ROOM / len(columns) * 1.4))
@@ -417,6 +420,7 @@ def _shape(mark: Mark, height: float) -> Any:
 
 def _appendices(report: Report) -> Iterator[Any]:
     styles = _styles()
+    yield CondPageBreak(40 * mm)
     yield _heading("What this rests on, exactly", "basis")
     for log in report.basis:
         kept = [
@@ -442,6 +446,7 @@ def _appendices(report: Report) -> Iterator[Any]:
         " again from it; FILE is the page or the JSON that came with this document.",
         styles["text"],
     )
+    yield CondPageBreak(40 * mm)
     yield _heading("Figures, exactly", "figures")
     figures = [
         (
@@ -456,8 +461,10 @@ def _appendices(report: Report) -> Iterator[Any]:
     head = [Paragraph(text, styles["head"]) for text in columns]
     cells = [[Paragraph(_marked(text), styles["cell"]) for text in row] for row in figures]
     yield _grid([head, *cells], _widths(columns, [list(row) for row in figures]), head=1)
+    yield CondPageBreak(40 * mm)
     yield _heading("Statements", "statements")
     for source in report.sources:
+        yield CondPageBreak(25 * mm)
         yield Paragraph(_marked(source.name), styles["caption"])
         given = [f"${name} = {value}" for name, value in source.parameters.items()]
         lines = [_marked(line).replace(" ", "&nbsp;") for line in (*source.sql.split("\n"), "", *given)]

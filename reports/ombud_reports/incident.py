@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from ombud_ledger import LedgerError
 from ombud_policies import BundleInvalid, KeptPolicy, kept_policies
+from ombud_reports.ai_act.catalogue import catalogue
 from ombud_reports.ai_act.declared import Declared
 from ombud_reports.ai_act.measure import scalar
 from ombud_reports.errors import OptionInvalid
@@ -34,10 +35,11 @@ SELECT DISTINCT id FROM incidents WHERE system = $system AND ts < $end::TIMESTAM
 # Every entry repeats when it was reported; the newest corrects those before it.
 _CLOCK: Final = """
 SELECT *, date_diff('second', aware, reported) / 86400.0 AS days_to_report,
-       date_diff('second', coalesce(reported, $end::TIMESTAMP), due) / 86400.0 AS days_left
+       date_diff('second', coalesce(reported, closed, $end::TIMESTAMP), due) / 86400.0 AS days_left
 FROM (SELECT count(*) AS entries, min(began_at) AS aware,
              arg_max(due_at, {'ts': ts, 'log': log, 'seq': seq}) AS due,
-             arg_max(met_at, {'ts': ts, 'log': log, 'seq': seq}) AS reported
+             arg_max(met_at, {'ts': ts, 'log': log, 'seq': seq}) AS reported,
+             min(ts) FILTER (state = 'closed') AS closed
       FROM incidents WHERE system = $system AND id = $incident AND ts < $end::TIMESTAMP)
 """
 _CALLS: Final = """
@@ -120,10 +122,12 @@ def _summary(found: Known, incident: str, newest: Row, clock: Row) -> Section:
         )
     ]
     if clock["reported"] is None and (clock["days_left"] or 0) < 0:
-        late = "The deadline is past, and no report to an authority is on record."
+        late = "The deadline passed, and no report to an authority is on record."
         blocks.append(Notice(late, "gap"))
     elif clock["reported"] is not None and (clock["days_left"] or 0) < 0:
         blocks.append(Notice("It was reported after its deadline.", "gap"))
+    if clock["reported"] is None and clock["closed"] is not None:
+        blocks.append(Notice("It was closed, and no report to an authority is on record.", "gap"))
     about = (
         ("System", found.name),
         ("Incident", incident),
@@ -137,26 +141,33 @@ def _summary(found: Known, incident: str, newest: Row, clock: Row) -> Section:
         ("Became aware", _figure("clock", clock, "aware", "UTC")),
         ("To be reported at the latest", _figure("clock", clock, "due", "UTC")),
         ("Reported", _figure("clock", clock, "reported", "UTC", "no report is on record")),
+        ("Closed", _figure("clock", clock, "closed", "UTC", "not closed")),
         (
             "From awareness to report",
             _figure("clock", clock, "days_to_report", "days", "no report is on record"),
         ),
         (
-            "Left of the deadline, at the report or at the end of the window",
+            "Left of the deadline when it was reported or closed, else at the end of the window",
             _figure("clock", clock, "days_left", "days"),
         ),
     )
     note = (
         "Days of 24 hours from awareness. At once means at once: the deadline is the latest day, not the "
         "right one. 15 days in general (73(2)), 10 for a death (73(4)), 2 for a widespread infringement or "
-        "a disruption of critical infrastructure (73(3)). These articles apply from 2027-12-02 (Annex III) "
-        "by the reading in the ai-act document."
+        f"a disruption of critical infrastructure (73(3)). Article 73 applies from {_applies(found)} by the "
+        "reading in the ai-act document."
     )
     blocks += [
         Table("The incident", ("What", "As recorded"), about),
         Table("Its clock", ("What", "Figure"), figures, note),
     ]
     return Section("Summary", tuple(blocks))
+
+
+def _applies(found: Known) -> date:
+    line = next(line for line in catalogue().lines() if line.id == "73(2)")
+    declared = Declared(found.section("ai_act"))
+    return catalogue().dates[line.applies].of(annex_i=declared.by_annex_i)
 
 
 def _timeline(told: Sequence[Row], reviews: Sequence[Row], *, texts: bool) -> Section:

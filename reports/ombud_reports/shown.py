@@ -35,7 +35,7 @@ def quantity(value: Scalar, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return value
+        return f"{value} {unit}".rstrip()
     if unit == "us":
         return _lasting(value)
     if unit == "share":

@@ -247,8 +247,8 @@ def _alike(one: Any, other: Any) -> bool:
 def _said(figure: Figure) -> str:
     if figure.value is None:
         return f"none: {figure.absent}"
-    exact = figure.value if isinstance(figure.value, str) else repr(figure.value)
     shown = quantity(figure.value, figure.unit)
+    exact = shown if isinstance(figure.value, str) else repr(figure.value)
     interval = figure.interval
     bounds = "" if interval is None else f", {interval.low!r} to {interval.high!r}"
     return f"{exact} ({shown}){bounds}" if shown != exact else f"{exact}{bounds}"

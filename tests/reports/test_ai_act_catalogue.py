@@ -91,11 +91,13 @@ def test_every_article_is_there() -> None:
         "12(2)(a)",
         "12(3)(d)",
         "13(3)(b)(vi)",
+        "13(3)(b)(vii)",
         "13(3)(f)",
         "14(4)(e)",
         "14(5)",
         "15(5)",
         "19(1)",
+        "25(2)",
         "26(1)",
         "26(2)",
         "26(5)",
@@ -106,6 +108,7 @@ def test_every_article_is_there() -> None:
         "27(1)(a)",
         "27(1)(f)",
         "27(3)",
+        "49(5)",
         "50(1)",
         "50(2)",
         "50(5)",
@@ -165,6 +168,7 @@ def test_lines_name_what_exists() -> None:
     scopes = {"", *SCOPES, *get_args(Trait)}
     for line in catalogue().lines():
         assert set(line.evidence) <= measures, line.id
+        assert line.ledger or not line.evidence, line.id
         assert line.scope in scopes, line.id
 
 

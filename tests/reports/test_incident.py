@@ -95,7 +95,7 @@ def test_past_its_deadline(tmp_path: Path) -> None:
     """An incident that nobody reported in time is said to be so, and that no hold was placed."""
     report = file_of(tmp_path, told(6, "opened"), told(16 * 86_400, "updated"))
     assert gaps(report) == [
-        "The deadline is past, and no report to an authority is on record.",
+        "The deadline passed, and no report to an authority is on record.",
         "No legal hold was placed since awareness: what the retention periods end may be deleted.",
     ]
 
@@ -104,6 +104,30 @@ def test_reported_late(tmp_path: Path) -> None:
     """A report after the deadline is told of, too."""
     report = file_of(tmp_path, told(6, "opened"), told(17 * 86_400, "updated", met_at=AWARE + 16 * DAY))
     assert gaps(report)[0] == "It was reported after its deadline."
+
+
+def test_from_when_its_article_applies(tmp_path: Path) -> None:
+    """The catalogue's date, by the route that the system was classified by."""
+    product = {"classification": {"conclusion": "high_risk", "annex_i": "Medical devices", "reason": "r"}}
+    write(tmp_path, [declare(tmp_path, ai_act=product), told(6, "opened")])
+    with query.connect(tmp_path) as ledger:
+        report = make("incident", ledger, system="credit", options={"incident": "i1"})
+    (note,) = (
+        block.note
+        for section in report.sections
+        for block in section.blocks
+        if isinstance(block, Table) and block.title == "Its clock"
+    )
+    assert "Article 73 applies from 2028-08-02" in note
+
+
+def test_closed_without_a_report(tmp_path: Path) -> None:
+    """Closed in time it missed no deadline, however late one looks; that nobody was told stands there."""
+    closed = (told(6, "opened"), told(3 * 86_400, "closed"), answered(20 * 86_400, "b"))
+    report = file_of(tmp_path, *closed)
+    assert "It was closed, and no report to an authority is on record." in gaps(report)
+    assert "The deadline passed, and no report to an authority is on record." not in gaps(report)
+    assert round(figures(report)["clock.days_left"], 3) == 12.0
 
 
 def test_when_it_was_reported_can_be_corrected(tmp_path: Path) -> None:

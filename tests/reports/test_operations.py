@@ -50,6 +50,16 @@ def test_explanations_are_no_calls_of_the_system(tmp_path: Path, report: Report)
     assert expected == found
 
 
+def test_stretches_without_a_call_are_zero(report: Report) -> None:
+    """Every minute that the window touches has its row: a chart draws no line across what was silent."""
+    found = [
+        value
+        for name, value in values(report).items()
+        if name.startswith("over_time.") and name.endswith(".calls")
+    ]
+    assert (len(found), sum(found), min(found)) == (61, 60, 0)
+
+
 def test_calls_verdicts_and_cases(report: Report) -> None:
     """Every call counts once, further attempts apart, cases by their correlation id."""
     found = values(report)

@@ -60,7 +60,7 @@ def test_the_newest_date_of_a_report_counts(tmp_path: Path) -> None:
         said("j", 11, met_at=right),
         said("j", 11, met_at=late),  # of the same moment: the later entry
     )
-    assert found == {"incidents": 2, "open": 2, "reported": 2, "late": 1, "next_due": None}
+    assert found == {"incidents": 2, "open": 2, "reported": 2, "late": 1, "unreported": 0, "next_due": None}
 
 
 def test_what_is_open_does_not_drop_out_of_later_windows(tmp_path: Path) -> None:
@@ -81,6 +81,7 @@ def test_what_is_open_does_not_drop_out_of_later_windows(tmp_path: Path) -> None
         "open": 1,
         "reported": 1,
         "late": 1,
+        "unreported": 0,
         "next_due": datetime.fromtimestamp(due / 1e6, UTC).replace(tzinfo=None),
     }
 
@@ -89,6 +90,21 @@ def test_a_closed_incident_has_no_deadline_that_is_open(tmp_path: Path) -> None:
     """Closed without a report to an authority, it is no next deadline."""
     (found,) = asked(tmp_path, INCIDENTS, said("i", 12), said("i", 15, event="closed", state="closed"))
     assert (found["incidents"], found["next_due"]) == (1, None)
+
+
+def test_what_was_closed_in_time_is_not_late(tmp_path: Path) -> None:
+    """No deadline passes after the end; that it ended without a report or an answer counts apart."""
+    entries = (
+        said("in-time", 1),
+        said("in-time", 4, event="closed", state="closed"),
+        said("too-late", 1),
+        said("too-late", 12, event="closed", state="closed"),
+    )
+    window = Window(BEGIN, BEGIN + 20 * DAY)
+    write(tmp_path, sorted(entries, key=lambda entry: entry[0]))
+    with query.connect(tmp_path) as ledger:
+        (found,) = measure(Reading(ledger, "credit", window), INCIDENTS, {}).rows
+    assert (found["incidents"], found["late"], found["unreported"]) == (2, 1, 2)
 
 
 @pytest.mark.parametrize("what", [REQUESTS, EXPLANATIONS])
@@ -103,7 +119,7 @@ def test_requests_go_by_the_same_rules(tmp_path: Path, what: Measure) -> None:
         said("within", 1, "request"),
         said("within", 12, "request", event="answered", state="answered", met_at=START + 2 * DAY_US),
     )
-    expected = {"requests": 2, "answered": 1, "late": 1, "median_hours": 48}
+    expected = {"requests": 2, "answered": 1, "late": 1, "unanswered": 0, "median_hours": 48}
     assert {name: found[name] for name in expected} == expected
 
 

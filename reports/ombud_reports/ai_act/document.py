@@ -109,7 +109,7 @@ def _by_article(evidence: Evidence) -> Table:
             article.number,
             article.title,
             _binds(article.lines),
-            ", ".join(sorted({str(evidence.of(line).applies) for line in article.lines})),
+            ",\n".join(sorted({str(evidence.of(line).applies) for line in article.lines})),
             _states([evidence.of(line) for line in article.lines]),
         )
         for article in evidence.catalogue.articles
@@ -160,7 +160,12 @@ def _line(evidence: Evidence, line: Line) -> tuple[str, ...]:
         state = f"{found.state}; so far: {found.found}"
     if found.state == "not applicable":
         return f"{line.paragraph} [{line.mark}]", duty, applies, state, found.why, "–"
-    there = [evidence.number(name) for name in line.evidence if name not in found.absent]
+    numbers = [evidence.number(name) for name in line.evidence if name not in found.absent]
+    there = []
+    if numbers:
+        there.append(f"{line.ledger} ({', '.join(numbers)})")
+    elif line.ledger and not line.evidence:
+        there.append(line.ledger)
     if found.declarations:
         there.append("statement below")
     missing = [
@@ -174,7 +179,7 @@ def _line(evidence: Evidence, line: Line) -> tuple[str, ...]:
         duty,
         applies,
         state,
-        ", ".join(there) or "–",
+        "; ".join(there) or "–",
         "; ".join(missing) or "–",
     )
 

@@ -29,8 +29,8 @@ class Measure:
     """What the ledger can give on some duties.
 
     `keys` are columns that name a row, if there may be several; then a figure is called `name.key.column`,
-       else
-    `name.column`. `found` says whether these rows are evidence of anything; `note` what they do not tell.
+    else `name.column`. `found` says whether these rows are evidence of anything; `note` what they do not
+    tell.
     """
 
     name: str

@@ -113,6 +113,7 @@ SCOPES: Final[Mapping[str, Callable[[Facing], str]]] = MappingProxyType(
         "high_risk": _always,  # asked above
         "not_high_risk": _not_high_risk,
         "annex_iii:1(a)": lambda facing: _only("1(a)", facing),
+        "annex_iii:2": lambda facing: _only("2", facing),
         "annex_iii_not_2": _not_point_2,
         "fria": _fria,
         "any_notice": _any_notice,

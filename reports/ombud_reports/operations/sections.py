@@ -130,7 +130,7 @@ def over_time(reading: Reading) -> tuple[Block, ...]:
     """Calls by stretch of time."""
     bucket = bucket_of(reading)
     rows = reading.ask("over_time", asked.OVER_TIME, bucket=bucket)
-    if not rows:
+    if not any(row["calls"] for row in rows):
         return (Text("No calls in this window."),)
     labels = tuple(_label(row["bucket"], bucket) for row in rows)
     kinds = (
@@ -139,15 +139,15 @@ def over_time(reading: Reading) -> tuple[Block, ...]:
         ("verdict review", "review"),
         ("verdict deny", "deny"),
     )
+    title = f"Calls per {_each(bucket)}"
     most = max(rows, key=lambda row: row["calls"])
     alt = (
-        f"Calls per {bucket} from {labels[0]} to {labels[-1]}: {number(min(row['calls'] for row in rows))} to"
-        f" {number(most['calls'])}, most at {_label(most['bucket'], bucket)}. Stretches without a call are"
-        " not drawn."
+        f"{title} from {labels[0]} to {labels[-1]}: {number(min(row['calls'] for row in rows))} to"
+        f" {number(most['calls'])}, most at {_label(most['bucket'], bucket)}."
     )
     series = tuple(Series(name, tuple(float(row[key]) for row in rows)) for name, key in kinds)
     table = Table(
-        f"Calls per {bucket}",
+        title,
         ("from, UTC", *(name for name, _ in kinds)),
         tuple(
             (
@@ -160,7 +160,7 @@ def over_time(reading: Reading) -> tuple[Block, ...]:
             for row in rows
         ),
     )
-    return Chart(f"Calls per {bucket}", alt, "line", labels, series), table
+    return Chart(title, alt, "line", labels, series), table
 
 
 def latency(now: Measures) -> tuple[Block, ...]:
@@ -220,8 +220,8 @@ def reviews(reading: Reading, now: Measures) -> tuple[Block, ...]:
     labels = tuple(_label(row["moment"], bucket) for row in rows)
     waiting = tuple(float(row["waiting"]) for row in rows)
     alt = (
-        f"Reviews waiting, every {bucket}: {number(waiting[0])} at {labels[0]}, {number(waiting[-1])} at"
-        f" {labels[-1]}, most {number(max(waiting))}."
+        f"Reviews waiting, every {_each(bucket)}: {number(waiting[0])} at {labels[0]},"
+        f" {number(waiting[-1])} at {labels[-1]}, most {number(max(waiting))}."
     )
     chart = Chart("Reviews waiting", alt, "line", labels, (Series("waiting", waiting),))
     backlog = Table(
@@ -270,6 +270,10 @@ def bucket_of(reading: Reading) -> str:
     """Return a stretch of time, of which the window holds no more than a chart can show."""
     length = reading.window.end - reading.window.begin
     return next((text for each, text in _BUCKETS if length / each <= _MOST_BUCKETS), _BUCKETS[-1][1])
+
+
+def _each(bucket: str) -> str:
+    return bucket.removeprefix("1 ")
 
 
 def _label(moment: datetime, bucket: str) -> str:

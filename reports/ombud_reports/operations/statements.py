@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ombud_reports.reviewed import CONTESTED, REVIEWED
+
 _CALLS: Final = """
 WITH asked AS (
     SELECT id, ts, kind, coalesce(attempt, 1) AS attempt, hash(coalesce(correlation_id, id)) AS case_hash,
@@ -93,10 +95,14 @@ GROUP BY currency ORDER BY currency
 OVER_TIME: Final = (
     _CALLS
     + """
-SELECT time_bucket($bucket::INTERVAL, ts) AS bucket, count(*) AS calls,
-       count(*) FILTER (outcome = 'answered') AS answered,
-       count(*) FILTER (verdict = 'review') AS review, count(*) FILTER (verdict = 'deny') AS deny
-FROM each GROUP BY bucket ORDER BY bucket
+, buckets AS (
+    SELECT unnest(generate_series(time_bucket($bucket::INTERVAL, $begin::TIMESTAMP),
+                                  $end::TIMESTAMP - INTERVAL 1 MICROSECOND, $bucket::INTERVAL)) AS bucket
+)
+SELECT b.bucket, count(e.id) AS calls, count(e.id) FILTER (e.outcome = 'answered') AS answered,
+       count(e.id) FILTER (e.verdict = 'review') AS review, count(e.id) FILTER (e.verdict = 'deny') AS deny
+FROM buckets b LEFT JOIN each e ON time_bucket($bucket::INTERVAL, e.ts) = b.bucket
+GROUP BY b.bucket ORDER BY b.bucket
 """
 )
 # Nearest rank: the least time that so large a share of the calls did not exceed. Counts by microsecond, so
@@ -123,34 +129,8 @@ FROM ranked GROUP BY step ORDER BY step
 """
 
 
-def _each_review(condition: str) -> str:
-    return f"""
-WITH told AS (
-    SELECT id, ts, event, stage, review_group, len((record->'$.groups')::VARCHAR[]) AS wanted
-    FROM reviews WHERE system = $system AND ts < $end::TIMESTAMP AND {condition}
-), seen AS (
-    SELECT id, max(stage) AS stage, min(ts) FILTER (event = 'opened') AS opened,
-           max(ts) FILTER (event = 'approved') AS approved_at,
-           count(DISTINCT review_group) FILTER (event = 'approved') >= max(wanted) AS approved,
-           min(ts) FILTER (event IN ('rejected', 'overridden', 'expired', 'erased')) AS closed_at,
-           min_by(event, ts) FILTER (event IN ('rejected', 'overridden', 'expired', 'erased')) AS closed
-    FROM told GROUP BY id
-), each AS (
-    SELECT id, stage, opened,
-           CASE WHEN approved AND (closed_at IS NULL OR approved_at <= closed_at) THEN approved_at
-                ELSE closed_at END AS settled_at,
-           CASE WHEN approved AND (closed_at IS NULL OR approved_at <= closed_at) THEN 'approved'
-                ELSE closed END AS settled
-    FROM seen WHERE opened IS NOT NULL
-)
-"""  # noqa: S608 - constants
-
-
-# What a person contests was decided before: no call waits for it, and approving it finds against an answer.
-_REVIEWS: Final = _each_review("stage IS DISTINCT FROM 'contest'")
-_CONTESTS: Final = _each_review("stage = 'contest'")
 REVIEWS: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 SELECT count(*) FILTER (opened >= $begin::TIMESTAMP) AS opened,
        count(*) FILTER (settled_at >= $begin::TIMESTAMP AND settled = 'approved') AS approved,
@@ -169,7 +149,7 @@ FROM each
 """
 )
 CONTESTS: Final = (
-    _CONTESTS
+    CONTESTED
     + """
 SELECT count(*) FILTER (opened >= $begin::TIMESTAMP) AS opened,
        count(*) FILTER (settled_at >= $begin::TIMESTAMP AND settled = 'approved') AS granted,
@@ -180,7 +160,7 @@ FROM each
 """
 )
 RESOLUTION: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 SELECT count(*) AS verdicts, quantile_disc(epoch_us(settled_at) - epoch_us(opened), [0.5, 0.95, 0.99]) AS us
 FROM each
@@ -188,7 +168,7 @@ WHERE settled IN ('approved', 'rejected', 'overridden') AND settled_at >= $begin
 """
 )
 TURNAROUND: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 SELECT count(*) AS reviews,
        count(*) FILTER (coalesce(settled IN ('approved', 'rejected', 'overridden'), false)
@@ -200,7 +180,7 @@ WHERE coalesce(settled, '') <> 'erased'
 """
 )
 BACKLOG: Final = (
-    _REVIEWS
+    REVIEWED
     + """
 , moments AS (
     SELECT unnest(generate_series(

@@ -8,19 +8,18 @@ from typing import Final
 
 from ombud_reports.ai_act.measure import Measure, Shown, positive
 from ombud_reports.ai_act.measures.windows import OURS, WINDOW
+from ombud_reports.reviewed import REVIEWED
 
 _DECIDED: Final = "('approved', 'rejected', 'overridden')"
 REVIEWS: Final = Measure(
     "reviews",
     "Reviews by humans",
-    f"""
-SELECT count(DISTINCT id) FILTER (event = 'opened') AS opened,
-       count(DISTINCT id) FILTER (event = 'approved') AS approved,
-       count(DISTINCT id) FILTER (event = 'rejected') AS rejected,
-       count(DISTINCT id) FILTER (event = 'overridden') AS overridden,
-       count(DISTINCT id) FILTER (event = 'expired') AS expired,
-       count(DISTINCT id) FILTER (event = 'erased') AS erased
-FROM reviews WHERE {OURS}
+    f"""{REVIEWED}
+SELECT count(*) FILTER (opened >= $begin::TIMESTAMP) AS opened,
+       count(*) FILTER (settled = 'approved') AS approved, count(*) FILTER (settled = 'rejected') AS rejected,
+       count(*) FILTER (settled = 'overridden') AS overridden,
+       count(*) FILTER (settled = 'expired') AS expired, count(*) FILTER (settled = 'erased') AS erased
+FROM each WHERE opened >= $begin::TIMESTAMP OR settled_at >= $begin::TIMESTAMP
 """,  # noqa: S608 - the conditions are ours
     (
         Shown("opened", "Opened", "reviews"),
@@ -31,7 +30,8 @@ FROM reviews WHERE {OURS}
         Shown("erased", "Closed because the person was erased", "reviews"),
     ),
     positive("opened"),
-    "By when each happened: one opened before the window can be decided in it.",
+    "By when each happened: one opened before the window can be decided in it. Approved is what all its "
+    "groups approved. Contests of earlier decisions are left out.",
 )
 REVIEW_TIMES: Final = Measure(
     "review_times",
@@ -75,6 +75,7 @@ FROM reviews WHERE {OURS} AND event IN {_DECIDED}
         Shown("reviews", "Reviews that they decided", "reviews"),
     ),
     positive("reviewers"),
+    "Contests of earlier decisions are among them.",
 )
 ROSTER: Final = Measure(
     "roster",
@@ -92,7 +93,8 @@ WHERE {OURS} AND event IN {_DECIDED}
         Shown("reviews_off_roster", "Reviews that those decided", "reviews"),
     ),
     lambda rows: any(row["on_roster"] and not row["off_roster"] for row in rows),
-    "The roster is what the newest system file says, as it is now; who was on it then is not on record.",
+    "The roster is what the newest system file says, as it is now; who was on it then is not on record. "
+    "Contests of earlier decisions are among the reviews.",
 )
 UNATTENDED: Final = Measure(
     "unattended",

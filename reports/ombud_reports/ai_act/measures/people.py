@@ -9,7 +9,8 @@ from typing import Final
 from ombud_reports.ai_act.measure import Measure, Shown, positive
 from ombud_reports.ai_act.measures.windows import OURS, WINDOW
 
-_LATE: Final = "coalesce(met_at, $end::TIMESTAMP) > due_at"
+_LATE: Final = "coalesce(met_at, closed_at, $end::TIMESTAMP) > due_at"
+_UNMET: Final = "closed_at IS NOT NULL AND met_at IS NULL"
 
 
 def _matters(view: str, more: str = "") -> str:
@@ -20,7 +21,8 @@ def _matters(view: str, more: str = "") -> str:
     newest = "{'ts': ts, 'log': log, 'seq': seq}"
     state = f"arg_max(state, {newest})"
     return f"""(SELECT id, any_value(category) AS category, {state} AS state, min(began_at) AS began_at,
-             arg_max(met_at, {newest}) AS met_at, arg_max(due_at, {newest}) AS due_at
+             arg_max(met_at, {newest}) AS met_at, arg_max(due_at, {newest}) AS due_at,
+             min(ts) FILTER (state = 'closed') AS closed_at
       FROM {view} WHERE system = $system AND ts < $end::TIMESTAMP{more}
       GROUP BY id HAVING {state} = 'open' OR max(ts) >= $begin::TIMESTAMP)"""  # noqa: S608 - texts of ours
 
@@ -31,6 +33,7 @@ INCIDENTS: Final = Measure(
     f"""
 SELECT count(*) AS incidents, count(*) FILTER (state <> 'closed') AS open,
        count(*) FILTER (met_at IS NOT NULL) AS reported, count(*) FILTER ({_LATE}) AS late,
+       count(*) FILTER ({_UNMET}) AS unreported,
        min(due_at) FILTER (met_at IS NULL AND state = 'open') AS next_due
 FROM {_matters("incidents")}
 """,  # noqa: S608 - the conditions are ours
@@ -38,26 +41,29 @@ FROM {_matters("incidents")}
         Shown("incidents", "Incidents that are open at its end, or have entries in the window", "incidents"),
         Shown("open", "Not closed", "incidents"),
         Shown("reported", "Reported to an authority", "incidents"),
-        Shown("late", "Past their deadline, reported late or not at all", "incidents"),
+        Shown("late", "Past their deadline before they were reported or closed", "incidents"),
+        Shown("unreported", "Closed without a report to an authority", "incidents"),
         Shown("next_due", "Next deadline that is open", "UTC"),
     ),
     positive("incidents"),
     "That none is on record does not show that none happened. What each is, its own document says (`ombud "
     "report incident`).",
 )
+_COUNTED: Final = f"""count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
+       count(*) FILTER ({_LATE}) AS late, count(*) FILTER ({_UNMET}) AS unanswered,
+       CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours"""
 _CLOCK: Final = (
     Shown("requests", "Requests that are open at its end, or have entries in the window", "requests"),
     Shown("answered", "Answered", "requests"),
-    Shown("late", "Past their deadline", "requests"),
+    Shown("late", "Past their deadline before they were answered or closed", "requests"),
+    Shown("unanswered", "Closed without an answer", "requests"),
     Shown("median_hours", "Half were answered within", "hours"),
 )
 REQUESTS: Final = Measure(
     "requests",
     "Requests of people",
     f"""
-SELECT category, count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
-       count(*) FILTER ({_LATE}) AS late,
-       CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours
+SELECT category, {_COUNTED}
 FROM {_matters("requests")}
 GROUP BY category ORDER BY category
 """,  # noqa: S608
@@ -73,9 +79,7 @@ def _of_category(name: str, title: str, category: str) -> Measure:
         name,
         title,
         f"""
-SELECT count(*) AS requests, count(*) FILTER (met_at IS NOT NULL) AS answered,
-       count(*) FILTER ({_LATE}) AS late,
-       CAST(quantile_cont(date_diff('hour', began_at, met_at), 0.5) AS BIGINT) AS median_hours
+SELECT {_COUNTED}
 FROM {_matters("requests", f" AND category = '{category}'")}
 """,  # noqa: S608
         _CLOCK,
