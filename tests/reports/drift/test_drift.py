@@ -173,6 +173,23 @@ def test_statements_are_noted_as_they_can_be_run_alone(shifted: Path) -> None:
                 assert len(rows) == 560
 
 
+def test_parts_of_several_statements_are_asked_once(shifted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs reads the rows that are held, in every statement on facts."""
+    ran: list[str] = []
+    for name in ("execute", "batches"):
+        asked = getattr(query.Query, name)
+
+        def note(self: query.Query, sql: str, *more: Any, asked: Any = asked, **named: Any) -> Any:
+            ran.append(sql)
+            return asked(self, sql, *more, **named)
+
+        monkeypatch.setattr(query.Query, name, note)
+    made(shifted)
+    on_facts = [sql for sql in ran if "calls_of" in sql]
+    assert on_facts
+    assert all("FROM lent_stretches" in sql and "FROM lent_unusual" in sql for sql in on_facts)
+
+
 def test_retried_attempts_and_outcomes_count_apart(shifted: Path, tmp_path: Path) -> None:
     """A second attempt is left out unless asked for; an outcome repeats its intent and counts for answers."""
     retry = [
