@@ -229,6 +229,16 @@ def test_too_few_rows_give_no_figure(tmp_path: Path) -> None:
     assert found["amount.missing.current"].absent == "too few: 12 of at least 20"
 
 
+@pytest.mark.parametrize("exact_rows", [0, 1_000])
+def test_numbers_that_no_row_has_are_said_to_have_none(tmp_path: Path, exact_rows: int) -> None:
+    """Outputs without any confidence, one by one or in bins: no figure of it, and all others as ever."""
+    rows = [{**each, "confidence": None} for each in drawn(60, 3)]
+    record(tmp_path, [*spread(rows, START, 10), *spread(rows, MIDDLE, 10)]).close()
+    found = figures(made(tmp_path, exact_rows=exact_rows))
+    assert found["confidence.ks"].absent == "too few: 0 and 0 of at least 20"
+    assert found["amount.ks"].value == 0
+
+
 def test_nothing_to_compare_is_said(shifted: Path) -> None:
     """A window without facts gives no figure, and no error."""
     whole = report(shifted, "drift", END + DAY, END + 2 * DAY)
