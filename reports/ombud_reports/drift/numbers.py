@@ -144,6 +144,6 @@ def _ranges(calls: Calls, fields: Sequence[Field]) -> dict[str, tuple[float, flo
 
 
 def _value(field: Field) -> str:
-    """A field's value, in the rows that hold its side of a call; in others none, so that none counts twice."""
+    """A field's value in the rows that hold its side of a call; in others none, so that none counts twice."""
     side = INPUTS if field.side == "input" else OUTPUTS
     return f"CASE WHEN {side} THEN {quoted(field.name)}::DOUBLE END"
