@@ -31,6 +31,8 @@ def run() -> dict[str, Any]:
         (facts,) = (root / "1m").glob("logs/*/facts/*")
         out = str(root / "report")
         found: dict[str, Any] = {"load_average": round(os.getloadavg()[0], 1)}
+        write_ledger(root / "warm", 1_000)
+        measure(here, "ours", "drift", str(root / "warm"), out, "middle", json.dumps(_OPTIONS))
         for name, options in (("exact", _OPTIONS), ("binned", _BINNED)):
             arguments = ("drift", str(root / "1m"), out, "middle", json.dumps(options))
             found[f"ours_1m_{name}"] = measure(here, "ours", *arguments)

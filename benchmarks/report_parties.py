@@ -4,7 +4,7 @@
 
 `ours KIND LEDGER OUT BEGIN OPTIONS` in this environment; `evidently FACTS OUT COLUMNS` in one of its
 own, for it needs an older pandas; `fairlearn FACTS REPLICATES`. Nothing at the top imports what a party does
-without.
+without. All run from bytecode, as what is installed does, whatever the environment says of writing it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ EVIDENTLY = ("evidently==0.7.23", "pandas<3", "pyarrow")
 def measure(python: Path, *arguments: str) -> dict[str, Any]:
     """Run one party; return what it printed, its seconds by the clock and of processor, and peak MiB."""
     command = [str(python), "-m", "benchmarks.report_parties", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    here = Path(__file__).parents[1]
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=here, env=environment) as process:
         assert process.stdout is not None
         printed = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
@@ -48,7 +50,10 @@ def peers() -> Path:
     if not python.exists():
         uv = Path(sys.executable).with_name("uv")
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, PEERS], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *EVIDENTLY], check=True)
+        subprocess.run(
+            [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *EVIDENTLY],
+            check=True,
+        )
     return python
 
 

@@ -65,9 +65,8 @@ class Reading:
         """Keep the rows of a part that several statements have in their WITH, so that it is asked once.
 
         A statement is noted as it stands, and run on these rows instead: they are what the part gives.
-        Parameters of the part must mean the same in all of them.
+        Parameters of the part must mean the same in all of them, and its text must stand there as given.
         """
-        part = dedent(part).strip()
         if part in self._held:
             return
         schema, batches = self.ledger.batches(part, self._texts(self.ledger.parameters(part), parameters))

@@ -12,14 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from ombud_reports.contract import facts_view
 from ombud_reports.identifiers import quoted
+from ombud_reports.kinds import Option, Options
 from ombud_reports.reading import Reading
 
+ATTEMPTS: Final = Option(
+    "attempts", "text", "whether retried attempts count", default="first", choices=("first", "all")
+)
+_EVERY_ATTEMPT: Final = 1 << 62
 INPUTS = "\"@kind\" IS DISTINCT FROM 'outcome'"
 """Rows that hold what a call asked: of its decision or intent. Its outcome repeats it."""
 OUTPUTS = "\"@kind\" IS DISTINCT FROM 'intent'"
@@ -81,6 +86,11 @@ _UNUSUAL = f"""
     LEFT JOIN (
         SELECT id, arg_max(event, ts) AS event FROM reviews WHERE event <> 'opened' GROUP BY id
     ) t ON t.id = e.id"""  # noqa: S608 - texts of ours
+
+
+def highest_attempt(options: Options) -> int:
+    """Return the highest attempt that counts, by the option ATTEMPTS."""
+    return 1 if options[ATTEMPTS.name] == "first" else _EVERY_ATTEMPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from ombud_ledger import query
@@ -24,7 +25,7 @@ from ombud_reports.explain import (
 )
 from ombud_reports.explain.letter import letter
 from ombud_reports.explain.policy import Reasons
-from ombud_reports.explain.recorded import decided
+from ombud_reports.explain.recorded import contract_of, decided, draw
 from ombud_reports.explain.run import ask_about_decision, ask_about_system
 from ombud_reports.explain.transcript import Model as Named
 from ombud_reports.kinds import Given
@@ -354,3 +355,13 @@ def test_the_file_of_answers_holds_no_cases(reading: Reading) -> None:
 
     assert set(body["asked"][0]) == {"cases", "outputs"}
     assert all(len(each["cases"]) == 64 for each in body["asked"])
+
+
+def test_names_of_a_contract_never_become_sql(reading: Reading) -> None:
+    """A name with a quote in it names a column, which there is none of; it adds nothing to a statement."""
+    contract = contract_of(reading, decided(reading, "d-7").record["contract"])
+    first = replace(contract.features[0], optional=False)
+    hostile = replace(first, name=f'{first.name}" IS NULL OR f."{first.name}')
+    changed = replace(contract, features=(hostile, *contract.features[1:]))
+    with pytest.raises(duckdb.BinderException, match="does not have a column named"):
+        draw(reading, "drawn", changed, WINDOW, rows=3, seed="1")

@@ -14,8 +14,8 @@ from ombud_reports.errors import OptionInvalid
 from ombud_reports.identifiers import quoted
 from ombud_reports.kinds import Option, Options
 from ombud_reports.monitoring import Monitoring
+from ombud_reports.rows import ATTEMPTS, highest_attempt
 
-EVERY_ATTEMPT: Final = 1 << 62
 MOST_GROUPS: Final = 200
 """Groups of one attribute or intersection; more are no groups."""
 
@@ -44,7 +44,7 @@ OPTIONS: Final = (
         many=True,
     ),
     Option("unit", "text", "what counts once", default="calls", choices=("calls", "cases")),
-    Option("attempts", "text", "whether retried attempts count", default="first", choices=("first", "all")),
+    ATTEMPTS,
     Option("replicates", "integer", "draws of the bootstrap", default=10_000, least=100, most=1_000_000),
     Option("seed", "integer", "seed of the draws", default=7, least=0, most=(1 << 53) - 1),
     Option("level", "number", "level of all intervals", default=0.95, least=0.5, most=0.999),
@@ -147,7 +147,7 @@ def read(options: Options, contract: Contract, joined: Joined | None, limits: Mo
         tuple(attributes),
         (*((at,) for at in range(len(attributes))), *sets),
         options["unit"] == "cases",
-        1 if options["attempts"] == "first" else EVERY_ATTEMPT,
+        highest_attempt(options),
         int(numbers["replicates"]),  # type: ignore[arg-type]  # of the option's type
         int(numbers["seed"]),  # type: ignore[arg-type]
         float(numbers["level"]),  # type: ignore[arg-type]

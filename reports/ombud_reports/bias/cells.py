@@ -60,8 +60,8 @@ class Hit:
 
 
 class Cells:
-    """Asks for counts. Raises what `Reading.ask` raises, and OptionInvalid for attributes of too "
-    "many values."""
+    """Asks for counts. Raises what `Reading.ask` raises, and OptionInvalid for attributes of too many
+    values."""
 
     def __init__(self, calls: Calls, asked: Asked, joined: Joined | None, score: Field | None) -> None:
         self._calls, self._asked, self._joined, self._score = calls, asked, joined, score
@@ -133,8 +133,8 @@ GROUP BY ALL ORDER BY ALL LIMIT {_MOST_ROWS}"""  # noqa: S608 - names are quoted
         )
 
     def _answers(self, *, labels: bool) -> str:
-        """SELECT one row an answer; with its decision, answer and score where it is to be joined to "
-        "labels."""
+        """SELECT one row an answer; with its decision, answer and score where it is to be joined to
+        labels."""
         answer = f"c.{quoted(self._asked.label.name)}"
         said = " OR ".join(f"CAST({answer} AS VARCHAR) = ${name}" for name in self._favourable)
         entries = labels or self._asked.joins or self._asked.cases

@@ -13,10 +13,9 @@ from ombud_reports.errors import OptionInvalid
 from ombud_reports.kinds import Option, Options
 from ombud_reports.options import parse_moment
 from ombud_reports.result import Window
-from ombud_reports.rows import Windows
+from ombud_reports.rows import ATTEMPTS, Windows, highest_attempt
 
 EXACT_ROWS: Final = 2_000_000
-EVERY_ATTEMPT: Final = 1 << 62
 
 OPTIONS: Final = (
     Option("reference_from", "moment", "begin of the reference window; goes with reference-to"),
@@ -30,7 +29,7 @@ OPTIONS: Final = (
         most=36_500,
     ),
     Option("bins", "text", "bins of PSI and Jensen-Shannon", default="quantile", choices=CHOICES),
-    Option("attempts", "text", "whether retried attempts count", default="first", choices=("first", "all")),
+    ATTEMPTS,
     Option(
         "exact_rows",
         "integer",
@@ -53,10 +52,9 @@ class Asked:
 
 def read(options: Options, window: Window) -> Asked:
     """Read the options. Raises OptionInvalid."""
-    attempts = 1 if options["attempts"] == "first" else EVERY_ATTEMPT
     exact = options["exact_rows"]
     assert isinstance(exact, int)  # noqa: S101 - the option's type
-    return Asked(_windows(options, window), str(options["bins"]), attempts, exact)
+    return Asked(_windows(options, window), str(options["bins"]), highest_attempt(options), exact)
 
 
 def _windows(options: Options, window: Window) -> Windows:

@@ -34,8 +34,8 @@ EFFECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Shares of calls that broke a field's bound, and how far apart they are; None where calls are "
-    "too few."""
+    """Shares of calls that broke a field's bound, and how far apart they are; None where calls are too
+    few."""
 
     cells: tuple[Figure, Figure]
     apart: float | None

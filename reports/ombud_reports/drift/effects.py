@@ -17,8 +17,7 @@ from scipy import special
 from ombud_reports.drift.pair import Counts, Numbers
 
 FILL = 1e-4
-"""Share that an empty bin counts with in PSI, whose logarithm has no zero; the others are left as "
-"they are."""
+"""Share that an empty bin counts with in PSI, whose logarithm has no zero; the others stay as they are."""
 
 
 def psi(reference: Counts, current: Counts, fill: float = FILL) -> float:

@@ -43,18 +43,14 @@ def measure(
     calls: Calls, fields: Sequence[Field], asked: Asked, rows: tuple[int, int]
 ) -> dict[str, Measured]:
     """Measure numeric fields. `rows` is how many of facts either window has at most."""
+    if not fields:
+        return {}
+    if sum(rows) > asked.exact_rows:
+        return _binned(calls, fields, asked)
     found: dict[str, Measured] = {}
-    for side in ("input", "output"):
-        of_side = [field for field in fields if field.side == side]
-        if not of_side:
-            continue
-        if sum(rows) <= asked.exact_rows:
-            at_once = max(1, _HELD // max(sum(rows), 1))
-            for number, start in enumerate(range(0, len(of_side), at_once), 1):
-                some = of_side[start : start + at_once]
-                found |= _exact(calls, some, asked, f"values.{side}_{number}", rows)
-        else:
-            found |= _binned(calls, of_side, asked, side)
+    at_once = max(1, _HELD // max(sum(rows), 1))
+    for number, start in enumerate(range(0, len(fields), at_once), 1):
+        found |= _exact(calls, fields[start : start + at_once], asked, f"values.{number}", rows)
     return found
 
 
@@ -79,12 +75,12 @@ def _exact(
     return found
 
 
-def _binned(calls: Calls, fields: Sequence[Field], asked: Asked, side: str) -> dict[str, Measured]:
-    spreads = _ranges(calls, fields, f"ranges.{side}")
+def _binned(calls: Calls, fields: Sequence[Field], asked: Asked) -> dict[str, Measured]:
+    spreads = _ranges(calls, fields)
     bins = {field.name: _bins(field, *spreads[field.name]) for field in fields if field.name in spreads}
-    source = f"values.{side}"
+    source = "values"
     there = [field for field in fields if field.name in bins]
-    for current, columns in _columns(calls, there, source):
+    for current, columns in _columns(calls, there, source) if there else ():
         for field, values in zip(there, columns, strict=True):
             kept = np.isfinite(values)
             bins[field.name].add(values[kept & ~current], 0)
@@ -127,21 +123,19 @@ def _measured(
 
 def _columns(calls: Calls, fields: Sequence[Field], source: str) -> Any:
     """Yield, batch by batch, which rows are of the current window, and the values of each field."""
-    listed = ", ".join(f"{quoted(field.name)}::DOUBLE AS {quoted(field.name)}" for field in fields)
-    for batch in calls.batches(
-        source, f'SELECT "@current", {listed}\nFROM calls_of WHERE {_of_side(fields)}'
-    ):
+    listed = ", ".join(f"{_value(field)} AS {quoted(field.name)}" for field in fields)
+    for batch in calls.batches(source, f'SELECT "@current", {listed}\nFROM calls_of'):
         current = np.asarray(batch.column(0).to_numpy(zero_copy_only=False), bool)
         yield current, [each.to_numpy(zero_copy_only=False) for each in batch.columns[1:]]
 
 
-def _ranges(calls: Calls, fields: Sequence[Field], source: str) -> dict[str, tuple[float, float]]:
+def _ranges(calls: Calls, fields: Sequence[Field]) -> dict[str, tuple[float, float]]:
     listed = ", ".join(
-        f"min({quoted(field.name)})::DOUBLE AS {quoted(f'{field.name}@least')},"
-        f" max({quoted(field.name)})::DOUBLE AS {quoted(f'{field.name}@most')}"
+        f"min({_value(field)}) AS {quoted(f'{field.name}@least')},"
+        f" max({_value(field)}) AS {quoted(f'{field.name}@most')}"
         for field in fields
     )
-    (row,) = calls.ask(source, f"SELECT {listed}\nFROM calls_of WHERE {_of_side(fields)}")
+    (row,) = calls.ask("ranges", f"SELECT {listed}\nFROM calls_of")
     return {
         field.name: (row[f"{field.name}@least"], row[f"{field.name}@most"])
         for field in fields
@@ -149,5 +143,7 @@ def _ranges(calls: Calls, fields: Sequence[Field], source: str) -> dict[str, tup
     }
 
 
-def _of_side(fields: Sequence[Field]) -> str:
-    return INPUTS if fields[0].side == "input" else OUTPUTS
+def _value(field: Field) -> str:
+    """A field's value in the rows that hold its side of a call; in others none, so that none counts twice."""
+    side = INPUTS if field.side == "input" else OUTPUTS
+    return f"CASE WHEN {side} THEN {quoted(field.name)}::DOUBLE END"

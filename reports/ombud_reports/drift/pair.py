@@ -8,13 +8,17 @@ exact at the points; in between, bins leave room for an error, and `Distance` bo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+_ONE: Final = 1 << 64
+"""Units of what is summed up exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,31 +125,58 @@ class Bins:
         # Halved first: the range of two finite numbers may itself be none.
         self._width = max((most / 2 - least / 2) / bins * 2, np.finfo(np.float64).tiny)
         self._counts = np.zeros((2, bins), np.int64)
-        self._middle = least / 2 + most / 2
-        self._sums = np.zeros(2)
-        self._squares = np.zeros(2)
+        self._middle = float(least / 2 + most / 2)
+        # A power of two, for dividing by it loses nothing; no value is twice as far from the middle.
+        _, exponent = math.frexp(max(most - self._middle, self._middle - least))
+        self._reach = math.ldexp(1.0, min(exponent, 1023))
+        self._sums = [0, 0]
+        self._squares = [0, 0]
 
     def add(self, values: Numbers, window: int) -> None:
-        """Count values of the reference (0) or the current window (1)."""
-        at = np.ceil((values - self._least) / self._width).astype(np.int64) - 1
+        """Count at most 500,000 values of the reference (0) or the current window (1)."""
+        place = values - self._least
+        place /= self._width
+        at = np.ceil(place, out=place).astype(np.int64)
+        at -= 1
         np.clip(at, 0, self._bins - 1, out=at)
         self._counts[window] += np.bincount(at, minlength=self._bins)
-        apart = values - self._middle  # sums of squares about the middle, not about a distant zero
-        self._sums[window] += apart.sum()
-        self._squares[window] += (apart * apart).sum()
+        apart = values - self._middle
+        apart /= self._reach
+        self._sums[window] += _units(apart)
+        apart *= apart
+        self._squares[window] += _units(apart)
 
     def pair(self) -> Pair:
         """Return what was counted."""
         below = self._counts.cumsum(axis=1)
-        sizes = np.maximum(below[:, -1], 1)
-        means = self._sums / sizes
-        deviations = np.sqrt(np.maximum(self._squares / sizes - means * means, 0))
+        (mean, deviation), (current_mean, _) = (
+            self._moments(window, int(below[window, -1])) for window in (0, 1)
+        )
         return Pair(
             np.asarray(self._least + self._width * np.arange(1, self._bins + 1), np.float64),
             below[0],
             below[1],
-            mean=self._middle + float(means[0]),
-            deviation=float(deviations[0]),
-            current_mean=self._middle + float(means[1]),
+            mean=mean,
+            deviation=deviation,
+            current_mean=current_mean,
             width=0.0 if self._whole else float(self._width),
         )
+
+    def _moments(self, window: int, rows: int) -> tuple[float, float]:
+        n, total, squares = max(rows, 1), self._sums[window], self._squares[window]
+        variance = max(n * squares * _ONE - total * total, 0) / (n * _ONE) ** 2
+        mean = self._middle + total / (n * _ONE) * self._reach
+        return mean, math.sqrt(variance) * self._reach
+
+
+def _units(parts: Numbers) -> int:
+    """Return the sum of at most 500,000 numbers from -4 to 4, in units of 2^-64.
+
+    What is added are whole numbers below 2^53, so the order of rows, which no engine promises, changes
+    nothing.
+    """
+    scaled = parts * 2.0**32
+    high = np.rint(scaled)
+    scaled -= high  # in place, as below: a new array costs more than what is done with it
+    scaled *= 2.0**32
+    return (int(high.sum()) << 32) + int(np.rint(scaled, out=scaled).sum())

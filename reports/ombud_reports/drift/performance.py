@@ -1,7 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""How answers agree with the labels that came later, by kind of label: never called accuracy of "
-"past decisions."""
+"""How answers agree with the labels that came later, by kind: never called accuracy of past decisions."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ from ombud_reports.result import Block, Chart, Figure, Interval, Notice, Section
 MARK: Final = "Post-hoc approximation of model behaviour; not the reason of the decision."
 CALLS: Final = "explanation calls"
 LEVEL: Final = 0.95
-_Z: Final = 1.959963984540054
+Z: Final = 1.959963984540054
+"""Of LEVEL: how many standard errors its interval reaches to either side."""
 _CALLS: Final = """
 SELECT count(*) AS calls, coalesce(sum((record->>'$.cases')::BIGINT), 0)::BIGINT AS cases,
        count(DISTINCT principal) AS principals,
@@ -130,7 +131,7 @@ def _attributed(about: Decided, explained: CaseExplained, background: int) -> It
     for at in order:
         field, value, error = contract.features[at], float(found.values[0, at]), float(found.errors[0, at])
         interval = Interval(
-            value - _Z * error, value + _Z * error, LEVEL, "normal, by the standard error over the pairs"
+            value - Z * error, value + Z * error, LEVEL, "normal, by the standard error over the pairs"
         )
         rows.append(
             (
@@ -151,8 +152,8 @@ def _attributed(about: Decided, explained: CaseExplained, background: int) -> It
             Series(
                 "attribution",
                 tuple(float(found.values[0, at]) for at in order),
-                tuple(float(found.values[0, at] - _Z * found.errors[0, at]) for at in order),
-                tuple(float(found.values[0, at] + _Z * found.errors[0, at]) for at in order),
+                tuple(float(found.values[0, at] - Z * found.errors[0, at]) for at in order),
+                tuple(float(found.values[0, at] + Z * found.errors[0, at]) for at in order),
             ),
         ),
     )

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ombud_reports.errors import OptionInvalid
 from ombud_reports.explain.contract import Case, Contract, Value, parse_contract
 from ombud_reports.explain.transcript import Model, Place
+from ombud_reports.identifiers import quoted
 from ombud_reports.reading import Reading
 from ombud_reports.result import Window
 
@@ -138,15 +139,15 @@ def draw(
     """Draw cases of the window at random: those whose MD5 of id and seed is smallest, so that anyone finds
     them."""
     required = "".join(
-        f' AND f."{field.name}" IS NOT NULL' for field in contract.features if not field.optional
+        f" AND f.{quoted(field.name)} IS NOT NULL" for field in contract.features if not field.optional
     )
     sql = f"""
 SELECT f.log, f.seq
-FROM {_view(contract)} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
+FROM {view(contract)} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
 WHERE e.system = $system AND e.ts >= $begin::TIMESTAMP AND e.ts < $end::TIMESTAMP AND e.id <> $but
   AND {SEEN} AND f.facts IS NOT NULL{required}
 ORDER BY md5($seed || e.id), e.id LIMIT {rows:d}
-"""  # noqa: S608 - names are the contract's, which allows lower-case letters, digits and _
+"""  # noqa: S608 - names are quoted, values are parameters
     found = reading.ask(name, sql, seed=seed, but=but, begin=window.begin, end=window.end)
     return tuple((row["log"], row["seq"]) for row in found)
 
@@ -167,18 +168,18 @@ def cases(reading: Reading, name: str, contract: Contract, places: Sequence[Plac
 def reference(reading: Reading, contract: Contract, window: Window) -> Reference:
     """Return how features are spread over the window. Raises OptionInvalid where it has no decision."""
     columns = [
-        f'quantile_disc(f."{field.name}", {_QUANTILES})'
+        f"quantile_disc(f.{quoted(field.name)}, {_QUANTILES})"
         if field.number
-        else f'list_sort(list(DISTINCT f."{field.name}"))[:{_MOST_CLASSES}]'
+        else f"list_sort(list(DISTINCT f.{quoted(field.name)}))[:{_MOST_CLASSES}]"
         for field in contract.features
     ]
     selected = ", ".join(f"{column} AS v{at}" for at, column in enumerate(columns))
     sql = f"""
 SELECT count(*) AS rows, {selected}
-FROM {_view(contract)} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
+FROM {view(contract)} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
 WHERE e.system = $system AND e.ts >= $begin::TIMESTAMP AND e.ts < $end::TIMESTAMP
   AND {SEEN} AND f.facts IS NOT NULL
-"""  # noqa: S608 - names are the contract's
+"""  # noqa: S608 - names are quoted
     (row,) = reading.ask("reference", sql, begin=window.begin, end=window.end)
     if not row["rows"]:
         raise OptionInvalid(f"window: no decision of system {reading.system} with facts is in it")
@@ -192,7 +193,8 @@ WHERE e.system = $system AND e.ts >= $begin::TIMESTAMP AND e.ts < $end::TIMESTAM
     return Reference(row["rows"], tuple(spread), tuple(values))
 
 
-def _view(contract: Contract) -> str:
+def view(contract: Contract) -> str:
+    """Return the name of the view of facts of a contract. Raises OptionInvalid for what is no digest."""
     return f"facts_{_hex(contract.digest)[:16]}"
 
 

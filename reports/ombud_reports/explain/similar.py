@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ombud_reports.explain.contract import Case, Contract, Field
-from ombud_reports.explain.recorded import SEEN
+from ombud_reports.explain.recorded import SEEN, view
+from ombud_reports.identifiers import quoted
 from ombud_reports.reading import Reading
 
 HOW: Final = (
@@ -34,15 +35,15 @@ def similar(reading: Reading, contract: Contract, case: Case, *, but: str, count
     id."""
     parts = [_part(at, field) for at, field in enumerate(contract.features)]
     ranges = [
-        f'max(f."{field.name}") - min(f."{field.name}") AS s{at}'
+        f"max(f.{quoted(field.name)}) - min(f.{quoted(field.name)}) AS s{at}"
         for at, field in enumerate(contract.features)
         if field.number
     ]
-    outputs = "".join(f', f."{field.name}" AS o{at}' for at, field in enumerate(contract.outputs))
+    outputs = "".join(f", f.{quoted(field.name)} AS o{at}" for at, field in enumerate(contract.outputs))
     sql = f"""
 WITH seen AS (
     SELECT f.*, e.id AS e_id, CAST(e.ts AS VARCHAR) AS e_ts, e.outcome AS e_outcome, e.verdict AS e_verdict
-    FROM facts_{contract.digest[:16]} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
+    FROM {view(contract)} f JOIN entries e ON e.log = f.log AND e.seq = f.seq
     WHERE e.system = $system AND e.ts >= $begin::TIMESTAMP AND e.ts < $end::TIMESTAMP
       AND {SEEN} AND f.facts IS NOT NULL
 ), spread AS (
@@ -55,14 +56,14 @@ SELECT f.e_id, f.e_ts, f.e_outcome, f.e_verdict{outputs},
 FROM seen f, spread s
 WHERE f.e_id <> $but
 ORDER BY distance, f.e_ts, f.e_id LIMIT {count:d}
-"""  # noqa: S608 - names are the contract's, values are parameters
+"""  # noqa: S608 - names are quoted, values are parameters
     given = {f"x{at}": _text(value) for at, value in enumerate(case)}
     rows = reading.ask("similar", sql, but=but, **given)
     return [_similar(row, len(contract.outputs)) for row in rows]
 
 
 def _part(at: int, field: Field) -> str:
-    column, given = f'f."{field.name}"', f"nullif($x{at}, '')"
+    column, given = f"f.{quoted(field.name)}", f"nullif($x{at}, '')"
     if field.number:
         apart = f"coalesce(abs({column} - {given}::DOUBLE) / nullif(s.s{at}, 0), 0)"
         differs = f"least({apart}, 1)"

@@ -12,14 +12,13 @@ from typing import Any, Final
 import numpy as np
 
 from ombud_reports.explain.attribution import Floats
-from ombud_reports.explain.behaviour import CALLS, LEVEL, calls, how, limits
+from ombud_reports.explain.behaviour import CALLS, LEVEL, Z, calls, how, limits
 from ombud_reports.explain.contract import Field, Value, names, shown
 from ombud_reports.explain.run import SystemExplained
 from ombud_reports.explain.transcript import Transcript
 from ombud_reports.reading import Reading
 from ombud_reports.result import Block, Chart, Figure, Interval, Notice, Section, Series, Table, Text
 
-_Z: Final = 1.959963984540054
 _BINS: Final = 4
 _LEAST: Final = 5
 
@@ -54,7 +53,7 @@ def _weights(explained: SystemExplained, answers: Transcript) -> Iterator[Block]
     for at in order:
         mean = float(means[at])
         error = float(sizes[:, at].std(ddof=1) / math.sqrt(len(sizes))) if len(sizes) > 1 else math.nan
-        bounds = (max(mean - _Z * error, 0.0), mean + _Z * error)
+        bounds = (max(mean - Z * error, 0.0), mean + Z * error)
         # How much permutations blur a value inflates its size; it is told beside, not subtracted.
         blur = float(np.sqrt((found.errors[:, at] ** 2).mean()))
         method = "normal, over the cases of the sample"
@@ -113,7 +112,7 @@ def _dependence(explained: SystemExplained) -> Iterator[Block]:
             if not few:
                 error = float(values.std(ddof=1)) / math.sqrt(len(values))
                 interval = Interval(
-                    float(values.mean()) - _Z * error, float(values.mean()) + _Z * error, LEVEL, "normal"
+                    float(values.mean()) - Z * error, float(values.mean()) + Z * error, LEVEL, "normal"
                 )
             figure = Figure(name, mean, "", CALLS, "mean attribution of the cases in the bin", interval, few)
             rows.append((features[at].name, label, str(len(values)), figure))

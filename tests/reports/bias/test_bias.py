@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from ombud_ledger import Ledger, Vault
+from ombud_reports.as_json import to_json
 from ombud_reports.errors import OptionInvalid
 from ombud_reports.kinds import Given
 from ombud_reports.result import Report
+from ombud_reports.verifying import read_report, verify_report
 from reports.recorded_calls import (
     DAY,
     HOUR,
@@ -176,6 +178,24 @@ def test_an_attribute_can_come_later_by_a_file(ledger: Path, tmp_path: Path, kin
     assert stated["Joined file, SHA-256"] == digest
     assert stated["Its columns"] == f'{key}, ra"ce; DROP'
     assert stated["Legal basis"] == "Article 4a"
+
+
+def test_a_report_with_a_joined_file_is_verified_with_that_file(ledger: Path, tmp_path: Path) -> None:
+    """The same file gives the same figures; without it, or with another, nothing is recomputed."""
+    path, other = tmp_path / "groups.csv", tmp_path / "others.csv"
+    groups = [f"r-0-{at},{'a' if at % 3 else 'b'}" for at in range(400)]
+    path.write_text("\n".join(["decision_id,race", *groups]) + "\n")
+    other.write_text("\n".join(["decision_id,race", *groups[:-1]]) + "\n")
+    given, wrong = (Given(each, hashlib.sha256(each.read_bytes()).hexdigest()) for each in (path, other))
+    stored = read_report(to_json(made(ledger, joined=given)))
+    verified = verify_report(stored, ledger, files={"joined": given})
+    assert verified.differences == ()
+    assert verified.figures > 20
+    assert "race.selection_rate.b" in {each.name for each in stored.report.figures()}
+    with pytest.raises(OptionInvalid, match=r"joined: is not given, must be the file of digest sha256:"):
+        verify_report(stored, ledger)
+    with pytest.raises(OptionInvalid, match=r"joined: .*others\.csv is of sha256:.*, must be of sha256:"):
+        verify_report(stored, ledger, files={"joined": wrong})
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,23 @@ def test_statements_are_noted_as_they_can_be_run_alone(shifted: Path) -> None:
                 assert len(rows) == 560
 
 
+def test_parts_of_several_statements_are_asked_once(shifted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs reads the rows that are held, in every statement on facts."""
+    ran: list[str] = []
+    for name in ("execute", "batches"):
+        asked = getattr(query.Query, name)
+
+        def note(self: query.Query, sql: str, *more: Any, asked: Any = asked, **named: Any) -> Any:
+            ran.append(sql)
+            return asked(self, sql, *more, **named)
+
+        monkeypatch.setattr(query.Query, name, note)
+    made(shifted)
+    on_facts = [sql for sql in ran if "calls_of" in sql]
+    assert on_facts
+    assert all("FROM lent_stretches" in sql and "FROM lent_unusual" in sql for sql in on_facts)
+
+
 def test_retried_attempts_and_outcomes_count_apart(shifted: Path, tmp_path: Path) -> None:
     """A second attempt is left out unless asked for; an outcome repeats its intent and counts for answers."""
     retry = [
@@ -210,6 +227,16 @@ def test_too_few_rows_give_no_figure(tmp_path: Path) -> None:
     assert found["amount.psi"].value is None
     assert found["amount.psi"].absent == "too few: 300 and 12 of at least 20"
     assert found["amount.missing.current"].absent == "too few: 12 of at least 20"
+
+
+@pytest.mark.parametrize("exact_rows", [0, 1_000])
+def test_numbers_that_no_row_has_are_said_to_have_none(tmp_path: Path, exact_rows: int) -> None:
+    """Outputs without any confidence, one by one or in bins: no figure of it, and all others as ever."""
+    rows = [{**each, "confidence": None} for each in drawn(60, 3)]
+    record(tmp_path, [*spread(rows, START, 10), *spread(rows, MIDDLE, 10)]).close()
+    found = figures(made(tmp_path, exact_rows=exact_rows))
+    assert found["confidence.ks"].absent == "too few: 0 and 0 of at least 20"
+    assert found["amount.ks"].value == 0
 
 
 def test_nothing_to_compare_is_said(shifted: Path) -> None:

@@ -94,6 +94,22 @@ def test_what_bins_lose_is_within_the_error_they_state(kind: str) -> None:
     assert (pair.mean, pair.deviation) == pytest.approx((old.mean(), old.std()), rel=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-9, 1e300])
+def test_moments_in_bins_are_the_same_to_the_bit_in_any_order(scale: float) -> None:
+    """An engine with several threads gives rows in another order every time; a report is the same."""
+    values = np.random.default_rng(5).normal(0.001, 1, 5_000) * scale
+    found = set()
+    for seed in range(5):
+        bins = Bins(values.min(), values.max(), 64)
+        for part in np.array_split(np.random.default_rng(seed).permutation(values), seed + 1):
+            bins.add(part, 0)
+        pair = bins.pair()
+        found.add((pair.mean, pair.deviation))
+    ((mean, deviation),) = found
+    assert mean == pytest.approx(values.mean(), rel=1e-11)
+    assert deviation == pytest.approx((values / scale).std() * scale, rel=1e-12)
+
+
 def test_whole_numbers_lose_nothing_in_bins() -> None:
     """A bin for each whole number gives the same as the values themselves."""
     old, new = samples("ties")
