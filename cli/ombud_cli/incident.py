@@ -24,7 +24,7 @@ from ombud_cli.matter import (
     print_notes,
 )
 from ombud_cli.output import Format, print_fields, print_json, print_rows
-from ombud_cli.times import given_time, shown_time
+from ombud_cli.times import parse_us_since_1970, shown_time
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,7 +75,7 @@ def open_command(
     request = wire.OpenIncidentRequest(
         system=system,
         category=member("--kind", kind, _KIND, _KINDS),
-        aware_us=given_time("--aware", aware),
+        aware_us=parse_us_since_1970(aware, "--aware"),
         causal_link=member("--causal-link", causal_link, _LINK, _LINKS),
         decisions=decision or (),
         text=text,
@@ -107,7 +107,7 @@ def update_command(
         id=incident,
         category=member("--kind", kind, _KIND, _KINDS) if kind else None,
         causal_link=member("--causal-link", causal_link, _LINK, _LINKS) if causal_link else None,
-        reported_us=given_time("--reported-at", reported_at) if reported_at else 0,
+        reported_us=parse_us_since_1970(reported_at, "--reported-at"),
         decisions=decision or (),
         text=text,
     )

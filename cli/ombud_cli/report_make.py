@@ -15,12 +15,13 @@ import duckdb
 
 from ombud_cli.control import Control
 from ombud_cli.failure import Exit, Failure, no, unusable, unusable_on
-from ombud_cli.ledger_place import parse_time, read_checkpoints
+from ombud_cli.ledger_place import read_checkpoints
 from ombud_cli.offline import chosen_logs, offline, signing, who
 from ombud_cli.output import print_fields, print_json
 from ombud_cli.progress import steps
 from ombud_cli.remote_options import Storage
 from ombud_cli.report_files import Files
+from ombud_cli.times import parse_time
 from ombud_ledger import Ledger, LedgerError, LedgerLocked, NotProven, query, remote
 from ombud_reports import Kind, OptionInvalid, Rendered, entry_of, make, render
 
@@ -91,8 +92,7 @@ def _rendered(
     root: Path | remote.Thinned, kind: Kind, options: Mapping[str, Any], wanted: Wanted
 ) -> Rendered:
     notes = read_checkpoints(wanted.as_of)
-    begin = parse_time(wanted.begin, "--from") if wanted.begin else None
-    end = parse_time(wanted.end, "--to") if wanted.end else None
+    begin, end = parse_time(wanted.begin, "--from"), parse_time(wanted.end, "--to")
     try:
         with (
             steps() as progress,

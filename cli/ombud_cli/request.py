@@ -24,7 +24,7 @@ from ombud_cli.matter import (
     print_notes,
 )
 from ombud_cli.output import Format, print_fields, print_json, print_rows
-from ombud_cli.times import given_time, shown_time
+from ombud_cli.times import parse_us_since_1970, shown_time
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,7 +73,7 @@ def open_command(
     request = wire.OpenRequestRequest(
         system=system,
         category=member("--kind", kind, _KIND, _KINDS),
-        received_us=given_time("--received", received),
+        received_us=parse_us_since_1970(received, "--received"),
         subject=subject,
         decisions=decision or (),
         identity=identity,
@@ -111,7 +111,7 @@ def answer_command(
     asked = wire.AnswerRequestRequest(
         system=system,
         id=request,
-        answered_us=given_time("--answered", answered) if answered else 0,
+        answered_us=parse_us_since_1970(answered, "--answered"),
         identity=identity,
         answer=text,
     )
