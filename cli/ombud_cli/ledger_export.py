@@ -84,7 +84,7 @@ def export_command(
             "folder": str(made.folder),
             "files": made.files,
             "entries": ", ".join(f"{name or '(no system)'}: {count}" for name, count in made.counts.items()),
-            "manifest, SHA-256": made.digest,
+            "manifest hash": made.digest,
         }
     )
     print(f"next: ombud ledger verify {made.folder}")

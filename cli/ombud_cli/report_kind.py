@@ -101,9 +101,11 @@ def _command(kind: Kind) -> Any:
 
 def _parameter(option: Option) -> inspect.Parameter:
     of = _TYPES[option.type]
-    said = option.about
+    said = f"{option.about[0].upper()}{option.about[1:].rstrip('.')}."
     if option.choices:
         said += f" One of: {', '.join(option.choices)}."
+    if option.many:
+        said += " Repeatable."
     if option.default is not None:
         said += f" [default: {option.default}]"
     flag = f"--{option.name.replace('_', '-')}"

@@ -62,7 +62,7 @@ def make_command(
         rendered = _rendered(root, kind, options, wanted)
         with files.staged(rendered.files):
             pass
-        tell(rendered.files, files, "", as_json=wanted.as_json)
+        tell(rendered.files, files, "", wanted)
         print("draft: nothing was recorded, and the page says so", file=sys.stderr)
         return
     # 1. Is there a log to record it in? Better known now than after the work.
@@ -71,8 +71,10 @@ def make_command(
     try:
         Ledger.demand_free(root, log)
     except LedgerLocked as error:
-        hint = "a running gateway makes the report if PATH is left out"
-        raise unusable(f"{error}; {hint}; --draft makes one that is not recorded") from error
+        hint = (
+            "" if files_given(kind, options) else "; a running gateway makes the report if PATH is left out"
+        )
+        raise unusable(f"{error}{hint}; --draft makes one that is not recorded") from error
     # 2. Make it, with no lock held.
     rendered = _rendered(root, kind, options, wanted)
     # 3. Files durable beside their places, then the entry, then their names. A crash after the entry leaves a
@@ -85,7 +87,7 @@ def make_command(
         at = ledger.append_blocking("report", entry_of(rendered), None)
         if signers:
             ledger.publish()
-    tell(rendered.files, files, f"{log}, entry {at.seq}", as_json=wanted.as_json)
+    tell(rendered.files, files, f"{log}, entry {at.seq}", wanted)
 
 
 def _rendered(
@@ -121,21 +123,26 @@ def _rendered(
         raise Failure("the report needs more memory than it may take", Exit.UNUSABLE) from error
 
 
-def tell(contents: Mapping[str, bytes], files: Files, entry: str, *, as_json: bool) -> None:
+def files_given(kind: Kind, options: Mapping[str, Any]) -> list[str]:
+    """Name the options that gave a file: such a report is made from a folder alone."""
+    return [each.name for each in kind.options if each.type == "file" and options[each.name]]
+
+
+def tell(contents: Mapping[str, bytes], files: Files, entry: str, wanted: Wanted) -> None:
     """Say what was made, and where."""
     from hashlib import sha256
 
     digest = sha256(contents["json"]).hexdigest()
     paths = {ending: str(files.path(ending)) for ending in contents}
-    if as_json:
+    if wanted.as_json:
         print_json({"files": paths, "digest": digest, "entry": entry or None})
         return
     page = paths.get("html", paths["json"])
     print_fields(
         {
             **{"page" if ending == "html" else ending: path for ending, path in paths.items()},
-            "SHA-256 of the json": digest,
+            "JSON's SHA-256": digest,
             "recorded": entry,
         }
     )
-    print(f"next: ombud report verify {page} PATH")
+    print(f"next: ombud report verify {page} {wanted.path or 'PATH'}")
