@@ -21,10 +21,11 @@ from ombud_cli.matter import (
     member,
     name_of,
     notes_of,
-    print_notes,
+    print_matter,
+    print_matters,
 )
-from ombud_cli.output import Format, print_fields, print_json, print_rows
-from ombud_cli.times import given_time, shown_time
+from ombud_cli.output import Format
+from ombud_cli.times import parse_us_since_1970, shown_time
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +39,6 @@ _KIND: Final = "INCIDENT_CATEGORY_"
 _LINK: Final = "CAUSAL_LINK_"
 _KINDS: Final = [name.removeprefix(_KIND).lower() for name in wire.IncidentCategory.keys()[1:]]
 _LINKS: Final = [name.removeprefix(_LINK).lower() for name in wire.CausalLink.keys()[1:]]
-_COLUMNS: Final = ("id", "kind", "state", "due", "deadline")
 _SAYS: Final = ", ".join(each.replace("_", "-") for each in _KINDS)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id that `ombud incident list` shows.")]
@@ -75,12 +75,12 @@ def open_command(
     request = wire.OpenIncidentRequest(
         system=system,
         category=member("--kind", kind, _KIND, _KINDS),
-        aware_us=given_time("--aware", aware),
+        aware_us=parse_us_since_1970(aware, "--aware"),
         causal_link=member("--causal-link", causal_link, _LINK, _LINKS),
         decisions=decision or (),
         text=text,
     )
-    _print(control.ask(IncidentServiceStub, "OpenIncident", request).incident, as_json=as_json)
+    print_matter(_shown(control.ask(IncidentServiceStub, "OpenIncident", request).incident), as_json=as_json)
 
 
 @app.command(
@@ -107,11 +107,13 @@ def update_command(
         id=incident,
         category=member("--kind", kind, _KIND, _KINDS) if kind else None,
         causal_link=member("--causal-link", causal_link, _LINK, _LINKS) if causal_link else None,
-        reported_us=given_time("--reported-at", reported_at) if reported_at else 0,
+        reported_us=parse_us_since_1970(reported_at, "--reported-at"),
         decisions=decision or (),
         text=text,
     )
-    _print(control.ask(IncidentServiceStub, "UpdateIncident", request).incident, as_json=as_json)
+    print_matter(
+        _shown(control.ask(IncidentServiceStub, "UpdateIncident", request).incident), as_json=as_json
+    )
 
 
 @app.command(
@@ -129,7 +131,7 @@ def close_command(
 ) -> None:
     """Close an incident, for good; --reason must be given where anything may be written of it."""
     request = wire.CloseIncidentRequest(system=system, id=incident, reason=reason)
-    _print(control.ask(IncidentServiceStub, "CloseIncident", request).incident, as_json=as_json)
+    print_matter(_shown(control.ask(IncidentServiceStub, "CloseIncident", request).incident), as_json=as_json)
 
 
 @app.command("list", epilog="Example: `ombud incident list --system credit --open`")
@@ -145,24 +147,7 @@ def list_command(
     """List a system's incidents, those due first at the top."""
     request = wire.ListIncidentsRequest(system=system, id=incident, open_only=open_only)
     found = control.ask(IncidentServiceStub, "ListIncidents", request).incidents
-    if output is Format.JSON:
-        print_json([_shown(each) for each in found])
-    elif incident and output is Format.TABLE:
-        for each in found:
-            _print(each, as_json=False)
-    else:
-        rows = ([_shown(each)[column] for column in _COLUMNS] for each in found)
-        print_rows(_COLUMNS, rows, output)
-
-
-def _print(incident: wire.Incident, *, as_json: bool) -> None:
-    shown = _shown(incident)
-    if as_json:
-        print_json(shown)
-        return
-    del shown["notes"]
-    print_fields(shown)
-    print_notes(incident.notes)
+    print_matters([_shown(each) for each in found], output, whole=bool(incident))
 
 
 def _shown(incident: wire.Incident) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import no, unusable, unusable_on
 from ombud_cli.ledger_kept import fetch_export
-from ombud_cli.ledger_place import asking, parse_us
+from ombud_cli.ledger_place import asking
 from ombud_cli.offline import By, PassphraseFile, SigningKey, at_gateway, offline, signing, who
 from ombud_cli.output import print_fields, print_json
 from ombud_cli.progress import progress
 from ombud_cli.remote_options import Storage, reaches_storage
+from ombud_cli.times import Begin, End, parse_us
 from ombud_ledger import LedgerError, export
 
 if TYPE_CHECKING:
@@ -35,12 +36,8 @@ def export_command(
     *,
     system: Annotated[str, typer.Option(help="The system whose entries are wanted.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The new folder.")],
-    begin: Annotated[
-        str, typer.Option("--from", metavar="TIME", help="From then on; ISO 8601, UTC if not said.")
-    ] = "",
-    end: Annotated[
-        str, typer.Option("--to", metavar="TIME", help="Before then; ISO 8601, UTC if not said.")
-    ] = "",
+    begin: Begin = "",
+    end: End = "",
     facts: Annotated[
         bool, typer.Option("--facts/--no-facts", help="Whether facts go along: personal data may be in them.")
     ] = True,
@@ -87,7 +84,7 @@ def export_command(
             "folder": str(made.folder),
             "files": made.files,
             "entries": ", ".join(f"{name or '(no system)'}: {count}" for name, count in made.counts.items()),
-            "manifest, SHA-256": made.digest,
+            "manifest hash": made.digest,
         }
     )
     print(f"next: ombud ledger verify {made.folder}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +42,6 @@ Heads = Annotated[
 CONFIG = Path("ombud.toml")
 _HEAD = re.compile(r"([^=]{1,128})=([1-9][0-9]{0,17}):([0-9a-f]{64})")
 _CHUNK = 1_000
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, as all times here
 
 
 def ledger_path(given: Path | None, config: Path = CONFIG) -> Path:
@@ -75,20 +73,6 @@ def parse_heads(given: Sequence[str] | None) -> dict[str, Head]:
             raise unusable(f"--head: is {each[:160]!r}, must be LOG=SIZE:HEX, once for a log")
         heads[found[1]] = Head(int(found[2]), bytes.fromhex(found[3]))
     return heads
-
-
-def parse_time(text: str, option: str) -> datetime:
-    """Read a time in ISO 8601 as naive UTC; raise `Failure`."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise unusable(f"{option}: is {text[:80]!r}, must be a time in ISO 8601, as in 2026-01-31") from error
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
-
-
-def parse_us(text: str, option: str) -> int | None:
-    """Read a time in ISO 8601 as microseconds UTC, None where there is no text; raise `Failure`."""
-    return (parse_time(text, option) - _EPOCH) // timedelta(microseconds=1) if text else None
 
 
 class Asked:

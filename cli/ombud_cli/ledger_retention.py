@@ -17,11 +17,12 @@ from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, no, unusable, unusable_on
 from ombud_cli.ledger_kept import File, Left, Pruning
-from ombud_cli.ledger_place import asking, parse_us
+from ombud_cli.ledger_place import asking
 from ombud_cli.offline import By, PassphraseFile, SigningKey, at_gateway, chosen_logs, offline, signing, who
 from ombud_cli.output import Format, print_json, print_rows, printable
 from ombud_cli.progress import progress
 from ombud_cli.remote_options import Storage, reaches_storage
+from ombud_cli.times import parse_us
 from ombud_ledger import LedgerError, pruning
 
 if TYPE_CHECKING:

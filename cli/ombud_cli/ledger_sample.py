@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from ombud_cli.failure import unusable
-from ombud_cli.ledger_place import AsOf, asking, parse_time, read_checkpoints
+from ombud_cli.ledger_place import AsOf, asking, read_checkpoints
 from ombud_cli.output import Format, print_fields, print_json, print_rows
 from ombud_cli.remote_options import Storage, reaches_storage
+from ombud_cli.times import Begin, End, parse_time
 from ombud_ledger import sample
 
 _COLUMNS = ("log", "seq", "id", "ts", "verdict", "leaf")
@@ -30,12 +31,8 @@ def sample_command(
     count: Annotated[int, typer.Option("-n", min=1, max=1_000_000, help="How many entries.")] = 25,
     kind: Annotated[str, typer.Option(help="The kind of entry.")] = "decision",
     system: Annotated[str | None, typer.Option(help="Only this system.")] = None,
-    begin: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="From then on; ISO 8601, UTC if not said.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Before then; ISO 8601, UTC if not said.")
-    ] = None,
+    begin: Begin = "",
+    end: End = "",
     as_of: AsOf = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print.")] = Format.TABLE,
 ) -> None:
@@ -45,9 +42,7 @@ def sample_command(
     """
     if kind not in sample.KINDS:
         raise unusable(f"--kind: is {kind[:80]!r}, must be one of {', '.join(sorted(sample.KINDS))}")
-    window = tuple(
-        None if each is None else parse_time(each, name) for each, name in ((begin, "--from"), (end, "--to"))
-    )
+    window = parse_time(begin, "--from"), parse_time(end, "--to")
     with asking(storage.place(path), as_of=read_checkpoints(as_of)) as ledger:
         extent, pruned = ledger.extent(), ledger.pruned
         found, method, sql = ledger.draw(

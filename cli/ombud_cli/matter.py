@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The Ombud authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands for incidents and requests have in common: options, and how a deadline is told."""
+"""What the commands for incidents and requests have in common: options, and how they are printed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
 from ombud.v1 import incident_pb2
 from ombud_cli.failure import unusable
-from ombud_cli.output import printable
+from ombud_cli.output import Format, print_fields, print_json, print_rows, printable
 from ombud_cli.times import shown_time
 
 System = Annotated[str, typer.Option(help="The system it is about, as its file in systems/ is named.")]
@@ -20,6 +20,7 @@ Decisions = Annotated[
 ]
 OpenOnly = Annotated[bool, typer.Option("--open", help="Leave closed ones out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_COLUMNS: Final = ("id", "kind", "state", "due", "deadline")
 
 
 def member(option: str, text: str, prefix: str, names: Iterable[str]) -> str:
@@ -50,9 +51,24 @@ def notes_of(notes: Iterable[incident_pb2.MatterNote]) -> list[dict[str, str]]:
     ]
 
 
-def print_notes(notes: Iterable[incident_pb2.MatterNote]) -> None:
-    """Print what was said, the oldest first."""
-    for note in notes:
-        print(printable(f"{shown_time(note.at_us)} {note.event} by {note.by}"))
-        for line in note.text.splitlines():
+def print_matter(shown: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print all of one matter: its fields, then what was said, the oldest first."""
+    if as_json:
+        print_json(shown)
+        return
+    print_fields({name: value for name, value in shown.items() if name != "notes"})
+    for note in shown["notes"]:
+        print(printable(f"{note['at']} {note['event']} by {note['by']}"))
+        for line in note["text"].splitlines():
             print(printable(f"  {line}"))
+
+
+def print_matters(shown: Sequence[Mapping[str, Any]], output: Format, *, whole: bool) -> None:
+    """Print matters, one a row; `whole` prints all of each where people read."""
+    if output is Format.JSON:
+        print_json(shown)
+    elif whole and output is Format.TABLE:
+        for each in shown:
+            print_matter(each, as_json=False)
+    else:
+        print_rows(_COLUMNS, [[each[column] for column in _COLUMNS] for each in shown], output)

@@ -31,14 +31,14 @@ def ask_gateway(
     control: Control, kind: Kind, options: Mapping[str, Any], wanted: Wanted, files: Files
 ) -> None:
     """Have a gateway make a report, and write its files; raise `Failure`."""
-    from ombud_cli.report_make import tell
+    from ombud_cli.report_make import files_given, tell
 
     for given, name in (
         (wanted.draft, "--draft"),
         (wanted.by, "--by"),
         (wanted.log, "--log"),
         (wanted.signing_key, "--signing-key"),
-        (any(option.type == "file" and options[option.name] for option in kind.options), "a file"),
+        *((True, f"--{name.replace('_', '-')}") for name in files_given(kind, options)),
     ):
         if given:
             raise unusable(f"{name}: cannot be given to a gateway; give PATH, with no gateway running on it")
@@ -57,7 +57,7 @@ def ask_gateway(
         raise unusable("the gateway's answer is no whole report: its JSON is not the one that was recorded")
     with files.staged(contents):
         pass
-    tell(contents, files, f"{made.log}, entry {made.entry}", as_json=wanted.as_json)
+    tell(contents, files, f"{made.log}, entry {made.entry}", wanted)
 
 
 def _received(

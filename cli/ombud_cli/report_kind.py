@@ -18,6 +18,7 @@ from ombud_cli.ledger_place import AsOf
 from ombud_cli.offline import By, PassphraseFile, SigningKey
 from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_cli.report_make import Wanted, make_command
+from ombud_cli.times import Begin, End
 from ombud_reports import Given, Kind, Option, kind_of, kinds
 
 _TYPES: Final[dict[str, Any]] = {
@@ -49,12 +50,8 @@ def _common(
     ] = "",
     system: Annotated[str, typer.Option(help="The system that is reported on.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report's files.")],
-    begin: Annotated[
-        str, typer.Option("--from", metavar="TIME", help="From then on; ISO 8601, UTC if not said.")
-    ] = "",
-    end: Annotated[
-        str, typer.Option("--to", metavar="TIME", help="Before then; ISO 8601, UTC if not said.")
-    ] = "",
+    begin: Begin = "",
+    end: End = "",
     as_of: AsOf = None,
     log: Annotated[
         str | None, typer.Option(help="The log that records it; else the first of the ledger.")
@@ -104,9 +101,11 @@ def _command(kind: Kind) -> Any:
 
 def _parameter(option: Option) -> inspect.Parameter:
     of = _TYPES[option.type]
-    said = option.about
+    said = f"{option.about[0].upper()}{option.about[1:].rstrip('.')}."
     if option.choices:
         said += f" One of: {', '.join(option.choices)}."
+    if option.many:
+        said += " Repeatable."
     if option.default is not None:
         said += f" [default: {option.default}]"
     flag = f"--{option.name.replace('_', '-')}"

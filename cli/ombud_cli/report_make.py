@@ -15,12 +15,13 @@ import duckdb
 
 from ombud_cli.control import Control
 from ombud_cli.failure import Exit, Failure, no, unusable, unusable_on
-from ombud_cli.ledger_place import parse_time, read_checkpoints
+from ombud_cli.ledger_place import read_checkpoints
 from ombud_cli.offline import chosen_logs, offline, signing, who
 from ombud_cli.output import print_fields, print_json
 from ombud_cli.progress import steps
 from ombud_cli.remote_options import Storage
 from ombud_cli.report_files import Files
+from ombud_cli.times import parse_time
 from ombud_ledger import Ledger, LedgerError, LedgerLocked, NotProven, query, remote
 from ombud_reports import Kind, OptionInvalid, Rendered, entry_of, make, render
 
@@ -61,7 +62,7 @@ def make_command(
         rendered = _rendered(root, kind, options, wanted)
         with files.staged(rendered.files):
             pass
-        tell(rendered.files, files, "", as_json=wanted.as_json)
+        tell(rendered.files, files, "", wanted)
         print("draft: nothing was recorded, and the page says so", file=sys.stderr)
         return
     # 1. Is there a log to record it in? Better known now than after the work.
@@ -70,8 +71,10 @@ def make_command(
     try:
         Ledger.demand_free(root, log)
     except LedgerLocked as error:
-        hint = "a running gateway makes the report if PATH is left out"
-        raise unusable(f"{error}; {hint}; --draft makes one that is not recorded") from error
+        hint = (
+            "" if files_given(kind, options) else "; a running gateway makes the report if PATH is left out"
+        )
+        raise unusable(f"{error}{hint}; --draft makes one that is not recorded") from error
     # 2. Make it, with no lock held.
     rendered = _rendered(root, kind, options, wanted)
     # 3. Files durable beside their places, then the entry, then their names. A crash after the entry leaves a
@@ -84,15 +87,14 @@ def make_command(
         at = ledger.append_blocking("report", entry_of(rendered), None)
         if signers:
             ledger.publish()
-    tell(rendered.files, files, f"{log}, entry {at.seq}", as_json=wanted.as_json)
+    tell(rendered.files, files, f"{log}, entry {at.seq}", wanted)
 
 
 def _rendered(
     root: Path | remote.Thinned, kind: Kind, options: Mapping[str, Any], wanted: Wanted
 ) -> Rendered:
     notes = read_checkpoints(wanted.as_of)
-    begin = parse_time(wanted.begin, "--from") if wanted.begin else None
-    end = parse_time(wanted.end, "--to") if wanted.end else None
+    begin, end = parse_time(wanted.begin, "--from"), parse_time(wanted.end, "--to")
     try:
         with (
             steps() as progress,
@@ -121,21 +123,26 @@ def _rendered(
         raise Failure("the report needs more memory than it may take", Exit.UNUSABLE) from error
 
 
-def tell(contents: Mapping[str, bytes], files: Files, entry: str, *, as_json: bool) -> None:
+def files_given(kind: Kind, options: Mapping[str, Any]) -> list[str]:
+    """Name the options that gave a file: such a report is made from a folder alone."""
+    return [each.name for each in kind.options if each.type == "file" and options[each.name]]
+
+
+def tell(contents: Mapping[str, bytes], files: Files, entry: str, wanted: Wanted) -> None:
     """Say what was made, and where."""
     from hashlib import sha256
 
     digest = sha256(contents["json"]).hexdigest()
     paths = {ending: str(files.path(ending)) for ending in contents}
-    if as_json:
+    if wanted.as_json:
         print_json({"files": paths, "digest": digest, "entry": entry or None})
         return
     page = paths.get("html", paths["json"])
     print_fields(
         {
             **{"page" if ending == "html" else ending: path for ending, path in paths.items()},
-            "SHA-256 of the json": digest,
+            "JSON's SHA-256": digest,
             "recorded": entry,
         }
     )
-    print(f"next: ombud report verify {page} PATH")
+    print(f"next: ombud report verify {page} {wanted.path or 'PATH'}")

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from ombud_cli.failure import Failure, no, unusable, unusable_on
 from ombud_cli.offline import PassphraseFile, SigningKey, chosen_logs, offline, signing, who
 from ombud_cli.output import print_fields, print_json
+from ombud_cli.remote_options import Storage, reaches_storage
 from ombud_ledger import LedgerError, query
+
+if TYPE_CHECKING:
+    from ombud_ledger import remote
 
 _MADE: Final = """
 SELECT log, seq, system, record->>'$.report' AS report, digest FROM reports
@@ -29,7 +33,9 @@ EPILOG = (
 )
 
 
+@reaches_storage
 def release_command(
+    storage: Storage,
     file: Annotated[Path, typer.Argument(help="The report: its PDF, its page, or its JSON.")],
     path: Annotated[Path, typer.Argument(help="The ledger's folder; no gateway may be running on it.")],
     *,
@@ -53,9 +59,10 @@ def release_command(
     if len(function.encode()) > 256:
         raise unusable("--function: must be at most 256 bytes")
     # 1. Which report is it? What the ledger does not tell of byte by byte, nobody can release.
-    made = _made(file, path, who(by))
+    place = storage.beside(path)
+    made = _made(file, place, who(by))
     # 2. The entry. A crash before leaves a draft; after it, the report is released.
-    chosen = next(iter(chosen_logs(path, log)))
+    chosen = next(iter(chosen_logs(place, log)))
     signers = signing(path, signing_key, passphrase_file)
     body = {
         "event": "released",
@@ -66,7 +73,7 @@ def release_command(
         "by": by,
         "function": function,
     }
-    with offline(path, chosen, signers) as (ledger,), unusable_on(LedgerError, OSError):
+    with offline(place, chosen, signers) as (ledger,), unusable_on(LedgerError, OSError):
         at = ledger.append_blocking("report", body, None)
         if signers:
             ledger.publish()
@@ -78,19 +85,19 @@ def release_command(
         {
             "released": f"{body['report']} of {body['system']}",
             "by": f"{by}, {function}",
-            "SHA-256 of the json": body["digest"],
+            "JSON's SHA-256": body["digest"],
             "recorded": entry,
         }
     )
 
 
-def _made(file: Path, path: Path, by: str) -> dict[str, Any]:
+def _made(file: Path, place: Path | remote.Thinned, by: str) -> dict[str, Any]:
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise unusable(f"FILE: {file}: {error.strerror}") from error
-    with unusable_on(LedgerError), query.connect(path) as ledger:
+    with unusable_on(LedgerError), query.connect(place) as ledger:
         result = ledger.execute(_MADE, {"digest": digest})
         columns = [name for name, *_ in result.description]
         row = result.fetchone()

@@ -21,10 +21,11 @@ from ombud_cli.matter import (
     member,
     name_of,
     notes_of,
-    print_notes,
+    print_matter,
+    print_matters,
 )
-from ombud_cli.output import Format, print_fields, print_json, print_rows
-from ombud_cli.times import given_time, shown_time
+from ombud_cli.output import Format
+from ombud_cli.times import parse_us_since_1970, shown_time
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,7 +36,6 @@ app = typer.Typer(
 )
 _KIND: Final = "REQUEST_CATEGORY_"
 _KINDS: Final = [name.removeprefix(_KIND).lower() for name in wire.RequestCategory.keys()[1:]]
-_COLUMNS: Final = ("id", "kind", "state", "due", "deadline")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id that `ombud request list` shows.")]
 Identity = Annotated[
@@ -73,14 +73,14 @@ def open_command(
     request = wire.OpenRequestRequest(
         system=system,
         category=member("--kind", kind, _KIND, _KINDS),
-        received_us=given_time("--received", received),
+        received_us=parse_us_since_1970(received, "--received"),
         subject=subject,
         decisions=decision or (),
         identity=identity,
         text=text,
         group=group,
     )
-    _print(control.ask(RequestServiceStub, "OpenRequest", request).request, as_json=as_json)
+    print_matter(_shown(control.ask(RequestServiceStub, "OpenRequest", request).request), as_json=as_json)
 
 
 @app.command("extend", epilog='Example: `ombud request extend ID --system credit --reason "many documents"`')
@@ -90,7 +90,7 @@ def extend_command(
 ) -> None:
     """Extend a deadline by two months: once, and before it has passed."""
     asked = wire.ExtendRequestRequest(system=system, id=request, reason=reason)
-    _print(control.ask(RequestServiceStub, "ExtendRequest", asked).request, as_json=as_json)
+    print_matter(_shown(control.ask(RequestServiceStub, "ExtendRequest", asked).request), as_json=as_json)
 
 
 @app.command(
@@ -111,11 +111,11 @@ def answer_command(
     asked = wire.AnswerRequestRequest(
         system=system,
         id=request,
-        answered_us=given_time("--answered", answered) if answered else 0,
+        answered_us=parse_us_since_1970(answered, "--answered"),
         identity=identity,
         answer=text,
     )
-    _print(control.ask(RequestServiceStub, "AnswerRequest", asked).request, as_json=as_json)
+    print_matter(_shown(control.ask(RequestServiceStub, "AnswerRequest", asked).request), as_json=as_json)
 
 
 @app.command("close", epilog='Example: `ombud request close ID --system credit --reason "withdrawn"`')
@@ -125,7 +125,7 @@ def close_command(
 ) -> None:
     """Close a request, for good; --reason must be given where it was not answered and may be written."""
     asked = wire.CloseRequestRequest(system=system, id=request, reason=reason)
-    _print(control.ask(RequestServiceStub, "CloseRequest", asked).request, as_json=as_json)
+    print_matter(_shown(control.ask(RequestServiceStub, "CloseRequest", asked).request), as_json=as_json)
 
 
 @app.command("list", epilog="Example: `ombud request list --system credit --open`")
@@ -141,24 +141,7 @@ def list_command(
     """List what people asked about a system, what is due first at the top."""
     asked = wire.ListRequestsRequest(system=system, id=request, open_only=open_only)
     found = control.ask(RequestServiceStub, "ListRequests", asked).requests
-    if output is Format.JSON:
-        print_json([_shown(each) for each in found])
-    elif request and output is Format.TABLE:
-        for each in found:
-            _print(each, as_json=False)
-    else:
-        rows = ([_shown(each)[column] for column in _COLUMNS] for each in found)
-        print_rows(_COLUMNS, rows, output)
-
-
-def _print(request: wire.PersonRequest, *, as_json: bool) -> None:
-    shown = _shown(request)
-    if as_json:
-        print_json(shown)
-        return
-    del shown["notes"]
-    print_fields(shown)
-    print_notes(request.notes)
+    print_matters([_shown(each) for each in found], output, whole=bool(request))
 
 
 def _shown(request: wire.PersonRequest) -> dict[str, Any]:

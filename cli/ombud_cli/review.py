@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from ombud.v1.review_pb2_grpc import ReviewServiceStub
 from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.output import Format, print_fields, print_json, print_rows
+from ombud_cli.times import shown_time
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -99,8 +99,8 @@ def _shown(review: review_pb2.Review) -> dict[str, Any]:
         "groups": list(review.groups),
         "approved_groups": list(review.approved_groups),
         "policies": list(review.policies),
-        "opened": _time(review.opened_us),
-        "expires": _time(review.expires_us),
+        "opened": shown_time(review.opened_us),
+        "expires": shown_time(review.expires_us),
         "correlation_id": review.correlation_id,
     }
     if review.facts_json:
@@ -121,7 +121,3 @@ def _flat(facts: dict[str, Any], before: str = "") -> dict[str, Any]:
     for name, value in facts.items():
         flat.update(_flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value})
     return flat
-
-
-def _time(micros: int) -> str:
-    return datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="seconds") if micros else ""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.failure import Exit, no, unusable
 from ombud_cli.output import Format, print_fields, print_json, print_rows, printable
+from ombud_cli.times import shown_time
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -133,7 +133,7 @@ def holds_command(
 ) -> None:
     """List the legal holds, oldest first."""
     reply = control.ask(SubjectServiceStub, "ListHolds", subject_pb2.ListHoldsRequest())
-    rows = ((hold.id, hold.subject, _time(hold.since_us), hold.reason) for hold in reply.holds)
+    rows = ((hold.id, hold.subject, shown_time(hold.since_us), hold.reason) for hold in reply.holds)
     print_rows(("id", "subject", "since", "reason"), rows, output)
 
 
@@ -168,7 +168,3 @@ def _write(path: Path, content: bytes) -> None:
     except OSError as error:
         path.unlink(missing_ok=True)
         raise unusable(f"--out: {path}: cannot be written: {error.strerror}") from error
-
-
-def _time(micros: int) -> str:
-    return datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="seconds")

@@ -175,6 +175,7 @@ def test_what_a_folder_let_go_is_read_by_every_command(
     monkeypatch.chdir(made.config.parent)
     assert ombud("query", root, SQL, "-o", "json").stdout == whole.stdout
     assert ombud("ledger", "head", root).stdout == head.stdout
+    page = tmp_path / "reports" / "operations-credit.html"
     for command in (
         ["ledger", "verify", root],
         ["decision", "show", "d1", root],
@@ -185,6 +186,9 @@ def test_what_a_folder_let_go_is_read_by_every_command(
         ["ledger", "hold", root, "--system", "credit", "--reason", "case 1"],
         ["ledger", "release", root, "--system", "credit", "--reason", "case 1"],
         ["ledger", "export", root, "--system", "credit", "--out", tmp_path / "evidence"],
+        ["report", "operations", root, "--system", "credit", "--out", tmp_path / "reports"],
+        ["report", "release", page, root, "--by", "Ada", "--function", "Head of credit"],
+        ["report", "verify", page, root],
         ["ledger", "seal", root],
         ["ledger", "verify", tmp_path / "evidence"],
         ["ledger", "verify", root],

@@ -108,6 +108,23 @@ def test_what_cannot_be_recorded_is_not_made(ledger: Path, tmp_path: Path) -> No
     assert ombud("report", "verify", out / "operations-credit.html", ledger).exit_code == 0
 
 
+def test_a_report_that_is_given_a_file_is_made_from_a_folder_alone(ledger: Path, tmp_path: Path) -> None:
+    """No gateway takes the file, and what a running gateway holds does not send people to it."""
+    answers = tmp_path / "answers.json"
+    answers.write_text("{}")
+    asked = ("--system", "credit", "--answers", answers, "--out", tmp_path / "reports")
+    at_gateway = ombud("report", "explain", *asked)
+    assert at_gateway.exit_code == 2
+    assert "--answers: cannot be given to a gateway; give PATH" in at_gateway.stderr
+    held = Ledger.open(ledger, log=LOG, origin=ORIGIN, options=Options(seal_automatically=False))
+    try:
+        while_held = ombud("report", "explain", ledger, *asked)
+    finally:
+        held.close()
+    assert (while_held.exit_code, "--draft makes one" in while_held.stderr) == (2, True)
+    assert "a running gateway makes the report" not in while_held.stderr
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -280,6 +280,8 @@ def _serve_on(out: Console, workspace: Workspace, address: str) -> None:
         ),
     ):
         out.print(f"  .venv/bin/{command}", soft_wrap=True)
+    clients = workspace.token_file("operator").parent
+    out.print(f"Others who may ask have their token in {clients}/.", soft_wrap=True)
     try:
         while True:
             time.sleep(3600)

@@ -23,6 +23,8 @@ PRINCIPALS = {
     "compliance": 'User::"cora"',
     "auditor": 'User::"ada"',
     "privacy": 'User::"pia"',
+    "counsel": 'User::"cleo"',
+    "policy-owner": 'User::"petra"',
 }
 """Who acts in the demonstration. The stranger has a valid token, but no policy knows it."""
 

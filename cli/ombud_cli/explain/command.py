@@ -18,9 +18,9 @@ from ombud_cli.control import Control
 from ombud_cli.control_options import asks_gateway
 from ombud_cli.explain.live import LiveModel
 from ombud_cli.failure import unusable, unusable_on
-from ombud_cli.ledger_place import parse_time
 from ombud_cli.output import print_fields, print_json
 from ombud_cli.progress import progress
+from ombud_cli.times import parse_time
 from ombud_ledger import LedgerError, query
 from ombud_reports import ReportError, Window, explain
 
@@ -133,7 +133,8 @@ def _counting() -> Iterator[Callable[[int], None]]:
 
 
 def _moment(text: str, option: str) -> datetime | None:
-    return parse_time(text, option).replace(tzinfo=UTC) if text else None
+    time = parse_time(text, option)
+    return None if time is None else time.replace(tzinfo=UTC)
 
 
 def _write(out: Path, content: bytes) -> None:

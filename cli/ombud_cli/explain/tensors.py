@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ombud_cli.failure import Failure, unusable
+from ombud_cli.failure import unusable
 from ombud_reports import explain
 
 _CODES: Final = {
@@ -126,7 +126,7 @@ def _column(field: explain.Field, found: Mapping[str, tuple[str, bytes]], cases:
             return [None] * cases
         raise unusable(f"model: it gave no output {field.tensor!r}")
     datatype, raw = found[field.tensor]
-    values = _texts(raw) if datatype == "BYTES" else _numbers(field.tensor, datatype, raw)
+    values = _texts(field.tensor, raw) if datatype == "BYTES" else _numbers(field.tensor, datatype, raw)
     each, position = len(values) // cases, field.position or 0
     if len(values) % cases or (position >= each and not field.optional):
         raise unusable(f"model: output {field.tensor!r} has {len(values)} elements for {cases} cases")
@@ -161,12 +161,8 @@ def _packed(declared: Declared, values: Sequence[explain.Value]) -> bytes:
         return b"".join(_LENGTH.pack(len(text)) + text for text in texts)
     try:
         return struct.pack(f"<{len(values)}{_CODES[declared.datatype]}", *values)
-    except struct.error as error:
-        raise _misfit(declared) from error
-
-
-def _misfit(declared: Declared) -> Failure:
-    return unusable(f"input {declared.name!r}: a value does not fit {declared.datatype}")
+    except (struct.error, OverflowError) as error:
+        raise unusable(f"input {declared.name!r}: a value does not fit {declared.datatype}") from error
 
 
 def _numbers(name: str, datatype: str, raw: bytes) -> list[Any]:
@@ -176,10 +172,15 @@ def _numbers(name: str, datatype: str, raw: bytes) -> list[Any]:
     return list(struct.unpack(f"<{len(raw) // struct.calcsize(f'<{code}')}{code}", raw))
 
 
-def _texts(raw: bytes) -> list[str]:
+def _texts(name: str, raw: bytes) -> list[str]:
     found, at = [], 0
-    while at + 4 <= len(raw):
-        end = at + 4 + _LENGTH.unpack_from(raw, at)[0]
-        found.append(raw[at + 4 : end].decode())
-        at = end
+    try:
+        while at < len(raw):
+            end = at + 4 + _LENGTH.unpack_from(raw, at)[0]
+            found.append(raw[at + 4 : end].decode())
+            at = end
+    except (struct.error, UnicodeDecodeError) as error:
+        raise unusable(f"model: output {name!r} is no text") from error
+    if at != len(raw):
+        raise unusable(f"model: output {name!r} ends within a text")
     return found
