@@ -303,12 +303,12 @@ class Connection(asyncio.Protocol):
             self._out.drop(number)
         return stream
 
-    def _fail(self, number: int, code: int, text: str, metadata: Metadata = ()) -> None:
+    def _fail(self, number: int, code: int, text: str) -> None:
         """End a call without a reply; the server is told, for it may not be done."""
         stream = self._take(number)
         if stream is not None:
             self._out.send(frames.rst_stream(number, frames.CANCEL))
-            _refuse(stream, UpstreamFailed(code, text, metadata))
+            _refuse(stream, UpstreamFailed(code, text))
             self._settle()
 
     def _late(self, number: int) -> None:
@@ -364,7 +364,7 @@ class Connection(asyncio.Protocol):
             self._when_useless(self)
         for number in list(self._streams):
             if (stream := self._take(number)) is not None:
-                _refuse(stream, failed)
+                _refuse(stream, UpstreamFailed(failed.code, failed.message))  # each waiter raises its own
         if not self._ready.done():
             self._ready.set_exception(failed)
             self._ready.exception()  # nobody need ask for it
